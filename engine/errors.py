@@ -1,0 +1,188 @@
+"""Every error that voxcast raises on purpose; the tree says who must act.
+
+::
+
+    EngineError
+    ├── InvalidInput                the sender must act
+    │   ├── NotDicom                no Part 10 data set can be read from these bytes
+    │   ├── TruncatedDataSet        the bytes end before the data set does
+    │   ├── MalformedDataSet        lengths or structure contradict each other
+    │   ├── MissingUid              an instance without a usable SOP Instance, Study or Series UID
+    │   ├── InvalidParameter        a query, address or setting that cannot be understood
+    │   └── BadFrame                a frame's code stream does not hold what the header claims
+    ├── Unsupported                 by design or not yet
+    │   ├── UnsupportedTransferSyntax
+    │   ├── UnsupportedPixels       a stored form or photometric interpretation that no pipeline takes
+    │   └── NotAcceptable           no offered media type can be made from what is stored
+    ├── NotFound
+    │   ├── StudyNotFound, SeriesNotFound, InstanceNotFound, FrameNotFound
+    │   └── NoPixels                the instance has no pixel data at all
+    ├── LimitExceeded               later, or smaller
+    │   ├── TooLarge                one thing is larger than its limit
+    │   └── TooBusy                 a bounded queue is full
+    └── ArchiveFault                the operator must act
+        ├── ArchiveFull             no space left; nothing acknowledged is lost
+        ├── ArchiveReadOnly         a write failed earlier; restart after the disk was looked at
+        ├── ArchiveLocked           another server has this archive
+        ├── CorruptInstance         stored bytes no longer have their hash
+        └── IndexMismatch           the index has another schema, or contradicts the segments
+
+Leaves carry fields and make their message from them. No patient name or patient ID is ever part of a message.
+`web/errors.py` and `dimse/status.py` map every leaf to a status; a test demands each leaf in both.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class InvalidInput(EngineError):
+    """The sender must act."""
+
+
+class NotDicom(InvalidInput):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"not DICOM: {reason}")
+
+
+class TruncatedDataSet(InvalidInput):
+    def __init__(self, needed: int, have: int, where: str = "") -> None:
+        self.needed, self.have, self.where = needed, have, where
+        super().__init__(f"truncated: {needed} bytes are needed{' by ' + where if where else ''}, {have} are there")
+
+
+class MalformedDataSet(InvalidInput):
+    def __init__(self, reason: str, offset: int | None = None) -> None:
+        self.reason, self.offset = reason, offset
+        super().__init__(f"malformed data set{'' if offset is None else f' at byte {offset}'}: {reason}")
+
+
+class MissingUid(InvalidInput):
+    def __init__(self, keyword: str) -> None:
+        self.keyword = keyword
+        super().__init__(f"{keyword} is missing or empty, so the instance cannot be filed")
+
+
+class InvalidParameter(InvalidInput):
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        self.name, self.value, self.expected = name, value, expected
+        super().__init__(f"{name}={value!r} is not understood; expected {expected}")
+
+
+class BadFrame(InvalidInput):
+    def __init__(self, transfer_syntax_uid: str, reason: str) -> None:
+        self.transfer_syntax_uid, self.reason = transfer_syntax_uid, reason
+        super().__init__(f"a frame stored as {transfer_syntax_uid} cannot be decoded: {reason}")
+
+
+class Unsupported(EngineError):
+    """By design, or not yet; the message says which."""
+
+
+class UnsupportedTransferSyntax(Unsupported):
+    def __init__(self, transfer_syntax_uid: str, purpose: str = "decode") -> None:
+        self.transfer_syntax_uid, self.purpose = transfer_syntax_uid, purpose
+        super().__init__(f"transfer syntax {transfer_syntax_uid} is kept and passed on, but not {purpose}d")
+
+
+class UnsupportedPixels(Unsupported):
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"pixels of this kind are kept and passed on, but not shown: {what}")
+
+
+class NotAcceptable(Unsupported):
+    def __init__(self, asked: str, offered: tuple[str, ...]) -> None:
+        self.asked, self.offered = asked, offered
+        super().__init__(f"cannot answer as {asked!r}; can as {', '.join(offered)}")
+
+
+class NotFound(EngineError):
+    """What was asked for is not in the archive."""
+
+
+class StudyNotFound(NotFound):
+    def __init__(self, study_instance_uid: str) -> None:
+        self.study_instance_uid = study_instance_uid
+        super().__init__(f"no study {study_instance_uid}")
+
+
+class SeriesNotFound(NotFound):
+    def __init__(self, series_instance_uid: str) -> None:
+        self.series_instance_uid = series_instance_uid
+        super().__init__(f"no series {series_instance_uid}")
+
+
+class InstanceNotFound(NotFound):
+    def __init__(self, sop_instance_uid: str) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        super().__init__(f"no instance {sop_instance_uid}")
+
+
+class FrameNotFound(NotFound):
+    def __init__(self, sop_instance_uid: str, frame_number: int, number_of_frames: int) -> None:
+        self.sop_instance_uid, self.frame_number, self.number_of_frames = (
+            sop_instance_uid,
+            frame_number,
+            number_of_frames,
+        )
+        super().__init__(f"instance {sop_instance_uid} has frames 1 to {number_of_frames}, not {frame_number}")
+
+
+class NoPixels(NotFound):
+    def __init__(self, sop_instance_uid: str) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        super().__init__(f"instance {sop_instance_uid} has no pixel data")
+
+
+class LimitExceeded(EngineError):
+    """Try later, or send less."""
+
+
+class TooLarge(LimitExceeded):
+    def __init__(self, what: str, value: int, limit: int, setting: str) -> None:
+        self.what, self.value, self.limit, self.setting = what, value, limit, setting
+        super().__init__(f"{what} is {value}, the limit {setting} is {limit}")
+
+
+class TooBusy(LimitExceeded):
+    def __init__(self, queue: str, retry_after_s: int = 1) -> None:
+        self.queue, self.retry_after_s = queue, retry_after_s
+        super().__init__(f"the {queue} queue is full; try again in {retry_after_s} s")
+
+
+class ArchiveFault(EngineError):
+    """The operator must act."""
+
+
+class ArchiveFull(ArchiveFault):
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"no space left in archive {path}; nothing acknowledged is lost; free space, then send again")
+
+
+class ArchiveReadOnly(ArchiveFault):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"archive {path} takes no more writes ({reason}); look at the disk, then restart")
+
+
+class ArchiveLocked(ArchiveFault):
+    def __init__(self, path: str, holder: str = "") -> None:
+        self.path, self.holder = path, holder
+        super().__init__(f"archive {path} is already served{' by ' + holder if holder else ''}; stop that server first")
+
+
+class CorruptInstance(ArchiveFault):
+    def __init__(self, sop_instance_uid: str, where: str) -> None:
+        self.sop_instance_uid, self.where = sop_instance_uid, where
+        super().__init__(f"instance {sop_instance_uid} at {where} no longer has the bytes that were acknowledged")
+
+
+class IndexMismatch(ArchiveFault):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"the index of archive {path} cannot be used ({reason}); run `voxcast reindex --archive {path}`")

@@ -1,0 +1,28 @@
+"""The named thread pools on which blocking work runs, so that the event loop only moves bytes (invariant 6)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+
+class Executors:
+    """One pool per kind of waiting: a slow disk must not hold up a decode, nor a decode a search.
+
+    Attributes
+    ----------
+    read : disk reads of stored bytes (threads wait for the disk, so more than cores)
+    decode : decoding, rendering, encoding (CPU without the GIL, so as many as cores)
+    index : index scans and document building
+    store : waiting for durable commits, hashing of what comes in
+    """
+
+    def __init__(self, cores: int) -> None:
+        self.read = ThreadPoolExecutor(4 * cores, "read")
+        self.decode = ThreadPoolExecutor(cores, "decode")
+        self.index = ThreadPoolExecutor(2 * cores, "index")
+        self.store = ThreadPoolExecutor(2 * cores, "store")
+
+    def close(self) -> None:
+        """Refuse new work, drop what is queued, wait for what runs."""
+        for pool in (self.read, self.decode, self.index, self.store):
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,55 @@
+"""Every limit, with its reason and the setting that changes it; checked before anything is allocated (invariant 5).
+
+The README's table of limits is made from `LIMITS`. A limit without a setting is a constant of the format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+def _limit(default: int, reason: str) -> int:
+    return field(default=default, metadata={"reason": reason})  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """All limits; one frozen instance lives in `Settings.limits`, the setting is ``limits.<field>``."""
+
+    # data set
+    sequence_depth_max: int = _limit(64, "deepest real object seen nests 12 levels; recursion must stay bounded")
+    elements_max: int = _limit(5_000_000, "a whole-slide image with 100 000 frames has about 3 million elements")
+    header_bytes_max: int = _limit(256 * MIB, "header bytes held in memory while one instance is scanned")
+    json_value_bytes_max: int = _limit(64 * KIB, "binary values longer than this are given as BulkDataURI")
+    inflated_bytes_max: int = _limit(1 * GIB, "a deflated data set expands up to 1000-fold; this bounds the bomb")
+    frames_max: int = _limit(2_000_000, "entries in one frame table, 16 bytes each")
+    # pixels
+    frame_bytes_max: int = _limit(2 * GIB, "decoded bytes of one frame")
+    rendered_pixels_max: int = _limit(64 * 1024 * 1024, "width × height of one rendered image")
+    # archive
+    segment_bytes: int = _limit(1 * GIB, "a segment is sealed at this size: what one compaction rewrites")
+    spool_bytes: int = _limit(16 * MIB, "larger instances stream into a segment of their own, never through memory")
+    instance_bytes_max: int = _limit(64 * GIB, "one instance")
+    # ingest
+    accept_queue_bytes_max: int = _limit(32 * MIB, "bytes of instances waiting for their group commit, one process")
+    group_commit_max: int = _limit(128, "instances in one group commit: bounds the wait of the first sender")
+    archive_entries_max: int = _limit(1_000_000, "members in one imported zip or tar file")
+    archive_expansion_max: int = _limit(200, "unpacked to packed bytes of a zip member, beyond the first 64 MiB")
+    # web
+    request_header_bytes_max: int = _limit(16 * KIB, "one HTTP header line")
+    stow_bytes_max: int = _limit(64 * GIB, "body of one STOW request; parts are streamed")
+    stow_instances_max: int = _limit(100_000, "instances in one STOW request")
+    query_results_max: int = _limit(10_000, "matches in one QIDO answer; page with limit and offset")
+    frames_per_request_max: int = _limit(1_000, "frames in one frame-list request")
+    client_requests_max: int = _limit(64, "requests under way for one client address")
+    # dimse
+    associations_max: int = _limit(50, "associations at once; each costs two threads")
+    pdu_bytes_max: int = _limit(128 * KIB, "largest PDU offered and taken")
+    association_idle_s_max: int = _limit(60, "seconds without a message before an association is aborted")
+
+    @classmethod
+    def table(cls) -> list[tuple[str, int, str]]:
+        """Name, default and reason of every limit, in order; what the README shows."""
+        return [(f.name, int(f.default), str(f.metadata["reason"])) for f in fields(cls)]  # type: ignore[arg-type]
