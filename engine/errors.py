@@ -185,4 +185,6 @@ class CorruptInstance(ArchiveFault):
 class IndexMismatch(ArchiveFault):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
-        super().__init__(f"the index of archive {path} cannot be used ({reason}); run `voxcast reindex --archive {path}`")
+        super().__init__(
+            f"the index of archive {path} cannot be used ({reason}); run `voxcast reindex --archive {path}`"
+        )

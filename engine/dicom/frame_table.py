@@ -6,7 +6,9 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-_HEAD = struct.Struct("<BBHIQQQQ")  # kind, version, 0, frame count, base, stride in bits, deflated offset, deflated length
+_HEAD = struct.Struct(
+    "<BBHIQQQQ"
+)  # kind, version, 0, frame count, base, stride in bits, deflated offset, deflated length
 _ENTRY = struct.Struct("<QII")  # offset, span length, fragment count
 _VERSION = 1
 
