@@ -1,0 +1,449 @@
+#include "json.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace voxcast {
+namespace {
+
+constexpr char kHex[] = "0123456789ABCDEF";
+constexpr size_t kTextInlineMax = 1 << 20;
+
+void append_hex32(std::string& out, uint32_t v) {
+  for (int shift = 28; shift >= 0; shift -= 4) out += kHex[v >> shift & 15];
+}
+
+template <class T>
+void append_integer(std::string& out, T v) {
+  char text[24];
+  out.append(text, static_cast<size_t>(std::to_chars(text, text + sizeof text, v).ptr - text));
+}
+
+template <class T>
+void append_real(std::string& out, T v) {
+  if (!std::isfinite(v)) {
+    out += std::isnan(v) ? "\"NaN\"" : v > 0 ? "\"inf\"" : "\"-inf\"";
+    return;
+  }
+  char text[40];
+  out.append(text, static_cast<size_t>(std::to_chars(text, text + sizeof text, v).ptr - text));
+}
+
+// A DS or IS as a JSON number, its digits kept. False when it is none.
+bool append_number(std::string& out, const char* p, const char* end, bool is_integer) {
+  const size_t start = out.size();
+  if (p < end && (*p == '+' || *p == '-')) {
+    if (*p == '-') out += '-';
+    ++p;
+  }
+  const char* digits = p;
+  while (p < end && *p >= '0' && *p <= '9') ++p;
+  const char* first = digits;
+  while (first + 1 < p && *first == '0') ++first;
+  bool any = p > digits;
+  if (any) out.append(first, p); else out += '0';
+  if (p < end && *p == '.') {
+    const char* fraction = ++p;
+    while (p < end && *p >= '0' && *p <= '9') ++p;
+    any = any || p > fraction;
+    if (is_integer && std::any_of(fraction, p, [](char c) { return c != '0'; })) any = false;
+    if (!is_integer && p > fraction) {
+      out += '.';
+      out.append(fraction, p);
+    }
+  }
+  if (any && !is_integer && p < end && (*p == 'e' || *p == 'E')) {
+    const char* e = p++;
+    if (p < end && (*p == '+' || *p == '-')) ++p;
+    const char* exponent = p;
+    while (p < end && *p >= '0' && *p <= '9') ++p;
+    if (p == exponent || p - exponent > 4) any = false; else out.append(e, p);
+  }
+  if (any && p == end) return true;
+  out.resize(start);
+  return false;
+}
+
+void append_base64(std::string& out, const uint8_t* p, size_t n, size_t swap) {
+  static const char k[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto byte = [&](size_t i) {
+    if (swap > 1) {
+      const size_t word = i - i % swap;
+      if (word + swap <= n) i = word + swap - 1 - i % swap;
+    }
+    return p[i];
+  };
+  size_t i = 0;
+  for (; i + 3 <= n; i += 3) {
+    const uint32_t v = uint32_t(byte(i)) << 16 | uint32_t(byte(i + 1)) << 8 | byte(i + 2);
+    out += k[v >> 18]; out += k[v >> 12 & 63]; out += k[v >> 6 & 63]; out += k[v & 63];
+  }
+  if (i < n) {
+    const uint32_t v = uint32_t(byte(i)) << 16 | (i + 1 < n ? uint32_t(byte(i + 1)) << 8 : 0);
+    out += k[v >> 18]; out += k[v >> 12 & 63];
+    out += i + 1 < n ? k[v >> 6 & 63] : '=';
+    out += '=';
+  }
+}
+
+bool is_text(uint16_t code) {  // Specific Character Set applies (PS3.5 6.1.2.2)
+  return code == vr::LO || code == vr::LT || code == vr::PN || code == vr::SH || code == vr::ST || code == vr::UC || code == vr::UT;
+}
+bool is_binary(uint16_t code) {
+  return code == vr::OB || code == vr::OD || code == vr::OF || code == vr::OL || code == vr::OV || code == vr::OW || code == vr::UN;
+}
+bool is_string(uint16_t code) {
+  return is_text(code) || code == vr::AE || code == vr::AS || code == vr::CS || code == vr::DA || code == vr::DS ||
+         code == vr::DT || code == vr::IS || code == vr::TM || code == vr::UI || code == vr::UR;
+}
+bool is_single(uint16_t code) { return code == vr::LT || code == vr::ST || code == vr::UR || code == vr::UT; }
+
+size_t word_size(uint16_t code) {
+  switch (code) {
+    case vr::OW: case vr::SS: case vr::US: return 2;
+    case vr::FL: case vr::OF: case vr::OL: case vr::SL: case vr::UL: return 4;
+    case vr::AT: return 4;
+    case vr::FD: case vr::OD: case vr::OV: case vr::SV: case vr::UV: return 8;
+    default: return 1;
+  }
+}
+
+void append_name(std::string& out, const char* p, const char* end) {
+  static const char* const kGroups[] = {"\"Alphabetic\":", "\"Ideographic\":", "\"Phonetic\":"};
+  out += '{';
+  bool first = true;
+  for (int group = 0; group < 3 && p <= end; ++group) {
+    const char* stop = group < 2 ? std::find(p, end, '=') : end;
+    const char* last = stop;
+    while (last > p && (last[-1] == ' ' || last[-1] == '\0')) --last;
+    if (last > p) {
+      if (!first) out += ',';
+      first = false;
+      out += kGroups[group];
+      append_json_string(out, std::string(p, last));
+    }
+    p = stop + 1;
+  }
+  out += '}';
+}
+
+void append_strings(std::string& out, const Element& e, const char* raw, size_t n, const Charset& charset, JsonDefects& defects) {
+  while (n > 0 && (raw[n - 1] == ' ' || raw[n - 1] == '\0')) --n;
+  if (n == 0) return;
+  std::string text;
+  if (e.tag == 0x00080005) {
+    text = "ISO_IR 192";  // what this JSON is in, whatever the data set was in (PS3.18 F.2)
+  } else if (is_text(e.vr)) {
+    text.reserve(n);
+    if (!charset.append(text, raw, n)) defects.text = true;
+  } else if (!append_utf8(text, raw, n)) {
+    defects.text = true;
+  }
+  out += ",\"Value\":[";
+  const char *p = text.data(), *end = p + text.size();
+  for (bool first = true;; first = false) {
+    if (!first) out += ',';
+    const char* stop = is_single(e.vr) ? end : std::find(p, end, '\\');
+    const char *a = p, *b = stop;
+    while (b > a && (b[-1] == ' ' || b[-1] == '\0')) --b;
+    if (!is_single(e.vr))
+      while (a < b && *a == ' ') ++a;
+    if (a == b) {
+      out += "null";
+    } else if (e.vr == vr::PN) {
+      append_name(out, a, b);
+    } else if (e.vr == vr::DS || e.vr == vr::IS) {
+      if (!append_number(out, a, b, e.vr == vr::IS)) {
+        defects.number = true;
+        append_json_string(out, std::string(a, b));
+      }
+    } else {
+      append_json_string(out, std::string(a, b));
+    }
+    if (stop == end) break;
+    p = stop + 1;
+  }
+  out += ']';
+}
+
+void append_numbers(std::string& out, uint16_t code, const uint8_t* p, size_t n, bool big) {
+  const size_t size = word_size(code), count = n / size;
+  if (count == 0) return;
+  out += ",\"Value\":[";
+  for (size_t i = 0; i < count; ++i, p += size) {
+    if (i != 0) out += ',';
+    switch (code) {
+      case vr::US: append_integer(out, read16(p, big)); break;
+      case vr::SS: append_integer(out, static_cast<int16_t>(read16(p, big))); break;
+      case vr::UL: append_integer(out, read32(p, big)); break;
+      case vr::SL: append_integer(out, static_cast<int32_t>(read32(p, big))); break;
+      case vr::UV: append_integer(out, read64(p, big)); break;
+      case vr::SV: append_integer(out, static_cast<int64_t>(read64(p, big))); break;
+      case vr::AT:
+        out += '"';
+        append_hex32(out, uint32_t(read16(p, big)) << 16 | read16(p + 2, big));
+        out += '"';
+        break;
+      case vr::FL: {
+        const uint32_t bits = read32(p, big);
+        float v;
+        std::memcpy(&v, &bits, sizeof v);
+        append_real(out, v);
+        break;
+      }
+      default: {
+        const uint64_t bits = read64(p, big);
+        double v;
+        std::memcpy(&v, &bits, sizeof v);
+        append_real(out, v);
+      }
+    }
+  }
+  out += ']';
+}
+
+void append_vr(std::string& out, uint16_t code) {
+  out += "\"vr\":\"";
+  out += static_cast<char>(code >> 8);
+  out += static_cast<char>(code & 0xFF);
+  out += '"';
+}
+
+uint16_t settled_vr(uint16_t code, bool pixels_are_signed) {
+  return code == vr::US_SS ? (pixels_are_signed ? vr::SS : vr::US) : code;
+}
+
+// Writes JSON while the walker goes over a data set; one frame of `levels_` per data set that is open.
+class JsonVisitor {
+ public:
+  JsonVisitor(std::string& out, Source& source, const Limits& limits, const JsonOptions& options, Charset charset,
+              bool pixels_are_signed, JsonDefects& defects)
+      : out_(out), source_(source), limits_(limits), options_(options), defects_(defects) {
+    open(std::move(charset), pixels_are_signed);
+  }
+
+  void close_data_set() { close(); }
+  // The walk ended inside a sequence that cannot be read: it is shown empty.
+  void abandon() {
+    defects_.sequence = true;
+    if (!sequence_at_.empty()) sequence_end(Element{}, 0, true);
+  }
+  Charset& charset() { return levels_.back().charset; }
+  void add(uint32_t tag, const std::string& member) { chunk(tag); out_ += member; out_ += '}'; }
+
+  bool sequence(const Element& e, unsigned) {
+    chunk(e.tag);
+    append_vr(out_, vr::SQ);
+    sequence_at_.push_back(out_.size());
+    path_.push_back({e.tag, 0});
+    out_ += ",\"Value\":[";
+    return true;
+  }
+  void item(uint32_t index, unsigned) {
+    path_.back().second = index;
+    if (index != 0) out_ += ',';
+    const Level& outer = levels_.back();
+    open(outer.charset, outer.pixels_are_signed);
+  }
+  void item_end(unsigned) { close(); }
+  void sequence_end(const Element&, unsigned depth, bool damaged) {
+    while (levels_.size() > depth + 1) levels_.pop_back();
+    sequence_at_.resize(depth + 1);
+    path_.resize(depth + 1);
+    const size_t start = sequence_at_.back();
+    if (damaged) {
+      defects_.sequence = true;
+      out_.resize(start);
+    } else if (out_.back() == '[') {
+      out_.resize(start);  // no items: no Value
+    } else {
+      out_ += ']';
+    }
+    sequence_at_.pop_back();
+    path_.pop_back();
+    out_ += '}';
+  }
+
+  bool value(const Element& raw, unsigned depth) {
+    if ((raw.tag & 0xFFFF) == 0 || raw.tag == 0xFFFCFFFC) return true;  // group lengths, trailing padding
+    Element e = raw;
+    Level& level = levels_.back();
+    e.vr = settled_vr(e.vr, level.pixels_are_signed);
+    const bool is_pixels = depth == 0 && (e.tag == kPixelData || e.tag == kFloatPixelData || e.tag == kDoublePixelData);
+    const bool is_bulk = is_pixels || e.has_fragments() || e.length > (is_string(e.vr) ? kTextInlineMax : limits_.json_value_bytes_max);
+    chunk(e.tag);
+    if (is_bulk) {
+      append_vr(out_, e.vr);
+      out_ += ",\"BulkDataURI\":";
+      append_json_string(out_, uri(e.tag));
+    } else {
+      const uint8_t* p = source_.at(e.at, e.length);
+      if (e.tag == 0x00080005) level.charset.set(trimmed(p, e.length));
+      if (e.tag == 0x00280103 && e.length >= 2) level.pixels_are_signed = read16(p, e.encoding.is_big_endian) == 1;
+      append_json_value(out_, e, p, level.pixels_are_signed, level.charset, defects_);
+    }
+    out_ += '}';
+    return true;
+  }
+
+ private:
+  struct Level {
+    size_t start;
+    Charset charset;
+    bool pixels_are_signed;
+    std::vector<std::pair<uint32_t, size_t>> chunks;  // where each attribute begins
+  };
+
+  static std::string trimmed(const uint8_t* p, size_t n) {
+    while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == 0)) --n;
+    return std::string(reinterpret_cast<const char*>(p), n);
+  }
+
+  void open(Charset charset, bool pixels_are_signed) {
+    out_ += '{';
+    levels_.push_back({out_.size(), std::move(charset), pixels_are_signed, {}});
+  }
+  void chunk(uint32_t tag) {
+    Level& level = levels_.back();
+    if (!level.chunks.empty()) out_ += ',';
+    level.chunks.emplace_back(tag, out_.size());
+    append_json_tag(out_, tag);
+    out_ += '{';
+  }
+  void close() {
+    Level& level = levels_.back();
+    auto& chunks = level.chunks;
+    const bool in_order = std::adjacent_find(chunks.begin(), chunks.end(),
+                                             [](const auto& a, const auto& b) { return a.first >= b.first; }) == chunks.end();
+    if (!in_order) {
+      // Out of order or twice: sorted, the last one of a tag stays, as readers of data sets do.
+      const std::string all = out_.substr(level.start);
+      std::vector<std::pair<uint32_t, std::string>> sorted;
+      for (size_t i = 0; i < chunks.size(); ++i) {
+        const size_t from = chunks[i].second - level.start;
+        const size_t to = i + 1 < chunks.size() ? chunks[i + 1].second - level.start - 1 : all.size();
+        sorted.emplace_back(chunks[i].first, all.substr(from, to - from));
+      }
+      std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+      out_.resize(level.start);
+      for (size_t i = 0; i < sorted.size(); ++i) {
+        if (i + 1 < sorted.size() && sorted[i + 1].first == sorted[i].first) continue;
+        if (out_.size() > level.start) out_ += ',';
+        out_ += sorted[i].second;
+      }
+    }
+    out_ += '}';
+    levels_.pop_back();
+  }
+  std::string uri(uint32_t tag) const {
+    std::string text = options_.bulk_data_uri;
+    for (const auto& [outer, index] : path_) {
+      text += '/';
+      append_hex32(text, outer);
+      text += '/';
+      append_integer(text, index);
+    }
+    text += '/';
+    append_hex32(text, tag);
+    return text;
+  }
+
+  std::string& out_;
+  Source& source_;
+  const Limits& limits_;
+  const JsonOptions& options_;
+  JsonDefects& defects_;
+  std::vector<Level> levels_;
+  std::vector<size_t> sequence_at_;
+  std::vector<std::pair<uint32_t, uint32_t>> path_;
+};
+
+}  // namespace
+
+void append_json_tag(std::string& out, uint32_t tag) {
+  out += '"';
+  append_hex32(out, tag);
+  out += "\":";
+}
+
+void append_json_string(std::string& out, const std::string& utf8) {
+  out += '"';
+  for (const char c : utf8) {
+    const auto u = static_cast<unsigned char>(c);
+    if (u >= 0x20 && c != '"' && c != '\\') {
+      out += c;
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else {
+      out += "\\u00";
+      out += kHex[u >> 4];
+      out += kHex[u & 15];
+    }
+  }
+  out += '"';
+}
+
+void append_json_value(std::string& out, const Element& e, const uint8_t* value, bool pixels_are_signed, const Charset& charset,
+                       JsonDefects& defects) {
+  Element settled = e;
+  settled.vr = settled_vr(e.vr, pixels_are_signed);
+  append_vr(out, settled.vr);
+  if (e.length == 0) return;
+  if (is_string(settled.vr)) {
+    append_strings(out, settled, reinterpret_cast<const char*>(value), e.length, charset, defects);
+  } else if (is_binary(settled.vr)) {
+    out += ",\"InlineBinary\":\"";
+    append_base64(out, value, e.length, e.encoding.is_big_endian ? word_size(settled.vr) : 1);
+    out += '"';
+  } else {
+    append_numbers(out, settled.vr, value, e.length, e.encoding.is_big_endian);
+  }
+}
+
+std::string data_set_json(Source& source, uint64_t at, Encoding encoding, const Limits& limits, const TextDecoder& decoder,
+                          const JsonOptions& options, JsonDefects& defects) {
+  std::string out;
+  out.reserve(16 * 1024);
+  JsonVisitor visitor(out, source, limits, options, Charset(&decoder), false, defects);
+  Walker<JsonVisitor> walker(source, limits, visitor);
+  try {
+    walker.walk(at, encoding, options.is_prefix);
+  } catch (const ScanError& error) {
+    if (error.fault != Fault::malformed) throw;
+    visitor.abandon();  // the scan has noted the defect; what was readable is shown
+  }
+  if (!options.transfer_syntax.empty()) {
+    std::string member = "\"vr\":\"UI\",\"Value\":[";
+    append_json_string(member, options.transfer_syntax);
+    visitor.add(0x00083002, member + "]");
+  }
+  visitor.close_data_set();
+  return out;
+}
+
+void append_json_sequence(std::string& out, Source& source, const Element& e, const Limits& limits, const Charset& charset,
+                          bool pixels_are_signed, JsonDefects& defects) {
+  std::string text;
+  const JsonOptions options;
+  JsonVisitor visitor(text, source, limits, options, charset, pixels_are_signed, defects);
+  Walker<JsonVisitor> walker(source, limits, visitor);
+  try {
+    walker.walk_sequence(e);
+  } catch (const ScanError& error) {
+    if (error.fault != Fault::malformed) throw;
+    visitor.abandon();
+  }
+  const size_t open = sizeof "{\"00000000\":{" - 1;  // text is {"tag":{…} and nothing else
+  out.append(text, open, text.size() - open - 1);
+}
+
+}  // namespace voxcast

@@ -1,0 +1,81 @@
+// One pass over an instance: index values, pixel description, frame table, defects.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "charset.hpp"
+#include "limits.hpp"
+#include "source.hpp"
+
+namespace voxcast {
+
+// The attributes that the index keeps, in tag order, each with its level: 0 patient, 1 study, 2 series, 3 instance.
+struct IndexTag {
+  uint32_t tag;
+  int level;
+};
+
+struct Hooks {
+  TextDecoder decode_text;
+  // Raw deflate (RFC 1951) to bytes; at most `max` of them, else it throws ScanError(too_large).
+  std::function<std::string(const uint8_t* data, size_t n, size_t max)> inflate;
+};
+
+struct RescaleValues {
+  double slope = 1, intercept = 0;
+  std::string type;
+  bool is_set = false;
+};
+struct WindowValues {
+  std::vector<double> centers, widths;
+  std::vector<std::string> explanations;
+  std::string function;
+  bool is_set() const { return !centers.empty() && !widths.empty(); }
+};
+
+struct PixelValues {
+  uint32_t rows = 0, columns = 0;
+  int64_t number_of_frames = 1;
+  uint32_t samples_per_pixel = 1, bits_allocated = 0, bits_stored = 0, high_bit = 0, pixel_representation = 0, planar_configuration = 0;
+  std::string photometric_interpretation, presentation_lut_shape, modality;
+  uint32_t keyword = 0;  // the tag of the element that holds the pixels; 0 without pixels
+  std::vector<RescaleValues> rescales;
+  std::vector<WindowValues> windows;
+  std::optional<int64_t> padding_value, padding_limit, smallest, largest;
+  bool has_modality_lut = false, has_voi_lut = false, has_palette = false, has_overlay = false;
+  double aspect_vertical = 1, aspect_horizontal = 1;
+};
+
+struct Geometry {
+  std::vector<double> orientation, position;  // (0020,0037), (0020,0032): six and three values, or none
+  std::optional<int64_t> instance_number;
+};
+
+struct Scan {
+  std::string transfer_syntax_uid, sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid;
+  uint64_t data_set_at = 0, header_length = 0;
+  std::string json[4];
+  bool has_description = false;
+  PixelValues pixels;
+  std::string frame_table;
+  Geometry geometry;
+  std::vector<std::pair<std::string, std::string>> defects;  // code, detail
+};
+
+Scan scan(Source& source, const std::vector<IndexTag>& tags, const Limits& limits, const Hooks& hooks);
+
+// DICOM JSON of the whole data set (PS3.18 F); see data_set_json.
+std::string part10_json(Source& source, const Limits& limits, const Hooks& hooks, const std::string& bulk_data_uri, bool is_prefix);
+
+// Where the value is that a BulkDataURI names by its path: tag, or tag/item/tag….
+struct Located {
+  std::string bytes;         // when the value had to be inflated or swapped
+  uint64_t at = 0, length = 0;  // otherwise: in the stream
+  bool is_encapsulated = false;
+};
+std::optional<Located> locate(Source& source, const std::vector<uint32_t>& path, const Limits& limits, const Hooks& hooks);
+
+}  // namespace voxcast
