@@ -11,7 +11,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 
 def _limit(default: int, reason: str) -> int:
-    return field(default=default, metadata={"reason": reason})  # type: ignore[no-any-return]
+    return field(default=default, metadata={"reason": reason})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

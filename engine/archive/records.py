@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,6 +33,12 @@ class InstanceRecord:
     frame_descriptor: FrameDescriptor | None
     frame_table: FrameTable | None
     defects: tuple[Defect, ...]
+    is_replacing: bool = False
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Arrivals in a fixed order: everything that "the first" decides, decides by this."""
+        return self.received_ns, self.location.segment, self.location.offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +68,47 @@ class Incoming:
 
 @dataclass(slots=True)
 class Spooled:
-    """A large instance on its way in: bytes are in an unpublished segment that holds nothing else.
+    """A large instance on its way in: its bytes are in an unpublished segment that holds nothing else.
 
     Made by `Archive.spool`; becomes part of the archive when an `Incoming` that carries it is stored, and is
-    removed by `Archive.drop_spool` or at the next start.
+    removed by `drop` or at the next start.
+
+    Attributes
+    ----------
+    fd : int
+        Open for reading and writing; the Part 10 stream begins at `offset` in it.
+    path : Path or None
+        Where the segment is; None for one that lives in memory.
     """
 
-    path: Path
     segment: int
     fd: int
-    offset: int  # of the Part 10 stream in the file
+    offset: int
+    path: Path | None = None
     length: int = 0
-    closed: bool = field(default=False)
+    is_closed: bool = False
+
+    def write(self, data: Buffer) -> None:
+        """Append to the stream. Raises OSError (a full disk); the owner then drops the spool."""
+        view = memoryview(data)
+        while len(view):
+            written = os.pwrite(self.fd, view, self.offset + self.length)
+            self.length += written
+            view = view[written:]
+
+    def drop(self) -> None:
+        """Forget it: the file and its descriptor are gone afterwards; harmless a second time."""
+        if not self.is_closed:
+            self.is_closed = True
+            if self.path is not None:
+                self.path.unlink(missing_ok=True)
+            os.close(self.fd)
+
+    def publish(self) -> None:
+        """The store has it now; only the descriptor is given up."""
+        if not self.is_closed:
+            self.is_closed = True
+            os.close(self.fd)
 
 
 class StoreStatus(StrEnum):
@@ -102,7 +138,11 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesSummary:
-    """A series record: its place, size and version (changes whenever its members change)."""
+    """A series record: its place, size and version (changes whenever its members change).
+
+    The ``_json`` fields are the attributes of its `leader`, the member that arrived first (`InstanceRecord.order`):
+    whatever order members were indexed in, the outcome is the same.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
@@ -110,7 +150,10 @@ class SeriesSummary:
     instance_count: int
     byte_count: int
     version: int
-    attributes: bytes
+    patient_json: bytes
+    study_json: bytes
+    series_json: bytes
+    leader: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,303 @@
+"""What the index holds and how one instance enters and leaves it; the same records in any order give the same index.
+
+Tables: ``instances`` (the served version of each SOP Instance UID), ``versions`` (the others), ``members`` (slice order),
+``series``, ``studies``, ``keys`` (secondary keys of studies), ``defects``, ``segments`` (how far each is indexed),
+``erasures`` (deleted, space not given back yet), ``meta``; and ``todo``, which says what the background has still to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from engine.archive.packing import SCHEMA_VERSION, pack_instance, pack_series, unpack_instance, unpack_series
+from engine.archive.ports import Snapshot, Transaction
+from engine.archive.records import InstanceRecord, SeriesSummary, StoreStatus
+from engine.archive.secondary import study_keys
+from engine.dicom.scanned import ScannedInstance
+from engine.types import Location
+
+TABLES = (
+    "meta", "instances", "versions", "members", "series", "studies", "keys", "defects", "segments", "erasures", "todo",
+)  # fmt: skip
+TRANSIENT = ("todo",)  # not rebuilt by reindex, and not missed
+_LOCATION = struct.Struct(">IQQ")
+_END = struct.Struct(">Q")
+_KEY_BYTES_MAX = 64
+
+Rescan = Callable[[InstanceRecord], ScannedInstance]
+
+
+def uid_key(uid: str) -> bytes:
+    """A UID as a key without NUL, at most 64 bytes; longer or stranger ones by their hash."""
+    key = uid.encode("utf_8", "surrogatepass")
+    if len(key) <= _KEY_BYTES_MAX and b"\0" not in key:
+        return key
+    return b"#" + hashlib.sha256(key).hexdigest()[:63].encode()
+
+
+def series_key(study_uid: str, series_uid: str) -> bytes:
+    return uid_key(study_uid) + b"\0" + uid_key(series_uid)
+
+
+def prefix_end(prefix: bytes) -> bytes:
+    """The smallest key behind all that begin with `prefix` (which never ends in 0xFF here)."""
+    return prefix[:-1] + bytes([prefix[-1] + 1])
+
+
+def member_key(r: InstanceRecord) -> bytes:
+    return series_key(r.study_instance_uid, r.series_instance_uid) + b"\0" + r.slice_key + uid_key(r.sop_instance_uid)
+
+
+def version_key(r: InstanceRecord) -> bytes:
+    return uid_key(r.sop_instance_uid) + b"\0" + r.data_set_sha256[:16]
+
+
+# -- reading
+
+
+def get_instance(view: Snapshot, sop_uid: str) -> InstanceRecord | None:
+    data = view.get("instances", uid_key(sop_uid))
+    return None if data is None else unpack_instance(data)
+
+
+def get_series(view: Snapshot, study_uid: str, series_uid: str) -> SeriesSummary | None:
+    data = view.get("series", series_key(study_uid, series_uid))
+    return None if data is None else unpack_series(data)
+
+
+def series_of(view: Snapshot, study_uid: str) -> list[SeriesSummary]:
+    start = uid_key(study_uid) + b"\0"
+    return [unpack_series(data) for _, data in view.scan("series", start, prefix_end(start))]
+
+
+def members_of(view: Snapshot, study_uid: str, series_uid: str) -> Iterator[InstanceRecord]:
+    """Served instances in slice order."""
+    start = series_key(study_uid, series_uid) + b"\0"
+    for _, sop in view.scan("members", start, prefix_end(start)):
+        data = view.get("instances", sop)
+        if data is not None:
+            yield unpack_instance(data)
+
+
+def versions_of(view: Snapshot, sop_uid: str) -> list[InstanceRecord]:
+    """The versions of a SOP Instance UID that are not served."""
+    start = uid_key(sop_uid) + b"\0"
+    return [unpack_instance(data) for _, data in view.scan("versions", start, prefix_end(start))]
+
+
+def indexed_ends(view: Snapshot) -> dict[int, int]:
+    return {int.from_bytes(key, "big"): _END.unpack(value)[0] for key, value in view.scan("segments")}
+
+
+# -- writing
+
+
+def check_schema(txn: Transaction) -> None:
+    """Write the schema version into a new index."""
+    if txn.get("meta", b"schema") is None:
+        txn.put("meta", b"schema", str(SCHEMA_VERSION).encode())
+
+
+class Indexer:
+    """Puts records in and takes them out inside one transaction; `finish` must be called before it ends.
+
+    Parameters
+    ----------
+    rescan : reads the header of a stored instance again: needed when a series loses the member that its attributes came from.
+    """
+
+    def __init__(self, txn: Transaction, rescan: Rescan) -> None:
+        self._txn, self._rescan = txn, rescan
+        self._series: dict[bytes, SeriesSummary | None] = {}
+        self._leaderless: set[bytes] = set()
+
+    def add(self, record: InstanceRecord, scanned: ScannedInstance) -> StoreStatus:
+        """File one version of one instance. Which version is served does not depend on the order of the calls."""
+        served = get_instance(self._txn, record.sop_instance_uid)
+        if served is None:
+            self._attach(record, scanned)
+            return StoreStatus.STORED
+        versions = [served, *versions_of(self._txn, record.sop_instance_uid)]
+        twin = next((v for v in versions if v.data_set_sha256 == record.data_set_sha256), None)
+        if twin is not None:
+            # The same bytes twice: two processes stored them at once, or compaction was cut short. The first counts.
+            if (twin.order, twin.is_replacing) > (record.order, record.is_replacing):
+                self.remove_version(twin)
+                self.add(record, scanned)
+            return StoreStatus.DUPLICATE
+        if _serves(record) < _serves(served):
+            self._detach(served)
+            self._txn.put("versions", version_key(served), pack_instance(served))
+            self._attach(record, scanned)
+            return StoreStatus.CONFLICT_REPLACED
+        self._txn.put("versions", version_key(record), pack_instance(record))
+        return StoreStatus.CONFLICT_KEPT
+
+    def remove_version(self, record: InstanceRecord) -> None:
+        """Take one version out; if it was the served one, the next in line is served."""
+        if self._txn.delete("versions", version_key(record)):
+            return
+        self._detach(record)
+        rest = versions_of(self._txn, record.sop_instance_uid)
+        if rest:
+            heir = min(rest, key=_serves)
+            self._txn.delete("versions", version_key(heir))
+            self._attach(heir, self._rescan(heir))
+
+    def move(self, record: InstanceRecord, location: Location) -> None:
+        """The same bytes are elsewhere now (compaction)."""
+        moved = replace(record, location=location)
+        if self._txn.get("versions", version_key(record)) is not None:
+            self._txn.put("versions", version_key(record), pack_instance(moved))
+            return
+        self._txn.put("instances", uid_key(record.sop_instance_uid), pack_instance(moved))
+        key = series_key(record.study_instance_uid, record.series_instance_uid)
+        series = self._summary(key)
+        if series is not None and series.leader == record.order:
+            self._series[key] = replace(series, leader=moved.order)
+
+    def indexed_to(self, segment: int, end: int) -> None:
+        self._txn.put("segments", segment.to_bytes(4, "big"), _END.pack(end))
+
+    def finish(self) -> None:
+        """Write the series and studies that changed."""
+        for key in self._leaderless:
+            self._elect(key)
+        for study in {key.split(b"\0")[0]: None for key in self._series}:
+            before = self._txn.get("studies", study)
+            for key, summary in self._series.items():
+                if not key.startswith(study + b"\0"):
+                    continue
+                if summary is None or summary.instance_count == 0:
+                    self._txn.delete("series", key)
+                else:
+                    self._txn.put("series", key, pack_series(summary))
+                self._txn.put("todo", key, time.time_ns().to_bytes(8, "big"))
+            self._write_study(study, before)
+        self._series.clear()
+        self._leaderless.clear()
+
+    def _attach(self, r: InstanceRecord, scanned: ScannedInstance) -> None:
+        sop = uid_key(r.sop_instance_uid)
+        self._txn.put("instances", sop, pack_instance(r))
+        self._txn.put("members", member_key(r), sop)
+        for defect in r.defects:
+            self._txn.put("defects", defect.code.encode() + b"\0" + sop, b"")
+        key = series_key(r.study_instance_uid, r.series_instance_uid)
+        old = self._summary(key)
+        new = SeriesSummary(
+            study_instance_uid=r.study_instance_uid,
+            series_instance_uid=r.series_instance_uid,
+            modality=_modality(scanned.series_json),
+            instance_count=1,
+            byte_count=r.location.length,
+            version=_fingerprint(r),
+            patient_json=scanned.patient_json,
+            study_json=scanned.study_json,
+            series_json=scanned.series_json,
+            leader=r.order,
+        )
+        if old is not None and old.instance_count:
+            totals = (old.instance_count + 1, old.byte_count + r.location.length, old.version ^ _fingerprint(r))
+            base = new if r.order < old.leader and key not in self._leaderless else old
+            new = replace(base, instance_count=totals[0], byte_count=totals[1], version=totals[2])
+        else:
+            self._leaderless.discard(key)
+        self._series[key] = new
+
+    def _detach(self, r: InstanceRecord) -> None:
+        sop = uid_key(r.sop_instance_uid)
+        self._txn.delete("instances", sop)
+        self._txn.delete("members", member_key(r))
+        for defect in r.defects:
+            self._txn.delete("defects", defect.code.encode() + b"\0" + sop)
+        key = series_key(r.study_instance_uid, r.series_instance_uid)
+        old = self._summary(key)
+        if old is None:
+            return
+        self._series[key] = replace(
+            old,
+            instance_count=old.instance_count - 1,
+            byte_count=old.byte_count - r.location.length,
+            version=old.version ^ _fingerprint(r),
+        )
+        if old.leader == r.order:
+            self._leaderless.add(key)
+
+    def _summary(self, key: bytes) -> SeriesSummary | None:
+        if key not in self._series:
+            data = self._txn.get("series", key)
+            self._series[key] = None if data is None else unpack_series(data)
+        return self._series[key]
+
+    def _elect(self, key: bytes) -> None:
+        series = self._series[key]
+        if series is None or series.instance_count == 0:
+            return
+        leader = min(
+            members_of(self._txn, series.study_instance_uid, series.series_instance_uid), key=lambda r: r.order
+        )
+        scanned = self._rescan(leader)
+        self._series[key] = replace(
+            series,
+            modality=_modality(scanned.series_json),
+            patient_json=scanned.patient_json,
+            study_json=scanned.study_json,
+            series_json=scanned.series_json,
+            leader=leader.order,
+        )
+
+    def _write_study(self, study: bytes, before: bytes | None) -> None:
+        """A study's attributes are those of its first series (by leader); its keys follow them."""
+        series = [unpack_series(data) for _, data in self._txn.scan("series", study + b"\0", study + b"\1")]
+        after = pack_series(min(series, key=lambda s: s.leader)) if series else None
+        if after == before:
+            return
+        for key in study_keys(unpack_series(before)) if before else ():
+            self._txn.delete("keys", key + b"\0" + study)
+        if after is None:
+            self._txn.delete("studies", study)
+            return
+        self._txn.put("studies", study, after)
+        for key in study_keys(unpack_series(after)):
+            self._txn.put("keys", key + b"\0" + study, b"")
+
+
+def _serves(r: InstanceRecord) -> tuple[int, tuple[int, ...]]:
+    """Sorts versions of one SOP Instance UID: the least is served. The last that replaces, else the first that came."""
+    if r.is_replacing:
+        return 0, tuple(-n for n in r.order)
+    return 1, r.order
+
+
+def _fingerprint(r: InstanceRecord) -> int:
+    """Eight bytes of this member for the series' version: their XOR does not depend on order."""
+    digest = hashlib.sha256(r.sop_instance_uid.encode("utf_8", "surrogatepass") + b"\0" + r.data_set_sha256).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def _modality(series_json: bytes) -> str:
+    values = json.loads(series_json).get("00080060", {}).get("Value") or [""]
+    return str(values[0] or "")
+
+
+def pack_location(location: Location) -> bytes:
+    return _LOCATION.pack(location.segment, location.offset, location.length)
+
+
+def unpack_location(data: bytes) -> Location:
+    return Location(*_LOCATION.unpack(data))
+
+
+def erasures(view: Snapshot) -> Iterable[tuple[Location, int]]:
+    """Deleted places whose bytes are still there, and when (ns) they were deleted."""
+    return [(unpack_location(key), _END.unpack(value)[0]) for key, value in view.scan("erasures")]
+
+
+def put_erasure(txn: Transaction, location: Location, deleted_ns: int) -> None:
+    txn.put("erasures", pack_location(location), _END.pack(deleted_ns))

@@ -1,0 +1,127 @@
+"""The second implementation of the ports, all in memory: proves the protocols, and carries tests that need no disk."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from engine.archive.ports import MemberMeta, SegmentSize, Snapshot, StoredMember, Tombstone, Transaction
+from engine.archive.records import Spooled
+from engine.dicom.scan import scan
+from engine.dicom.scanned import ScannedInstance
+from engine.limits import Limits
+from engine.types import Buffer, Location
+
+
+class MemoryEngine:
+    """`IndexEngine` on sorted keys; snapshots see the tables as they were when they began."""
+
+    def __init__(self, tables: tuple[str, ...]) -> None:
+        self._tables: dict[str, dict[bytes, bytes]] = {name: {} for name in tables}
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def read(self) -> Iterator[Snapshot]:
+        yield _MemoryTxn(self._tables)  # tables are replaced on commit, never changed
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        with self._lock:
+            txn = _MemoryTxn({name: dict(table) for name, table in self._tables.items()})
+            yield txn
+            self._tables = txn.tables
+
+    def size_bytes(self) -> int:
+        return sum(len(k) + len(v) for table in self._tables.values() for k, v in table.items())
+
+    def close(self) -> None:
+        self._tables = {name: {} for name in self._tables}
+
+
+class _MemoryTxn:
+    def __init__(self, tables: dict[str, dict[bytes, bytes]]) -> None:
+        self.tables = tables
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        return self.tables[table].get(key)
+
+    def scan(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        keys = sorted(self.tables[table])
+        for key in keys[bisect.bisect_left(keys, start) :]:
+            if stop is not None and key >= stop:
+                return
+            if key in self.tables[table]:
+                yield key, self.tables[table][key]
+
+    def count(self, table: str) -> int:
+        return len(self.tables[table])
+
+    def put(self, table: str, key: bytes, value: bytes) -> None:
+        self.tables[table][key] = bytes(value)
+
+    def delete(self, table: str, key: bytes) -> bool:
+        return self.tables[table].pop(key, None) is not None
+
+
+class MemoryBlobs:
+    """`BlobStore` and `BlobUpkeep` on a list; every `append` makes one segment of its own."""
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[int, int], tuple[MemberMeta | Tombstone, bytes]] = {}
+        self._next = 1
+        self.syncs = 0
+        self.read_only_reason = ""
+
+    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
+        segment, self._next = self._next, self._next + 1
+        stored, offset = [], 0
+        for meta, content in members:
+            if isinstance(content, Spooled):
+                data = os.pread(content.fd, content.length, content.offset)
+                content.publish()
+            else:
+                data = bytes(content)
+            stored.append(StoredMember(Location(segment, offset, len(data)), meta, offset + len(data) + 1))
+            self._members[segment, offset] = (meta, data)
+            offset += len(data) + 1
+        self.syncs += 1
+        return stored
+
+    def retract(self) -> None:
+        self.drop(self._next - 1)
+
+    def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes:
+        try:
+            return self._members[location.segment, location.offset][1][start : start + length]
+        except KeyError:
+            raise FileNotFoundError(f"segment {location.segment}") from None
+
+    def members(self, since: Mapping[int, int]) -> Iterator[StoredMember]:
+        for (segment, offset), (meta, data) in sorted(self._members.items(), key=lambda item: item[0]):
+            if offset >= since.get(segment, 0):
+                yield StoredMember(Location(segment, offset, len(data)), meta, offset + len(data) + 1)
+
+    def spool(self) -> Spooled:
+        return Spooled(0, os.memfd_create("spool"), 0)
+
+    def scanned(self, location: Location, limits: Limits) -> ScannedInstance:
+        return scan(self.read(location, 0, location.length), limits)
+
+    def sizes(self) -> dict[int, SegmentSize]:
+        sizes: dict[int, int] = {}
+        for (segment, _), (_, data) in self._members.items():
+            sizes[segment] = sizes.get(segment, 0) + len(data)
+        return {segment: SegmentSize(size, True) for segment, size in sizes.items()}
+
+    def erase(self, location: Location) -> None:
+        self._members.pop((location.segment, location.offset), None)
+
+    def drop(self, segment: int) -> None:
+        for key in [key for key in self._members if key[0] == segment]:
+            del self._members[key]
+
+    def close(self) -> None:
+        self._members.clear()

@@ -1,0 +1,154 @@
+"""The two protocols that an archive stands on: an ordered index engine and a store of immutable blobs.
+
+LMDB and tar segments are the embedded pair, `archive/memory.py` is the second one; both run `tests/contract`. No other
+package may assume LMDB or a local file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.archive.records import Spooled
+from engine.dicom.scanned import ScannedInstance
+from engine.limits import Limits
+from engine.types import Buffer, Location, Source
+
+
+class Snapshot(Protocol):
+    """A consistent view; valid inside its ``with`` block, on its thread. Values must not be kept without a copy."""
+
+    def get(self, table: str, key: bytes) -> bytes | None: ...
+
+    def scan(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Entries with ``start <= key < stop`` in key order."""
+        ...
+
+    def count(self, table: str) -> int: ...
+
+
+class Transaction(Snapshot, Protocol):
+    """All of it, or nothing; durable when its ``with`` block has ended without an error."""
+
+    def put(self, table: str, key: bytes, value: bytes) -> None: ...
+
+    def delete(self, table: str, key: bytes) -> bool: ...
+
+
+class IndexEngine(Protocol):
+    """Ordered tables of small records. Many snapshots at once, one transaction at a time (others wait)."""
+
+    def read(self) -> AbstractContextManager[Snapshot]: ...
+
+    def write(self) -> AbstractContextManager[Transaction]: ...
+
+    def size_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberMeta:
+    """What is written beside the bytes of an instance, so that the index can be built again from the blobs alone.
+
+    Attributes
+    ----------
+    name : str
+        ``Study/Series/SOP.dcm``: for people who unpack the archive by hand; the index never reads it.
+    is_replacing : bool
+        Arrived under ``on_conflict = "replace"``.
+    """
+
+    name: str
+    data_set_sha256: bytes
+    header_sha256: bytes
+    data_set_offset: int
+    received_ns: int
+    source: Source
+    is_replacing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The instance at this place was deleted (at this Unix time); written before the index forgets it."""
+
+    location: Location
+    deleted_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMember:
+    """One thing found in the blob store; `end` is where the next one of its segment begins."""
+
+    location: Location
+    content: MemberMeta | Tombstone
+    end: int
+
+
+class BlobStore(Protocol):
+    """Keeps bytes; what `append` has returned is on stable storage. Any thread reads, one at a time appends.
+
+    Attributes
+    ----------
+    syncs : int
+        Waits for stable storage so far.
+    read_only_reason : str
+        Not empty once a write has failed: no more are taken before a restart.
+    """
+
+    syncs: int
+
+    @property
+    def read_only_reason(self) -> str: ...
+
+    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
+        """One durable write for all of them; raises `ArchiveFull` or `ArchiveReadOnly` and then keeps none."""
+        ...
+
+    def retract(self) -> None:
+        """Take the last `append` back: the index could not be told of it, so nobody was told yes."""
+        ...
+
+    def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | None:
+        """Bytes of one blob. None: `cached_only` and not in memory. `FileNotFoundError`: it was moved or erased."""
+        ...
+
+    def spool(self) -> Spooled:
+        """A place for one large blob that is written as it arrives, not yet part of the store."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSize:
+    size_bytes: int
+    is_sealed: bool
+
+
+class BlobUpkeep(Protocol):
+    """What rebuilding, checking and compacting need of a blob store."""
+
+    def members(self, since: Mapping[int, int]) -> Iterator[StoredMember]:
+        """Everything that is stored at or behind ``since[segment]`` (0 where not named), whole ones only."""
+        ...
+
+    def scanned(self, location: Location, limits: Limits) -> ScannedInstance:
+        """The scan of a stored blob, without holding it in memory; `FileNotFoundError` when it is gone."""
+        ...
+
+    def sizes(self) -> dict[int, SegmentSize]: ...
+
+    def erase(self, location: Location) -> None:
+        """Mark a member as gone and give its space back; nothing may refer to it any more."""
+        ...
+
+    def drop(self, segment: int) -> None:
+        """Remove a sealed segment whose members live elsewhere now."""
+        ...
+
+
+class Blobs(BlobStore, BlobUpkeep, Protocol):
+    """Both faces of a blob store."""

@@ -1,0 +1,76 @@
+"""Building the index again from the segments alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from engine.archive import index
+from engine.archive.core import Core
+from engine.archive.index import TABLES
+from engine.archive.lmdb_engine import LmdbEngine
+from engine.archive.lock import ServerLock
+from engine.archive.ports import StoredMember, Tombstone
+from engine.archive.segments import SegmentStore
+from engine.archive.writing import Writer
+from engine.errors import InvalidParameter
+from engine.limits import Limits
+from engine.types import Location
+
+_BATCH = 512
+
+
+def reindex(path: Path, limits: Limits, progress: Callable[[int], None] = lambda n: None) -> int:
+    """Replace ``index.lmdb`` by one made from the segments; returns the number of members read.
+
+    No server, importer or other writer may be at work: `ArchiveLocked` says who is. The old index stays in place
+    until the new one is complete.
+    """
+    folder = path / "segments"
+    if not folder.is_dir():
+        raise InvalidParameter("archive", str(path), "a folder with segments/")
+    lock = ServerLock(path, "voxcast reindex")
+    store = SegmentStore(folder, limits.segment_bytes)
+    held = store.lock_all()
+    try:
+        fresh = path / "index.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        engine = LmdbEngine(fresh, TABLES, is_writable=True)
+        core = Core(engine, store, limits)
+        core.write(index.check_schema)
+        count = _fill(core, progress)
+        engine.close()
+        old = path / "index.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if (path / "index.lmdb").exists():
+            (path / "index.lmdb").rename(old)
+        fresh.rename(path / "index.lmdb")
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        for fd in held:
+            os.close(fd)
+        store.close()
+        lock.release()
+    return count
+
+
+def _fill(core: Core, progress: Callable[[int], None]) -> int:
+    # Tombstones may stand before what they delete once compaction has moved them: they are read first.
+    stones = [m for m in core.blobs.members({}) if isinstance(m.content, Tombstone)]
+    deleted: set[Location] = {m.content.location for m in stones if isinstance(m.content, Tombstone)}
+    writer = Writer(core, replaces=False)
+    count = 0
+    for batch in _batches(m for m in core.blobs.members({})):
+        writer.take(batch, deleted)
+        count += len(batch)
+        progress(count)
+    return count
+
+
+def _batches(members: Iterator[StoredMember]) -> Iterator[list[StoredMember]]:
+    while batch := list(islice(members, _BATCH)):
+        yield batch

@@ -1,0 +1,160 @@
+"""How instances enter the archive and leave it: bytes first, then the index, then the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence, Set
+from functools import partial
+
+from engine.archive import index
+from engine.archive.core import Core, make_record
+from engine.archive.index import Indexer
+from engine.archive.member import bounded, member_name
+from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transaction
+from engine.archive.records import Incoming, InstanceRecord, Spooled, StoreOutcome, StoreStatus
+from engine.dicom.scanned import ScannedInstance
+from engine.errors import InstanceNotFound, InvalidInput, SeriesNotFound, StudyNotFound
+from engine.types import Location
+
+_MEMBERS_PER_COMMIT = 512  # when indexing what is already stored
+Fresh = tuple[int, Incoming, bool]  # place in the batch, the instance, whether its UID is new
+
+
+class Writer:
+    """Stores, deletes and takes over; one thread of the process at a time (others wait)."""
+
+    def __init__(self, core: Core, *, replaces: bool) -> None:
+        self._core, self._replaces = core, replaces
+
+    def store(self, batch: Sequence[Incoming]) -> list[StoreOutcome]:
+        """See `Archive.store`."""
+        with self._core.write_lock:
+            fresh, outcomes = self._split_duplicates(batch)
+            if fresh:
+                entries = [(self._meta(one, is_first), one.content) for _, one, is_first in fresh]
+                stored = self._core.blobs.append(entries)
+                try:
+                    statuses = self._core.write(
+                        lambda txn: self._index(txn, stored, [one.scanned for _, one, _ in fresh])
+                    )
+                except BaseException:
+                    self._core.blobs.retract()
+                    raise
+                for (place, _, _), member, status in zip(fresh, stored, statuses, strict=True):
+                    outcomes[place] = StoreOutcome(status, member.location)
+        for place, one in enumerate(batch):
+            if isinstance(one.content, Spooled) and all(place != kept for kept, _, _ in fresh):
+                one.content.drop()
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def delete(self, study_uid: str, series_uid: str, sop_uid: str) -> int:
+        """See `Archive.delete`: tombstones on disk, then the index; the bytes go when no reader can still want them."""
+        with self._core.write_lock:
+            doomed = self._all_versions(study_uid, series_uid, sop_uid)
+            now = time.time_ns()
+            stored = self._core.blobs.append([(Tombstone(r.location, now), b"") for r in doomed])
+
+            def forget(txn: Transaction) -> None:
+                indexer = Indexer(txn, self._core.rescan)
+                for record, member in zip(doomed, stored, strict=True):
+                    indexer.remove_version(record)
+                    index.put_erasure(txn, record.location, now)
+                    indexer.indexed_to(member.location.segment, member.end)
+                indexer.finish()
+
+            self._core.write(forget)
+        return len({r.sop_instance_uid for r in doomed})
+
+    def take(self, found: Sequence[StoredMember], deleted: Set[Location] = frozenset()) -> None:
+        """Index what lies in the blob store already (after a crash, or all of it), without what is known as deleted."""
+        gone = deleted | {m.content.location for m in found if isinstance(m.content, Tombstone)}
+        for first in range(0, len(found), _MEMBERS_PER_COMMIT):
+            self._core.write(partial(self._take, found[first : first + _MEMBERS_PER_COMMIT], gone))
+
+    def _take(self, batch: Sequence[StoredMember], deleted: Set[Location], txn: Transaction) -> None:
+        indexer = Indexer(txn, self._core.rescan)
+        for member in batch:
+            if isinstance(member.content, Tombstone):
+                self._bury(txn, indexer, member.content)
+            elif member.location not in deleted:
+                scanned = self._core.blobs.scanned(member.location, self._core.limits)
+                indexer.add(make_record(scanned, member.content, member.location), scanned)
+            indexer.indexed_to(member.location.segment, member.end)
+        indexer.finish()
+
+    def _bury(self, txn: Transaction, indexer: Indexer, tombstone: Tombstone) -> None:
+        try:
+            scanned = self._core.blobs.scanned(tombstone.location, self._core.limits)
+        except (FileNotFoundError, InvalidInput):
+            return  # erased already: its header or its segment is gone
+        index.put_erasure(txn, tombstone.location, tombstone.deleted_ns)
+        served = index.get_instance(txn, scanned.sop_instance_uid)
+        for record in [*index.versions_of(txn, scanned.sop_instance_uid), *([served] if served else [])]:
+            if record.location == tombstone.location:
+                indexer.remove_version(record)
+
+    def _index(self, txn: Transaction, stored: list[StoredMember], scans: list[ScannedInstance]) -> list[StoreStatus]:
+        indexer, statuses = Indexer(txn, self._core.rescan), []
+        for member, scanned in zip(stored, scans, strict=True):
+            assert isinstance(member.content, MemberMeta)
+            statuses.append(indexer.add(make_record(scanned, member.content, member.location), scanned))
+            indexer.indexed_to(member.location.segment, member.end)
+        indexer.finish()
+        return statuses
+
+    def _split_duplicates(self, batch: Sequence[Incoming]) -> tuple[list[Fresh], list[StoreOutcome | None]]:
+        """What has to be written, and the outcomes of what need not be."""
+        fresh: list[Fresh] = []
+        outcomes: list[StoreOutcome | None] = [None] * len(batch)
+        seen: set[str] = set()
+        with self._core.engine.read() as view:
+            for place, one in enumerate(batch):
+                sop = one.scanned.sop_instance_uid
+                served = index.get_instance(view, sop)
+                known = [] if served is None else [served, *index.versions_of(view, sop)]
+                twin = next((r for r in known if r.data_set_sha256 == one.data_set_sha256), None)
+                if twin is not None:
+                    outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, twin.location)
+                else:
+                    fresh.append((place, one, served is None and sop not in seen))
+                    seen.add(sop)
+        return fresh, outcomes
+
+    def _meta(self, one: Incoming, is_first: bool) -> MemberMeta:
+        scanned = one.scanned
+        return MemberMeta(
+            name=member_name(
+                scanned.study_instance_uid,
+                scanned.series_instance_uid,
+                scanned.sop_instance_uid,
+                one.data_set_sha256,
+                is_first,
+            ),
+            data_set_sha256=one.data_set_sha256,
+            header_sha256=one.header_sha256,
+            data_set_offset=scanned.data_set_offset,
+            received_ns=one.received_ns,
+            source=bounded(one.source),
+            is_replacing=self._replaces,
+        )
+
+    def _all_versions(self, study_uid: str, series_uid: str, sop_uid: str) -> list[InstanceRecord]:
+        with self._core.engine.read() as view:
+            if sop_uid:
+                served = index.get_instance(view, sop_uid)
+                if served is None or study_uid not in ("", served.study_instance_uid):
+                    raise InstanceNotFound(sop_uid)
+                uids = [sop_uid]
+            else:
+                chosen = [s for s in index.series_of(view, study_uid) if series_uid in ("", s.series_instance_uid)]
+                if not chosen:
+                    raise SeriesNotFound(series_uid) if series_uid else StudyNotFound(study_uid)
+                uids = [
+                    r.sop_instance_uid for s in chosen for r in index.members_of(view, study_uid, s.series_instance_uid)
+                ]
+            found: list[InstanceRecord] = []
+            for uid in uids:
+                served = index.get_instance(view, uid)
+                # The served one last: while it stands, none of the others is promoted.
+                found += [*index.versions_of(view, uid), *([served] if served else [])]
+        return found

@@ -1,0 +1,116 @@
+"""Whether the attributes of one study, series or instance match a key (PS3.4 C.2.2.2; PS3.18 8.3.4 for fuzzy names)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from engine.dicom.dictionary import hex_of
+from engine.dicom.query import Match
+
+_WILD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN"})
+_RANGE_VRS = frozenset({"DA", "TM", "DT"})
+_NUMBER_VRS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
+
+Attributes = Mapping[str, Any]  # DICOM JSON: eight hexadecimal digits → {"vr": …, "Value": […]}
+
+
+def matches(attributes: Attributes, match: Match, fuzzy: bool = False) -> bool:
+    """Whether one key matches; an absent or empty attribute matches only the universal key."""
+    if match.value in ("", "*", '""'):
+        return match.value != '""' or not any(_values(attributes, match))
+    return any(_value_matches(value, match, fuzzy) for value in _values(attributes, match))
+
+
+def folded(text: str) -> str:
+    """Text as names are compared: without case, accents, or the difference between ``^`` and a space."""
+    plain = unicodedata.normalize("NFKD", text.replace("^", " "))
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).casefold().split())
+
+
+def value_range(value: str) -> tuple[str, str]:
+    """First and last value of a range key, ``""`` where it is open; both the same for a single value.
+
+    ``20200101-20201231``, ``-20201231``, ``20200101-``, ``2020-01-01`` (the dashed form that web clients send).
+    """
+    value = re.sub(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)", r"\1\2\3", value.strip())
+    # A DT offset is a sign and four digits at the very end; what else has a dash is a range.
+    if re.fullmatch(r"\d{8,14}(\.\d+)?[+-]\d{4}", value):
+        return value, value
+    first, dash, last = value.partition("-")
+    return (first.strip(), last.strip()) if dash else (value, value)
+
+
+def _values(attributes: Attributes, match: Match) -> Iterable[Any]:
+    scopes: list[Attributes] = [attributes]
+    for tag in match.path[:-1]:
+        scopes = [item for scope in scopes for item in scope.get(hex_of(tag), {}).get("Value", ()) if item]
+    return (v for scope in scopes for v in scope.get(hex_of(match.tag), {}).get("Value", ()) if v is not None)
+
+
+def _value_matches(value: Any, match: Match, fuzzy: bool) -> bool:
+    key = match.value
+    if match.vr == "PN":
+        names = [value] if isinstance(value, str) else [str(v) for v in value.values()]
+        test = _fuzzy_name if fuzzy else _name
+        return any(test(name, key) for name in names) or ("=" in key and _name("=".join(names), key))
+    if match.vr == "UI":
+        return str(value) in re.split(r"[\\,]", key)
+    if match.vr in _RANGE_VRS:
+        return _in_range(str(value), key)
+    if match.vr in _NUMBER_VRS:
+        return _same_number(value, key)
+    text = str(value)
+    if match.vr in _WILD_VRS and ("*" in key or "?" in key):
+        return _pattern(key, False).fullmatch(text) is not None
+    return text == key.strip() or text in key.split("\\")
+
+
+def _name(name: str, key: str) -> bool:
+    """A trailing run of empty components means nothing (PS3.5 6.2.1), so ``DOE^JOHN`` also finds ``DOE^JOHN^^``."""
+    name = name.rstrip("^= ")
+    if "*" in key or "?" in key:
+        return _pattern(key, True).fullmatch(folded(name)) is not None
+    return folded(name) == folded(key.rstrip("^= "))
+
+
+def _fuzzy_name(name: str, key: str) -> bool:
+    """Every word of the key begins some word of the name, in any order."""
+    words = folded(name).replace("*", " ").split()
+    return all(any(word.startswith(part) for word in words) for part in folded(key).replace("*", " ").split())
+
+
+@lru_cache(maxsize=256)
+def _pattern(key: str, is_name: bool) -> re.Pattern[str]:
+    parts = re.split(r"([*?])", key)
+    wild = {"*": ".*", "?": "."}
+    # Blanks at a wildcard's side are part of the key: only the whole is folded, not each part on its own.
+    text = (lambda s: folded(s) if s.strip("^ ") == s else _folded_edges(s)) if is_name else (lambda s: s)
+    return re.compile("".join(wild.get(p) or re.escape(text(p)) for p in parts), re.DOTALL)
+
+
+def _folded_edges(part: str) -> str:
+    before = " " if part[:1] in "^ " and part else ""
+    after = " " if part[-1:] in "^ " and part else ""
+    inner = folded(part)
+    return before + inner + after if inner else before
+
+
+def _in_range(value: str, key: str) -> bool:
+    first, last = value_range(key)
+    value = value.replace(":", "").strip() if ":" in value else value.strip()
+    first, last = first.replace(":", ""), last.replace(":", "")
+    # A shorter bound covers everything that begins with it: 10 to 11 takes in 11:59.
+    if first == last:
+        return value.startswith(first) or first.startswith(value)
+    return (not first or value >= first) and (not last or value[: len(last)] <= last)
+
+
+def _same_number(value: Any, key: str) -> bool:
+    try:
+        return float(value) in {float(k) for k in key.split("\\")}
+    except ValueError:
+        return str(value) == key

@@ -1,0 +1,184 @@
+"""What only an archive on disk has: recovery, reindex, tar that others read, two processes, damage."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from data import make_instance
+
+from engine.archive.archive import REPLACE, Archive
+from engine.archive.records import Incoming
+from engine.archive.reindex import reindex
+from engine.dicom.scan import scan
+from engine.errors import ArchiveLocked, IndexMismatch
+from engine.limits import Limits
+from engine.types import Source
+
+LIMITS = Limits(segment_bytes=256 * 1024, spool_bytes=64 * 1024)
+
+
+def incoming(content: bytes, received_ns: int) -> Incoming:
+    scanned = scan(content, LIMITS)
+    at = scanned.data_set_offset
+    return Incoming(
+        scanned=scanned,
+        content=content,
+        data_set_sha256=hashlib.sha256(content[at:]).digest(),
+        header_sha256=hashlib.sha256(content[:at]).digest(),
+        received_ns=received_ns,
+        source=Source("test", "peer"),
+    )
+
+
+def fill(archive: Archive, count: int, rows: int = 32) -> dict[str, bytes]:
+    contents = {f"1.2.3.4.{i}": make_instance(f"1.2.3.4.{i}", number=i, rows=rows) for i in range(1, count + 1)}
+    for i, content in enumerate(contents.values(), 1):
+        archive.store([incoming(content, i)])
+    return contents
+
+
+def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS)
+    contents = fill(archive, 10)
+    archive.close()
+    archive = Archive.open(tmp_path, LIMITS, mode="read")
+    assert {uid: archive.read(archive.instance(uid)) for uid in contents} == contents
+    assert not archive.is_writable
+    archive.close()
+
+
+def test_reindex_gives_an_equal_index(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS, on_conflict=REPLACE)
+    fill(archive, 30)
+    archive.store([incoming(make_instance("1.2.3.4.7", patient="OTHER", series="1.2.3.77"), 100)])
+    archive.store([incoming(make_instance("odd uid/../..", study="1.02.3", number=5), 101)])
+    archive.delete(sop_uid="1.2.3.4.3")
+    archive.upkeep().erase_due(0)
+    archive.delete(sop_uid="1.2.3.4.4")
+    before = archive.dump()
+    archive.close()
+    shutil.rmtree(tmp_path / "index.lmdb")
+    with pytest.raises(IndexMismatch, match="reindex"):
+        Archive.open(tmp_path, LIMITS)
+    assert reindex(tmp_path, LIMITS) > 30
+    archive = Archive.open(tmp_path, LIMITS)
+    after = archive.dump()
+    for table in before:
+        assert after[table] == before[table], table
+    archive.close()
+
+
+def test_tar_reads_every_segment(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path / "archive", LIMITS)
+    contents = fill(archive, 20, rows=300)
+    archive.close()
+    out = tmp_path / "out"
+    out.mkdir()
+    for segment in sorted((tmp_path / "archive" / "segments").glob("*.tar")):
+        run = subprocess.run(["tar", "xf", segment, "-C", out], capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, "")
+    for uid, content in contents.items():
+        assert (out / "1.2.3" / "1.2.3.4" / f"{uid}.dcm").read_bytes() == content
+
+
+def test_a_torn_tail_is_cut_and_the_rest_indexed(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path / "a", LIMITS)
+    contents = fill(archive, 5)
+    archive.close()
+    # What a crash leaves: members 4 and 5 written but 5 only in part, none of them in the index.
+    twin = Archive.open(tmp_path / "b", LIMITS)
+    fill(twin, 3)
+    twin.close()
+    whole = (tmp_path / "a" / "segments" / "000001.tar").read_bytes()
+    torn = bytearray(whole)
+    torn[-300:] = bytes(300)
+    (tmp_path / "b" / "segments" / "000001.tar").write_bytes(torn)
+    twin = Archive.open(tmp_path / "b", LIMITS)
+    assert twin.stats().instances == 4
+    assert twin.read(twin.instance("1.2.3.4.4")) == contents["1.2.3.4.4"]
+    twin.store([incoming(contents["1.2.3.4.5"], 5)])
+    assert [c for c in twin.upkeep().verify() if c.problem] == []
+    dump = twin.dump()
+    twin.close()
+    reindex(tmp_path / "b", LIMITS)
+    twin = Archive.open(tmp_path / "b", LIMITS)
+    assert twin.dump() == dump
+    twin.close()
+
+
+def test_a_tombstone_counts_even_if_the_index_never_heard_of_it(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS)
+    fill(archive, 5)
+    archive.close()
+    shutil.copytree(tmp_path / "index.lmdb", tmp_path / "before")
+    archive = Archive.open(tmp_path, LIMITS)
+    archive.delete(sop_uid="1.2.3.4.2")
+    dump = archive.dump()
+    archive.close()
+    shutil.rmtree(tmp_path / "index.lmdb")
+    (tmp_path / "before").rename(tmp_path / "index.lmdb")  # the crash came before the commit
+    archive = Archive.open(tmp_path, LIMITS)
+    assert archive.dump() == dump
+    archive.close()
+
+
+def test_verify_finds_a_flipped_bit(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS)
+    fill(archive, 3)
+    location = archive.instance("1.2.3.4.2").location
+    with (tmp_path / "segments" / f"{location.segment:06d}.tar").open("r+b") as segment:
+        segment.seek(location.offset + location.length - 5)
+        byte = segment.read(1)
+        segment.seek(-1, os.SEEK_CUR)
+        segment.write(bytes([byte[0] ^ 1]))
+    problems = [c for c in archive.upkeep().verify() if c.problem]
+    assert [c.sop_instance_uid for c in problems] == ["1.2.3.4.2"]
+    archive.close()
+
+
+def test_reindex_skips_damage_and_keeps_the_rest(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS)
+    fill(archive, 5)
+    location = archive.instance("1.2.3.4.2").location
+    archive.close()
+    with (tmp_path / "segments" / f"{location.segment:06d}.tar").open("r+b") as segment:
+        segment.seek(location.offset - 600)
+        segment.write(b"damage" * 20)
+    reindex(tmp_path, LIMITS)
+    archive = Archive.open(tmp_path, LIMITS, mode="read")
+    assert [r.sop_instance_uid for r in archive.members("1.2.3", "1.2.3.4")] == [f"1.2.3.4.{i}" for i in (1, 3, 4, 5)]
+    archive.close()
+
+
+def test_two_processes_write_at_once(tmp_path: Path) -> None:
+    Archive.open(tmp_path, LIMITS).close()
+    script = (
+        "import sys; sys.path[:0] = sys.argv[3:]\n"
+        "from pathlib import Path\n"
+        "from test_archive_on_disk import *\n"
+        "archive = Archive.open(Path(sys.argv[1]), LIMITS)\n"
+        "for i in range(40):\n"
+        "    archive.store([incoming(make_instance(f'1.2.3.{sys.argv[2]}.{i}', number=i), i)])\n"
+        "archive.close()\n"
+    )
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    running = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name, *paths]) for name in ("7", "8")]
+    assert [p.wait(60) for p in running] == [0, 0]
+    archive = Archive.open(tmp_path, LIMITS)
+    assert archive.series("1.2.3", "1.2.3.4").instance_count == 80
+    assert [c for c in archive.upkeep().verify() if c.problem] == []
+    archive.close()
+
+
+def test_reindex_refuses_while_someone_writes(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS)
+    fill(archive, 1)
+    with pytest.raises(ArchiveLocked):
+        reindex(tmp_path, LIMITS)
+    archive.close()
