@@ -69,8 +69,7 @@ def make_instance(
             element(0x00200013, "IS", str(number).encode()),
             b""
             if z is None
-            else element(0x00200032, "DS", f"0\\0\\{z}".encode())
-            + element(0x00200037, "DS", b"1\\0\\0\\0\\1\\0"),
+            else element(0x00200032, "DS", f"0\\0\\{z}".encode()) + element(0x00200037, "DS", b"1\\0\\0\\0\\1\\0"),
             extra,
             element(0x00280002, "US", us(1)),
             element(0x00280004, "CS", b"MONOCHROME2"),

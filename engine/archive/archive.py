@@ -23,6 +23,7 @@ from engine.archive.records import (
     StoreOutcome,
 )
 from engine.archive.search import search
+from engine.archive.segment_writer import disk_fault
 from engine.archive.segments import SegmentStore
 from engine.archive.stats import measure
 from engine.archive.upkeep import Upkeep
@@ -41,6 +42,7 @@ from engine.errors import (
     TooLarge,
 )
 from engine.limits import Limits
+from engine.types import Buffer
 
 KEEP_FIRST, REPLACE = "keep-first", "replace"
 
@@ -299,6 +301,13 @@ class Archive:
     def spool(self) -> Spooled:
         """A place for one large instance that is written as it arrives."""
         return self._core.blobs.spool()
+
+    def write_spool(self, spooled: Spooled, data: Buffer) -> None:
+        """Append to a spool; `ArchiveFull` or `ArchiveReadOnly` when the disk does not take it (then drop it)."""
+        try:
+            spooled.write(data)
+        except OSError as error:
+            raise disk_fault(str(self.path), error) from error
 
     def store(self, batch: Sequence[Incoming]) -> list[StoreOutcome]:
         """Keep these instances: one append, one fdatasync, one index commit; on return all of them are safe.

@@ -49,7 +49,7 @@ def create_segment(folder: Path) -> tuple[int, int]:
             number += 1
             continue
         except OSError as error:
-            raise _fault(folder, error) from error
+            raise disk_fault(str(folder.parent), error) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # another process found it before we had locked it: it is theirs
@@ -202,7 +202,7 @@ class SegmentWriter:
             self._cut(self._end)
         else:
             self.read_only_reason = f"a write failed: {error.strerror}"
-        return _fault(self._folder, error)
+        return disk_fault(str(self._folder.parent), error)
 
     def _cut(self, end: int) -> None:
         if self._fd >= 0:
@@ -214,8 +214,8 @@ class SegmentWriter:
         self._fd = -1
 
 
-def _fault(folder: Path, error: OSError) -> ArchiveFull | ArchiveReadOnly:
-    archive = str(folder.parent)
+def disk_fault(archive: str, error: OSError) -> ArchiveFull | ArchiveReadOnly:
+    """What an error of the disk means for the operator."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ArchiveFull(archive)
     return ArchiveReadOnly(archive, f"a write failed: {error.strerror}")

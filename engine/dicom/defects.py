@@ -9,7 +9,7 @@ DEFECTS: dict[str, str] = {
     "no-transfer-syntax": "File Meta Information names no transfer syntax; recognised from the data set",
     "encoding-mismatch": "the data set is not encoded as its transfer syntax says; read as it is",
     "no-sop-class-uid": "SOP Class UID is missing in the data set; the File Meta Information's is used",
-    "no-sop-instance-uid": "SOP Instance UID is missing in the data set; the File Meta Information's or one made from the bytes is used",
+    "no-sop-instance-uid": "SOP Instance UID is missing in the data set; the File Meta's or one made from the bytes is used",
     "no-study-uid": "Study Instance UID is missing; filed under one derived from the series or instance",
     "no-series-uid": "Series Instance UID is missing; filed under one derived from the instance",
     "odd-uid": "a UID that PS3.5 9.1 does not allow",

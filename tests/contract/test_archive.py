@@ -120,7 +120,9 @@ def test_other_bytes_are_kept_beside_the_first(open_archive: Opener, policy: str
 
 def test_any_order_of_arrival_gives_the_same_index(open_archive: Opener) -> None:
     arrivals = [
-        incoming(make_instance(f"1.2.3.{s}.{i}", series=f"1.2.3.{s}", number=i, patient=f"NAME{i}", date=f"2020010{i}"), i)
+        incoming(
+            make_instance(f"1.2.3.{s}.{i}", series=f"1.2.3.{s}", number=i, patient=f"NAME{i}", date=f"2020010{i}"), i
+        )
         for s in (4, 5)
         for i in range(1, 6)
     ]

@@ -14,11 +14,9 @@ from engine.archive.ports import IndexEngine
 
 @pytest.fixture(params=["lmdb", "memory"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IndexEngine]:
-    made: IndexEngine
+    made: IndexEngine = MemoryEngine(("a", "b"))
     if request.param == "lmdb":
         made = LmdbEngine(tmp_path / "index", ("a", "b"), is_writable=True)
-    else:
-        made = MemoryEngine(("a", "b"))
     yield made
     made.close()
 

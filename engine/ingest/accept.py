@@ -1,0 +1,212 @@
+"""The one accept path behind every door: scan → append → fdatasync → index commit → yes (PS3.7 9.1.1, PS3.18 10.5)."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from engine.archive.archive import Archive
+from engine.archive.records import Incoming, Spooled, StoreStatus
+from engine.archive.segment_file import hash_range
+from engine.dicom.scan import scan, scan_file
+from engine.dicom.scanned import Defect, ScannedInstance
+from engine.errors import ArchiveFault, TooBusy, TooLarge
+from engine.limits import Limits
+from engine.types import Buffer, Source
+
+_QUEUE_DEADLINE_S = 30.0  # longer than any disk hiccup that a sender should not hear of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A yes: the bytes and the index entry are on stable storage."""
+
+    status: StoreStatus
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    length: int
+    defects: tuple[Defect, ...]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    incoming: Incoming
+    length: int
+    in_memory: int
+    answer: Future[Accepted]
+
+
+class Acceptor:
+    """Takes instances from any number of threads; one committer thread makes those that wait durable together.
+
+    The length of a group adapts by itself: while one commit runs the next group gathers. Nobody waits for a timer.
+    """
+
+    def __init__(self, archive: Archive, limits: Limits) -> None:
+        self._archive, self._limits = archive, limits
+        self._queue: deque[_Waiting] = deque()
+        self._queued_bytes = 0
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._commit_forever, name="committer", daemon=True)
+        self._thread.start()
+
+    def submit(self, content: Buffer, source: Source) -> Future[Accepted]:
+        """Accept one instance that is in memory. Scans and hashes on the calling thread, and may wait there for room.
+
+        Returns
+        -------
+        Future
+            Resolves when the instance is safe, or raises what kept it from being stored.
+
+        Raises
+        ------
+        InvalidInput, TooLarge, TooBusy
+        """
+        scanned = scan(content, self._limits)
+        view = memoryview(content)
+        at = scanned.data_set_offset
+        incoming = Incoming(
+            scanned=scanned,
+            content=content,
+            data_set_sha256=hashlib.sha256(view[at:]).digest(),
+            header_sha256=hashlib.sha256(view[:at]).digest(),
+            received_ns=time.time_ns(),
+            source=source,
+        )
+        return self._enqueue(_Waiting(incoming, len(content), len(content), Future()))
+
+    def submit_spooled(self, spooled: Spooled, source: Source) -> Future[Accepted]:
+        """Accept one large instance whose bytes are in a spool; the spool is the archive's afterwards, or dropped."""
+        try:
+            scanned = scan_file(spooled.fd, spooled.offset, spooled.length, self._limits)
+            split = spooled.offset + scanned.data_set_offset
+            incoming = Incoming(
+                scanned=scanned,
+                content=spooled,
+                data_set_sha256=hash_range(spooled.fd, split, spooled.offset + spooled.length),
+                header_sha256=hash_range(spooled.fd, spooled.offset, split),
+                received_ns=time.time_ns(),
+                source=source,
+            )
+            return self._enqueue(_Waiting(incoming, spooled.length, 0, Future()))
+        except BaseException:
+            spooled.drop()
+            raise
+
+    def open_spool(self, source: Source) -> SpoolWriter:
+        """For an instance that arrives in pieces."""
+        return SpoolWriter(self, self._archive, self._limits, source)
+
+    def close(self) -> None:
+        """Store what is queued, then end."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _enqueue(self, waiting: _Waiting) -> Future[Accepted]:
+        deadline = time.monotonic() + _QUEUE_DEADLINE_S
+        with self._changed:
+            while self._queued_bytes and self._queued_bytes + waiting.in_memory > self._limits.accept_queue_bytes_max:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise TooBusy("accept")
+            if self._is_closing:
+                raise TooBusy("accept")
+            self._queued_bytes += waiting.in_memory
+            self._queue.append(waiting)
+            self._changed.notify_all()
+        return waiting.answer
+
+    def _commit_forever(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._is_closing:
+                    self._changed.wait()
+                if not self._queue:
+                    return
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), self._limits.group_commit_max))]
+            self._commit(group)
+            with self._changed:
+                self._queued_bytes -= sum(waiting.in_memory for waiting in group)
+                self._changed.notify_all()
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            outcomes = self._archive.store([waiting.incoming for waiting in group])
+        except Exception as error:  # noqa: BLE001 - each sender gets it; the committer must outlive any one instance
+            if len(group) > 1 and not isinstance(error, ArchiveFault):
+                # One instance that cannot be indexed must not cost its neighbours.
+                for waiting in group:
+                    self._commit([waiting])
+                return
+            for waiting in group:
+                if isinstance(waiting.incoming.content, Spooled):
+                    waiting.incoming.content.drop()
+                waiting.answer.set_exception(error)
+            return
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            waiting.answer.set_result(_accepted(waiting.incoming.scanned, outcome.status, waiting.length))
+
+
+class SpoolWriter:
+    """Takes the pieces of one instance: small ones stay in memory, large ones go to a segment of their own.
+
+    One thread at a time. Exactly one of `finish` and `abort` ends it.
+    """
+
+    def __init__(self, acceptor: Acceptor, archive: Archive, limits: Limits, source: Source) -> None:
+        self._acceptor, self._archive, self._limits, self._source = acceptor, archive, limits, source
+        self._memory: bytearray = bytearray()
+        self._spooled: Spooled | None = None
+
+    @property
+    def length(self) -> int:
+        return self._spooled.length if self._spooled else len(self._memory)
+
+    def write(self, piece: Buffer) -> None:
+        """Raises TooLarge, ArchiveFull, ArchiveReadOnly; the caller then calls `abort`."""
+        if self.length + len(piece) > self._limits.instance_bytes_max:
+            raise TooLarge("the instance", self.length + len(piece), self._limits.instance_bytes_max,
+                           "limits.instance_bytes_max")  # fmt: skip
+        if self._spooled is None and len(self._memory) + len(piece) <= self._limits.spool_bytes:
+            self._memory += piece
+            return
+        if self._spooled is None:
+            self._spooled = self._archive.spool()
+            self._archive.write_spool(self._spooled, self._memory)
+            self._memory = bytearray()
+        self._archive.write_spool(self._spooled, piece)
+
+    def finish(self) -> Future[Accepted]:
+        """Hand the instance in; see `Acceptor.submit`."""
+        spooled, self._spooled = self._spooled, None
+        if spooled is not None:
+            return self._acceptor.submit_spooled(spooled, self._source)
+        memory, self._memory = self._memory, bytearray()
+        return self._acceptor.submit(memory, self._source)
+
+    def abort(self) -> None:
+        """The sender went away or sent too much: nothing remains."""
+        if self._spooled is not None:
+            self._spooled.drop()
+            self._spooled = None
+        self._memory = bytearray()
+
+
+def _accepted(scanned: ScannedInstance, status: StoreStatus, length: int) -> Accepted:
+    return Accepted(
+        status=status,
+        sop_class_uid=scanned.sop_class_uid,
+        sop_instance_uid=scanned.sop_instance_uid,
+        study_instance_uid=scanned.study_instance_uid,
+        series_instance_uid=scanned.series_instance_uid,
+        length=length,
+        defects=scanned.defects,
+    )
