@@ -22,6 +22,13 @@ def data_files(*folders: str) -> list[Path]:
     return sorted(p for folder in folders for p in (DATA / folder).rglob("*") if p.is_file())
 
 
+def pydicom_files() -> list[Path]:
+    """Every test file that pydicom's package carries."""
+    import pydicom
+
+    return sorted(p for p in (Path(pydicom.__file__).parent / "data" / "test_files").rglob("*") if p.is_file())
+
+
 def element(tag: int, vr: str, value: bytes) -> bytes:
     """One element in explicit VR little endian, padded to an even length."""
     if len(value) % 2:

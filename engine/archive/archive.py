@@ -30,6 +30,7 @@ from engine.archive.upkeep import Upkeep
 from engine.archive.writing import Writer
 from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.query import Findings, Query
+from engine.dicom.scan import locate
 from engine.errors import (
     CorruptInstance,
     FrameNotFound,
@@ -205,6 +206,20 @@ class Archive:
         else:
             data = self.read(record, span.offset, span.length)
         return join_fragments(data, span.fragment_count)
+
+    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | None:
+        """The value that `path` (tag, item, tag, …) names; None when there is none, `TooLarge` beyond the spool limit."""
+        self.reads += 1
+        with self._core.blobs.opened(record.location) as (fd, offset):
+            found = locate(fd, offset, record.location.length, path, self.limits)
+        if found is None:
+            return None
+        start, length, inflated = found
+        if inflated:
+            return inflated
+        if length > self.limits.header_bytes_max:
+            raise TooLarge("the value", length, self.limits.header_bytes_max, "limits.header_bytes_max")
+        return self.read(record, start, length)
 
     def series(self, study_uid: str, series_uid: str) -> SeriesSummary:
         with self._core.engine.read() as view:

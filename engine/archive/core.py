@@ -9,6 +9,7 @@ from typing import TypeVar
 from engine.archive.lmdb_engine import MapGrown
 from engine.archive.ports import Blobs, IndexEngine, MemberMeta, Transaction
 from engine.archive.records import InstanceRecord
+from engine.dicom.scan import scan_file
 from engine.dicom.scanned import ScannedInstance
 from engine.limits import Limits
 from engine.types import Location
@@ -43,7 +44,12 @@ class Core:
 
     def rescan(self, record: InstanceRecord) -> ScannedInstance:
         """The scan of a stored instance."""
-        return self.blobs.scanned(record.location, self.limits)
+        return self.scanned(record.location)
+
+    def scanned(self, location: Location) -> ScannedInstance:
+        """The scan of what is stored at a place, without holding it in memory; `FileNotFoundError` when it is gone."""
+        with self.blobs.opened(location) as (fd, offset):
+            return scan_file(fd, offset, location.length, self.limits)
 
 
 def make_record(scanned: ScannedInstance, meta: MemberMeta, location: Location) -> InstanceRecord:

@@ -116,9 +116,8 @@ def instance_document(archive: Archive, record: InstanceRecord) -> bytes:
     """One instance's DICOM JSON object; long values as ``BulkDataURI``, an absolute path on this server."""
     is_deflated = record.frame_table is not None and record.frame_table.kind.name == "DEFLATED"
     data = archive.read(record, 0, None if is_deflated else record.header_length)
-    return dicom_json(
-        data, archive.limits, f"{_BULK_BASE}{record.series_instance_uid}/instances/{record.sop_instance_uid}/bulkdata"
-    )
+    series = f"/dicom-web/studies/{record.study_instance_uid}/series/{record.series_instance_uid}"
+    return dicom_json(data, archive.limits, f"{series}/instances/{record.sop_instance_uid}/bulkdata")
 
 
 def documents_of(archive: Archive, records: Iterator[InstanceRecord]) -> bytes:

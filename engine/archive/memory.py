@@ -10,9 +10,6 @@ from contextlib import contextmanager
 
 from engine.archive.ports import MemberMeta, SegmentSize, Snapshot, StoredMember, Tombstone, Transaction
 from engine.archive.records import Spooled
-from engine.dicom.scan import scan
-from engine.dicom.scanned import ScannedInstance
-from engine.limits import Limits
 from engine.types import Buffer, Location
 
 
@@ -107,8 +104,14 @@ class MemoryBlobs:
     def spool(self) -> Spooled:
         return Spooled(0, os.memfd_create("spool"), 0)
 
-    def scanned(self, location: Location, limits: Limits) -> ScannedInstance:
-        return scan(self.read(location, 0, location.length), limits)
+    @contextmanager
+    def opened(self, location: Location) -> Iterator[tuple[int, int]]:
+        fd = os.memfd_create("blob")
+        try:
+            os.write(fd, self.read(location, 0, location.length))
+            yield fd, 0
+        finally:
+            os.close(fd)
 
     def sizes(self) -> dict[int, SegmentSize]:
         sizes: dict[int, int] = {}

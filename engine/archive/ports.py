@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.archive.records import Spooled
-from engine.dicom.scanned import ScannedInstance
-from engine.limits import Limits
 from engine.types import Buffer, Location, Source
 
 
@@ -135,8 +133,8 @@ class BlobUpkeep(Protocol):
         """Everything that is stored at or behind ``since[segment]`` (0 where not named), whole ones only."""
         ...
 
-    def scanned(self, location: Location, limits: Limits) -> ScannedInstance:
-        """The scan of a stored blob, without holding it in memory; `FileNotFoundError` when it is gone."""
+    def opened(self, location: Location) -> AbstractContextManager[tuple[int, int]]:
+        """A descriptor, and where in it a stored blob begins; `FileNotFoundError` when it is gone."""
         ...
 
     def sizes(self) -> dict[int, SegmentSize]: ...

@@ -8,6 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
@@ -16,10 +17,7 @@ from engine.archive.ports import MemberMeta, SegmentSize, StoredMember, Tombston
 from engine.archive.records import Spooled
 from engine.archive.segment_file import read_members, sealed_end, segment_numbers, segment_path
 from engine.archive.segment_writer import SegmentWriter, create_segment, lock_segment
-from engine.dicom.scan import scan_file
-from engine.dicom.scanned import ScannedInstance
 from engine.errors import ArchiveFull, ArchiveLocked, ArchiveReadOnly
-from engine.limits import Limits
 from engine.types import Buffer, Location
 
 _OPEN_FILES_MAX = 256
@@ -148,12 +146,13 @@ class SegmentStore:
 
     # -- upkeep
 
-    def scanned(self, location: Location, limits: Limits) -> ScannedInstance:
+    @contextmanager
+    def opened(self, location: Location) -> Iterator[tuple[int, int]]:
         file = self._file(location.segment)
         header = parse_header(os.pread(file.fileno(), HEADER_BYTES, location.offset - HEADER_BYTES))
         if header is None or not isinstance(header.content, MemberMeta):
             raise FileNotFoundError(f"segment {location.segment} at {location.offset}: erased")
-        return scan_file(file.fileno(), location.offset, location.length, limits)
+        yield file.fileno(), location.offset
 
     def sizes(self) -> dict[int, SegmentSize]:
         found: dict[int, SegmentSize] = {}

@@ -216,7 +216,7 @@ class Upkeep:
         if member.location in erased:
             return None
         try:
-            scanned = self._core.blobs.scanned(member.location, self._core.limits)
+            scanned = self._core.scanned(member.location)
         except (FileNotFoundError, EngineError):
             return ("unknown", "a stored member can no longer be read, and the index does not know it")
         versions: list[InstanceRecord] = []

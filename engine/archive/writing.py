@@ -77,14 +77,14 @@ class Writer:
             if isinstance(member.content, Tombstone):
                 self._bury(txn, indexer, member.content)
             elif member.location not in deleted:
-                scanned = self._core.blobs.scanned(member.location, self._core.limits)
+                scanned = self._core.scanned(member.location)
                 indexer.add(make_record(scanned, member.content, member.location), scanned)
             indexer.indexed_to(member.location.segment, member.end)
         indexer.finish()
 
     def _bury(self, txn: Transaction, indexer: Indexer, tombstone: Tombstone) -> None:
         try:
-            scanned = self._core.blobs.scanned(tombstone.location, self._core.limits)
+            scanned = self._core.scanned(tombstone.location)
         except (FileNotFoundError, InvalidInput):
             return  # erased already: its header or its segment is gone
         index.put_erasure(txn, tombstone.location, tombstone.deleted_ns)

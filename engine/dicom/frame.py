@@ -78,6 +78,7 @@ class FrameDescriptor:
     has_palette: bool = False
     has_overlay: bool = False
     pixel_aspect_ratio: tuple[float, float] = (1.0, 1.0)
+    has_swapped_bytes: bool = False  # 8-bit cells inside big endian 16-bit words (PS3.5 annex D)
 
     def rescale(self, frame_index: int) -> Rescale:
         """The rescale of one frame; the identity where the header has none."""

@@ -213,6 +213,7 @@ def _descriptor(transfer_syntax_uid: str, sop_class_uid: str, p: tuple[Any, ...]
         has_palette=p[21],
         has_overlay=p[22],
         pixel_aspect_ratio=p[23],
+        has_swapped_bytes=p[24],
     )
 
 

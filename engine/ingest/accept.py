@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -19,6 +20,13 @@ from engine.limits import Limits
 from engine.types import Buffer, Source
 
 _QUEUE_DEADLINE_S = 30.0  # longer than any disk hiccup that a sender should not hear of
+
+
+Check = Callable[[ScannedInstance], None]  # raises what makes the sender's request and its instance contradict
+
+
+def _any(scanned: ScannedInstance) -> None:
+    """Take whatever can be scanned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +65,7 @@ class Acceptor:
         self._thread = threading.Thread(target=self._commit_forever, name="committer", daemon=True)
         self._thread.start()
 
-    def submit(self, content: Buffer, source: Source) -> Future[Accepted]:
+    def submit(self, content: Buffer, source: Source, check: Check = _any) -> Future[Accepted]:
         """Accept one instance that is in memory. Scans and hashes on the calling thread, and may wait there for room.
 
         Returns
@@ -70,6 +78,7 @@ class Acceptor:
         InvalidInput, TooLarge, TooBusy
         """
         scanned = scan(content, self._limits)
+        check(scanned)
         view = memoryview(content)
         at = scanned.data_set_offset
         incoming = Incoming(
@@ -82,10 +91,11 @@ class Acceptor:
         )
         return self._enqueue(_Waiting(incoming, len(content), len(content), Future()))
 
-    def submit_spooled(self, spooled: Spooled, source: Source) -> Future[Accepted]:
+    def submit_spooled(self, spooled: Spooled, source: Source, check: Check = _any) -> Future[Accepted]:
         """Accept one large instance whose bytes are in a spool; the spool is the archive's afterwards, or dropped."""
         try:
             scanned = scan_file(spooled.fd, spooled.offset, spooled.length, self._limits)
+            check(scanned)
             split = spooled.offset + scanned.data_set_offset
             incoming = Incoming(
                 scanned=scanned,
@@ -184,13 +194,13 @@ class SpoolWriter:
             self._memory = bytearray()
         self._archive.write_spool(self._spooled, piece)
 
-    def finish(self) -> Future[Accepted]:
+    def finish(self, check: Check = _any) -> Future[Accepted]:
         """Hand the instance in; see `Acceptor.submit`."""
         spooled, self._spooled = self._spooled, None
         if spooled is not None:
-            return self._acceptor.submit_spooled(spooled, self._source)
+            return self._acceptor.submit_spooled(spooled, self._source, check)
         memory, self._memory = self._memory, bytearray()
-        return self._acceptor.submit(memory, self._source)
+        return self._acceptor.submit(memory, self._source, check)
 
     def abort(self) -> None:
         """The sender went away or sent too much: nothing remains."""

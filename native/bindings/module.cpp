@@ -117,7 +117,7 @@ class Scanner {
                           p.high_bit, p.pixel_representation, p.planar_configuration, text(p.photometric_interpretation), p.keyword,
                           rescales, windows, text(p.presentation_lut_shape), optional_int(p.padding_value), optional_int(p.padding_limit),
                           optional_int(p.smallest), optional_int(p.largest), p.has_modality_lut, p.has_voi_lut, p.has_palette,
-                          p.has_overlay, nb::make_tuple(p.aspect_vertical, p.aspect_horizontal));
+                          p.has_overlay, nb::make_tuple(p.aspect_vertical, p.aspect_horizontal), p.has_swapped_bytes);
   }
 
   std::vector<voxcast::IndexTag> tags_;

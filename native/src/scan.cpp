@@ -408,7 +408,9 @@ Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits,
   } else {
     const bool is_422 = p.photometric_interpretation == "YBR_FULL_422" && p.samples_per_pixel == 3;
     const uint64_t samples = is_422 ? 2 : p.samples_per_pixel;
-    const uint64_t stride = uint64_t(p.rows) * p.columns * samples * p.bits_allocated;
+    uint64_t stride = uint64_t(p.rows) * p.columns * samples * p.bits_allocated;
+    p.has_swapped_bytes = e.encoding.is_big_endian && e.vr == vr::OW && p.bits_allocated <= 8;
+    if (p.has_swapped_bytes && frames == 1 && e.length * uint64_t(8) >= stride) stride = (stride + 15) / 16 * 16;  // whole words
     table = native_frames({e.at, e.length, stride, frames, outside.is_deflated, outside.data_set_at, file.size() - outside.data_set_at}, limits);
     if (table.packed.empty() && is_422) {  // 4:4:4 under a 4:2:2 name is found in the wild, never the other way round
       table = native_frames({e.at, e.length, stride / 2 * 3, frames, outside.is_deflated, outside.data_set_at, file.size() - outside.data_set_at}, limits);

@@ -46,6 +46,7 @@ struct PixelValues {
   std::vector<WindowValues> windows;
   std::optional<int64_t> padding_value, padding_limit, smallest, largest;
   bool has_modality_lut = false, has_voi_lut = false, has_palette = false, has_overlay = false;
+  bool has_swapped_bytes = false;  // 8-bit cells inside big endian 16-bit words (PS3.5 8.1.1, annex D)
   double aspect_vertical = 1, aspect_horizontal = 1;
 };
 

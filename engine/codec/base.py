@@ -1,0 +1,76 @@
+"""The contract of a decoder: bytes of one frame in, sample values out (PS3.5 section 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.dicom.frame import FrameDescriptor, PixelKeyword
+from engine.errors import TooLarge, UnsupportedPixels
+from engine.types import Buffer
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """One decoded frame.
+
+    Attributes
+    ----------
+    stored_values : array (rows, columns) or (rows, columns, samples)
+        Signed where Pixel Representation says so; bits above Bits Stored are gone.
+    photometric_interpretation : str
+        Of these values, which may differ from the header's: a JPEG decoder gives RGB for YBR_FULL_422.
+    """
+
+    stored_values: Array
+    photometric_interpretation: str
+
+
+class FrameDecoder(Protocol):
+    """Decodes one frame of the transfer syntaxes it is registered for; any thread, the GIL released meanwhile."""
+
+    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
+        """Decode into `out` where the stored form allows it, else into a new array.
+
+        Parameters
+        ----------
+        out : C-contiguous array of `frame_shape` and `stored_dtype`, owned by the caller; or None.
+        first_bit : 0 to 7, where single-bit pixels begin in the first byte.
+
+        Raises
+        ------
+        BadFrame
+        """
+        ...
+
+
+def stored_dtype(descriptor: FrameDescriptor) -> np.dtype[Any]:
+    """The native-endian type of stored values: the smallest that holds Bits Allocated."""
+    match descriptor.pixel_keyword:
+        case PixelKeyword.FLOAT:
+            return np.dtype(np.float32)
+        case PixelKeyword.DOUBLE:
+            return np.dtype(np.float64)
+    size = next((n for n in (1, 2, 4, 8) if descriptor.bits_allocated <= 8 * n), 0)
+    if not size:
+        raise UnsupportedPixels(f"{descriptor.bits_allocated} bits allocated")
+    return np.dtype(f"{'i' if descriptor.pixel_representation else 'u'}{size}")
+
+
+def frame_shape(descriptor: FrameDescriptor) -> tuple[int, ...]:
+    """(rows, columns), or (rows, columns, samples) for more than one sample."""
+    if descriptor.samples_per_pixel == 1:
+        return descriptor.rows, descriptor.columns
+    return descriptor.rows, descriptor.columns, descriptor.samples_per_pixel
+
+
+def check_size(descriptor: FrameDescriptor, frame_bytes_max: int) -> None:
+    """Header claims against the limit, before anything is allocated for them."""
+    size = descriptor.rows * descriptor.columns * descriptor.samples_per_pixel * stored_dtype(descriptor).itemsize
+    if size > frame_bytes_max:
+        raise TooLarge("the decoded frame", size, frame_bytes_max, "limits.frame_bytes_max")

@@ -1,0 +1,82 @@
+"""Native pixel data: 1 to 64 bits allocated, both byte orders, planar or interleaved, 4:2:2 (PS3.5 8.1.1, 8.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.codec.base import Array, DecodedFrame, frame_shape, stored_dtype
+from engine.codec.finish import stored_values
+from engine.dicom.frame import FrameDescriptor
+from engine.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN
+from engine.errors import BadFrame
+from engine.types import Buffer
+
+
+class NativeDecoder:
+    """See `FrameDecoder`. Copies only what must change."""
+
+    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
+        d = descriptor
+        if len(data) * 8 < d.rows * d.columns * _samples(d) * d.bits_allocated:
+            raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
+        count = d.rows * d.columns * _samples(d)
+        if d.has_swapped_bytes:
+            data = np.frombuffer(data, ">u2", len(data) // 2).astype("<u2").tobytes()
+        if d.bits_allocated % 8:
+            flat = _unpack(data, d.bits_allocated, count, first_bit).astype(stored_dtype(d))
+        else:
+            kind = stored_dtype(d)
+            kind = kind.newbyteorder(">") if d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else kind.newbyteorder("<")
+            flat = np.frombuffer(data, kind, count)
+            if not flat.dtype.isnative:
+                flat = flat.astype(flat.dtype.newbyteorder("="))
+        pixels = _arranged(d, flat)
+        if flat.dtype.kind != "f" and d.bits_stored < d.bits_allocated:
+            shift = d.high_bit + 1 - d.bits_stored
+            # Values not at the bottom (high bit 15, 12 stored) are old, but real.
+            shifted = pixels.view(f"u{pixels.dtype.itemsize}") >> shift if shift > 0 else pixels
+            pixels = stored_values(d, np.ascontiguousarray(shifted), d.bits_stored)
+        if out is not None:
+            np.copyto(out, pixels)
+            pixels = out
+        is_422 = d.photometric_interpretation == "YBR_FULL_422"
+        return DecodedFrame(pixels, "YBR_FULL" if is_422 else d.photometric_interpretation)
+
+
+def native_bytes(descriptor: FrameDescriptor, decoded: DecodedFrame) -> bytes:
+    """One frame as Explicit VR Little Endian pixel data holds it: interleaved samples, bits packed (PS3.5 8.2)."""
+    values = decoded.stored_values
+    if descriptor.bits_allocated == 1:
+        return np.packbits(values.astype(np.uint8, copy=False).ravel(), bitorder="little").tobytes()
+    if values.dtype.byteorder == ">":
+        values = values.astype(values.dtype.newbyteorder("<"))
+    return values.tobytes()
+
+
+def _samples(descriptor: FrameDescriptor) -> int:
+    """Samples in the bytes: 4:2:2 carries two chrominance samples for two pixels."""
+    return 2 if descriptor.photometric_interpretation == "YBR_FULL_422" else descriptor.samples_per_pixel
+
+
+def _unpack(data: Buffer, bits: int, count: int, first_bit: int) -> Array:
+    """Cells of `bits` bits, the first in the lowest bits of the first byte (PS3.5 8.1.1, annex D)."""
+    needed = (first_bit + count * bits + 7) // 8
+    single = np.unpackbits(np.frombuffer(data, np.uint8, needed), bitorder="little")[
+        first_bit : first_bit + count * bits
+    ]
+    if bits == 1:
+        return single
+    weights = 1 << np.arange(bits, dtype=np.uint32)
+    return single.reshape(count, bits).astype(np.uint32) @ weights
+
+
+def _arranged(d: FrameDescriptor, flat: Array) -> Array:
+    if d.photometric_interpretation == "YBR_FULL_422":
+        quads = flat.reshape(d.rows * d.columns // 2, 4)  # Y1 Y2 CB CR (PS3.3 C.7.6.3.1.2)
+        pixels = np.empty((len(quads), 2, 3), flat.dtype)
+        pixels[:, :, 0] = quads[:, :2]
+        pixels[:, :, 1:] = quads[:, None, 2:]
+        return pixels.reshape(frame_shape(d))
+    if d.samples_per_pixel > 1 and d.planar_configuration == 1:
+        return np.ascontiguousarray(flat.reshape(d.samples_per_pixel, d.rows, d.columns).transpose(1, 2, 0))
+    return flat.reshape(frame_shape(d))

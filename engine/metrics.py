@@ -1,0 +1,103 @@
+"""Counters of all processes of a server, in small mapped files, added up when someone asks (Prometheus text format).
+
+A process writes only its own file, with its own lock; whoever answers ``/metrics`` reads them all.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import threading
+from pathlib import Path
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+KINDS = ("frame", "rendered", "metadata", "search", "retrieve", "store", "page", "other")
+_CODES = ("2xx", "3xx", "4xx", "5xx", "gone")
+_COUNTERS = {
+    "instances_stored": "instances that are new in the archive",
+    "instances_duplicate": "instances that were there already, byte for byte",
+    "instances_conflict": "instances kept beside another with the same SOP Instance UID",
+    "instances_failed": "instances that were refused",
+    "received_bytes": "bytes of accepted instances",
+    "sent_bytes": "bytes of answers",
+    "index_commits": "commits of the index",
+    "fdatasyncs": "waits for stable storage",
+    "frames_decoded": "frames decoded",
+    "frame_cache_hits": "decoded frames found in memory",
+}
+_NUMBER = struct.Struct("<d")
+
+
+def _slots() -> dict[str, int]:
+    names = list(_COUNTERS)
+    names += [f"requests:{kind}:{code}" for kind in KINDS for code in _CODES]
+    for kind in KINDS:
+        names += [f"seconds:{kind}:{le}" for le in (*BUCKETS, "+Inf")] + [f"seconds_sum:{kind}"]
+    return {name: 8 * i for i, name in enumerate(names)}
+
+
+SLOTS = _slots()
+
+
+class Metrics:
+    """One process's counters; any thread."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        size = 8 * len(SLOTS)
+        self._folder = path.parent if path is not None else None
+        self._lock = threading.Lock()
+        if path is None:
+            self._map: mmap.mmap | bytearray = bytearray(size)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(fd, size)
+            self._map = mmap.mmap(fd, size)
+        finally:
+            os.close(fd)
+
+    def add(self, name: str, value: float = 1.0) -> None:
+        at = SLOTS[name]
+        with self._lock:
+            _NUMBER.pack_into(self._map, at, _NUMBER.unpack_from(self._map, at)[0] + value)
+
+    def request(self, kind: str, code: str, seconds: float, sent: int) -> None:
+        """One answered request."""
+        self.add(f"requests:{kind}:{code}")
+        self.add(f"seconds:{kind}:{next((le for le in BUCKETS if seconds <= le), '+Inf')}")
+        self.add(f"seconds_sum:{kind}", seconds)
+        self.add("sent_bytes", sent)
+
+    def text(self) -> str:
+        """All processes together, as Prometheus reads it."""
+        total = self._totals()
+        lines: list[str] = []
+        for name, what in _COUNTERS.items():
+            lines += [f"# HELP voxcast_{name}_total {what}", f"# TYPE voxcast_{name}_total counter"]
+            lines.append(f"voxcast_{name}_total {total[name]:g}")
+        lines += ["# HELP voxcast_requests_total answered requests", "# TYPE voxcast_requests_total counter"]
+        for kind in KINDS:
+            for code in _CODES:
+                lines.append(
+                    f'voxcast_requests_total{{kind="{kind}",code="{code}"}} {total[f"requests:{kind}:{code}"]:g}'
+                )
+        lines += ["# HELP voxcast_request_seconds time to answer", "# TYPE voxcast_request_seconds histogram"]
+        for kind in KINDS:
+            count = 0.0
+            for le in (*BUCKETS, "+Inf"):
+                count += total[f"seconds:{kind}:{le}"]
+                lines.append(f'voxcast_request_seconds_bucket{{kind="{kind}",le="{le}"}} {count:g}')
+            lines.append(f'voxcast_request_seconds_sum{{kind="{kind}"}} {total[f"seconds_sum:{kind}"]:g}')
+            lines.append(f'voxcast_request_seconds_count{{kind="{kind}"}} {count:g}')
+        return "\n".join(lines) + "\n"
+
+    def _totals(self) -> dict[str, float]:
+        maps: list[bytes] = []
+        if self._folder is None:
+            maps.append(bytes(self._map))
+        else:
+            maps += [p.read_bytes() for p in sorted(self._folder.glob("*.counters"))]
+        maps = [m for m in maps if len(m) == 8 * len(SLOTS)]
+        return {name: sum(_NUMBER.unpack_from(m, at)[0] for m in maps) for name, at in SLOTS.items()}

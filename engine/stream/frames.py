@@ -1,0 +1,220 @@
+"""One frame as it is stored, as native pixels, or rendered; each step on its executor, with its time taken."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine.archive.archive import Archive
+from engine.archive.records import InstanceRecord
+from engine.codec.base import DecodedFrame
+from engine.codec.encode import encode_jpeg, encode_png
+from engine.codec.native import native_bytes
+from engine.codec.registry import decode_frame
+from engine.dicom.frame import FrameDescriptor
+from engine.dicom.frame_table import FrameTableKind
+from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, lookup
+from engine.errors import NoPixels
+from engine.executors import Executors
+from engine.imaging.plan import plan
+from engine.imaging.spec import RenderSpec
+from engine.limits import MIB, Limits
+from engine.metrics import Metrics
+from engine.stream.flight import SingleFlight
+from engine.types import Timings
+
+T = TypeVar("T")
+
+# Some hundred CT slices: a drag with the mouse re-windows the same few frames.
+_CACHE_BYTES = 64 * MIB
+JPEG, PNG = "image/jpeg", "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """A frame's bytes and what they are."""
+
+    body: bytes | memoryview
+    transfer_syntax_uid: str
+    media_type: str
+
+
+class FrameService:
+    """Serves frames of one archive on one event loop. A cancelled await drops work that has not begun."""
+
+    def __init__(self, archive: Archive, executors: Executors, limits: Limits, metrics: Metrics) -> None:
+        self._archive, self._executors, self._limits, self._metrics = archive, executors, limits, metrics
+        self._flight = SingleFlight()
+        self._cache = _DecodedCache(_CACHE_BYTES)
+        self._warming = False
+
+    async def stored(self, record: InstanceRecord, frame_index: int, timings: Timings) -> StoredFrame:
+        """The frame as it was received; native pixels of any syntax but big endian are Explicit VR Little Endian frames.
+
+        Raises
+        ------
+        NoPixels, FrameNotFound, CorruptInstance
+        """
+        with timings.step("read"):
+            body = self._archive.frame_bytes(record, frame_index, cached_only=True)
+        if body is None:
+            body = await self._on(self._executors.read, "read", timings, lambda: self._read(record, frame_index))
+        uid = record.transfer_syntax_uid
+        if uid == IMPLICIT_VR_LITTLE_ENDIAN or (
+            record.frame_table and record.frame_table.kind is FrameTableKind.DEFLATED
+        ):
+            uid = EXPLICIT_VR_LITTLE_ENDIAN
+        return StoredFrame(body, uid, lookup(uid).media_type)
+
+    async def native(self, record: InstanceRecord, frame_index: int, timings: Timings) -> bytes | memoryview:
+        """The frame as Explicit VR Little Endian pixel data: decoded only where the stored bytes are something else."""
+        descriptor = _descriptor(record)
+        if _is_native(record, descriptor):
+            return (await self.stored(record, frame_index, timings)).body
+
+        async def work() -> bytes:
+            body = (await self.stored(record, frame_index, timings)).body
+
+            def decode() -> bytes:
+                return native_bytes(descriptor, self._decoded(record, descriptor, frame_index, body))
+
+            return await self._on(self._executors.decode, "decode", timings, decode)
+
+        return await self._flight.run((record.location, frame_index, "native"), work)
+
+    async def rendered(
+        self,
+        record: InstanceRecord,
+        frame_index: int,
+        spec: RenderSpec,
+        media_type: str,
+        quality: int,
+        timings: Timings,
+    ) -> bytes:
+        """The frame as a JPEG or PNG picture.
+
+        Raises
+        ------
+        NoPixels, FrameNotFound, UnsupportedTransferSyntax, UnsupportedPixels, BadFrame, TooLarge, InvalidParameter
+        """
+        descriptor = _descriptor(record)
+
+        async def work() -> bytes:
+            cached = self._cache.get((record.location, frame_index))
+            body = b"" if cached is not None else (await self.stored(record, frame_index, timings)).body
+
+            def picture() -> bytes:
+                from engine.imaging.render import render  # numba: half a second and 70 MB, only where pictures are made
+
+                start = time.perf_counter()
+                decoded = cached or self._decoded(record, descriptor, frame_index, body)
+                decode_end = time.perf_counter()
+                what = plan(descriptor, frame_index, decoded.photometric_interpretation, spec, self._limits)
+                display = render(what, decoded.stored_values)
+                render_end = time.perf_counter()
+                picture = encode_jpeg(display, quality) if media_type == JPEG else encode_png(display)
+                timings.add("decode", (decode_end - start) * 1e3)
+                timings.add("render", (render_end - decode_end) * 1e3)
+                timings.add("encode", (time.perf_counter() - render_end) * 1e3)
+                return picture
+
+            if cached is not None:
+                self._metrics.add("frame_cache_hits")
+            return await self._on(self._executors.decode, "", timings, picture)
+
+        return await self._flight.run((record.location, frame_index, spec, media_type, quality), work)
+
+    def warm(self) -> None:
+        """Load kernels and decoders on a thread, once, so that the first picture does not wait for them."""
+        if self._warming:
+            return
+        self._warming = True
+
+        def load() -> None:
+            import imagecodecs
+
+            from engine.imaging.render import warmup
+
+            imagecodecs.jpeg8_version()
+            warmup()
+
+        threading.Thread(target=load, name="warmup", daemon=True).start()
+
+    def _read(self, record: InstanceRecord, frame_index: int) -> bytes | memoryview:
+        body = self._archive.frame_bytes(record, frame_index)
+        assert body is not None
+        return body
+
+    def _decoded(
+        self, record: InstanceRecord, descriptor: FrameDescriptor, frame_index: int, body: bytes | memoryview
+    ) -> DecodedFrame:
+        assert record.frame_table is not None
+        first_bit = record.frame_table[frame_index].first_bit
+        decoded = decode_frame(descriptor, body, self._limits, first_bit=first_bit)
+        self._metrics.add("frames_decoded")
+        self._cache.put((record.location, frame_index), decoded)
+        return decoded
+
+    async def _on(self, executor: Executor, step: str, timings: Timings, work: Callable[[], T]) -> T:
+        queued = time.perf_counter()
+
+        def timed() -> T:
+            start = time.perf_counter()
+            timings.add("queue", (start - queued) * 1e3)
+            try:
+                return work()
+            finally:
+                if step:
+                    timings.add(step, (time.perf_counter() - start) * 1e3)
+
+        return await asyncio.get_running_loop().run_in_executor(executor, timed)
+
+
+def _descriptor(record: InstanceRecord) -> FrameDescriptor:
+    if record.frame_descriptor is None or record.frame_table is None:
+        raise NoPixels(record.sop_instance_uid)
+    return record.frame_descriptor
+
+
+def _is_native(record: InstanceRecord, d: FrameDescriptor) -> bool:
+    """Whether the stored bytes are what Explicit VR Little Endian would hold already."""
+    return (
+        record.transfer_syntax_uid in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN)
+        and d.bits_allocated % 8 == 0
+        and (d.samples_per_pixel == 1 or d.planar_configuration == 0)
+        and d.photometric_interpretation != "YBR_FULL_422"
+    )
+
+
+class _DecodedCache:
+    """Decoded frames, the least recently used leave first; any thread."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._frames: OrderedDict[object, DecodedFrame] = OrderedDict()
+        self._bytes, self._bytes_max = 0, bytes_max
+        self._lock = threading.Lock()
+
+    def get(self, key: object) -> DecodedFrame | None:
+        with self._lock:
+            frame = self._frames.get(key)
+            if frame is not None:
+                self._frames.move_to_end(key)
+            return frame
+
+    def put(self, key: object, frame: DecodedFrame) -> None:
+        size = frame.stored_values.nbytes
+        if size > self._bytes_max // 4:
+            return
+        with self._lock:
+            old = self._frames.pop(key, None)
+            self._bytes += size - (old.stored_values.nbytes if old is not None else 0)
+            self._frames[key] = frame
+            while self._bytes > self._bytes_max:
+                _, gone = self._frames.popitem(last=False)
+                self._bytes -= gone.stored_values.nbytes
