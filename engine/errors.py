@@ -9,6 +9,7 @@
     │   ├── MalformedDataSet        lengths or structure contradict each other
     │   ├── MissingUid              an instance without a usable SOP Instance, Study or Series UID
     │   ├── InvalidParameter        a query, address or setting that cannot be understood
+    │   ├── OtherStudy              sent to the address of a study that it does not belong to
     │   └── BadFrame                a frame's code stream does not hold what the header claims
     ├── Unsupported                 by design or not yet
     │   ├── UnsupportedTransferSyntax
@@ -70,6 +71,13 @@ class InvalidParameter(InvalidInput):
     def __init__(self, name: str, value: str, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
         super().__init__(f"{name}={value!r} is not understood; expected {expected}")
+
+
+class OtherStudy(InvalidInput):
+    def __init__(self, sop_class_uid: str, sop_instance_uid: str, study_instance_uid: str) -> None:
+        self.sop_class_uid, self.sop_instance_uid = sop_class_uid, sop_instance_uid
+        self.study_instance_uid = study_instance_uid
+        super().__init__(f"instance {sop_instance_uid} belongs to study {study_instance_uid}, not to the address's")
 
 
 class BadFrame(InvalidInput):

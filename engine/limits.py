@@ -43,6 +43,7 @@ class Limits:
     stow_instances_max: int = _limit(100_000, "instances in one STOW request")
     query_results_max: int = _limit(10_000, "matches in one QIDO answer; page with limit and offset")
     frames_per_request_max: int = _limit(1_000, "frames in one frame-list request")
+    requests_max: int = _limit(512, "requests under way in one worker process")
     client_requests_max: int = _limit(64, "requests under way for one client address")
     # dimse
     associations_max: int = _limit(50, "associations at once; each costs two threads")

@@ -244,6 +244,27 @@ class Archive:
             raise SeriesNotFound(series_uid)
         return found
 
+    def representative(self, study_uid: str, series_uid: str) -> InstanceRecord:
+        """The instance with pixels that is nearest to the middle of a series; reads the records of as few as possible.
+
+        Raises
+        ------
+        SeriesNotFound
+        NoPixels
+            No instance of the series has any.
+        """
+        with self._core.engine.read() as view:
+            sops = index.member_sops(view, study_uid, series_uid)
+            if not sops:
+                raise SeriesNotFound(series_uid)
+            middle = len(sops) // 2
+            for place in sorted(range(len(sops)), key=lambda at: abs(at - middle)):
+                data = view.get("instances", sops[place])
+                record = None if data is None else unpack_instance(data)
+                if record is not None and record.frame_table is not None:
+                    return record
+        raise NoPixels(record.sop_instance_uid if record is not None else series_uid)
+
     def search(self, query: Query) -> Findings:
         with self._core.engine.read() as view:
             return search(view, query)

@@ -84,6 +84,12 @@ def members_of(view: Snapshot, study_uid: str, series_uid: str) -> Iterator[Inst
             yield unpack_instance(data)
 
 
+def member_sops(view: Snapshot, study_uid: str, series_uid: str) -> list[bytes]:
+    """Keys in ``instances`` of a series' served instances, in slice order."""
+    start = series_key(study_uid, series_uid) + b"\0"
+    return [bytes(sop) for _, sop in view.scan("members", start, prefix_end(start))]
+
+
 def versions_of(view: Snapshot, sop_uid: str) -> list[InstanceRecord]:
     """The versions of a SOP Instance UID that are not served."""
     start = uid_key(sop_uid) + b"\0"

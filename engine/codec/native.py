@@ -13,32 +13,37 @@ from engine.types import Buffer
 
 
 class NativeDecoder:
-    """See `FrameDecoder`. Copies only what must change."""
+    """See `FrameDecoder`. Copies once into `out`; without one, only what must change."""
 
-    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
         d = descriptor
-        if len(data) * 8 < d.rows * d.columns * _samples(d) * d.bits_allocated:
-            raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
         count = d.rows * d.columns * _samples(d)
+        if len(data) * 8 < count * d.bits_allocated:
+            raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
         if d.has_swapped_bytes:
             data = np.frombuffer(data, ">u2", len(data) // 2).astype("<u2").tobytes()
+        kind, is_ours = stored_dtype(d), True
         if d.bits_allocated % 8:
-            flat = _unpack(data, d.bits_allocated, count, first_bit).astype(stored_dtype(d))
+            flat = _unpack(data, d.bits_allocated, count, first_bit).astype(kind, copy=False)
         else:
-            kind = stored_dtype(d)
-            kind = kind.newbyteorder(">") if d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else kind.newbyteorder("<")
-            flat = np.frombuffer(data, kind, count)
-            if not flat.dtype.isnative:
-                flat = flat.astype(flat.dtype.newbyteorder("="))
+            kind = kind.newbyteorder(">" if d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else "<")
+            flat, is_ours = np.frombuffer(data, kind, count), False
         pixels = _arranged(d, flat)
-        if flat.dtype.kind != "f" and d.bits_stored < d.bits_allocated:
-            shift = d.high_bit + 1 - d.bits_stored
-            # Values not at the bottom (high bit 15, 12 stored) are old, but real.
-            shifted = pixels.view(f"u{pixels.dtype.itemsize}") >> shift if shift > 0 else pixels
-            pixels = stored_values(d, np.ascontiguousarray(shifted), d.bits_stored)
         if out is not None:
-            np.copyto(out, pixels)
-            pixels = out
+            np.copyto(out, pixels)  # byte order and planes change on the way
+            pixels, is_ours = out, True
+        elif not (pixels.dtype.isnative and pixels.flags.c_contiguous):
+            pixels, is_ours = pixels.astype(pixels.dtype.newbyteorder("="), order="C"), True
+        if pixels.dtype.kind != "f" and d.bits_stored < d.bits_allocated:
+            shift = d.high_bit + 1 - d.bits_stored
+            if shift > 0:
+                # Values not at the bottom (high bit 15, 12 stored) are old, but real.
+                plain = pixels.view(f"u{pixels.dtype.itemsize}")
+                pixels = np.right_shift(plain, shift, out=plain if is_ours else None)
+                is_ours = True
+            pixels = stored_values(d, pixels, d.bits_stored, out, is_ours=is_ours)
         is_422 = d.photometric_interpretation == "YBR_FULL_422"
         return DecodedFrame(pixels, "YBR_FULL" if is_422 else d.photometric_interpretation)
 
@@ -71,6 +76,7 @@ def _unpack(data: Buffer, bits: int, count: int, first_bit: int) -> Array:
 
 
 def _arranged(d: FrameDescriptor, flat: Array) -> Array:
+    """(rows, columns[, samples]) of the flat samples; a view of them, but for 4:2:2."""
     if d.photometric_interpretation == "YBR_FULL_422":
         quads = flat.reshape(d.rows * d.columns // 2, 4)  # Y1 Y2 CB CR (PS3.3 C.7.6.3.1.2)
         pixels = np.empty((len(quads), 2, 3), flat.dtype)
@@ -78,5 +84,5 @@ def _arranged(d: FrameDescriptor, flat: Array) -> Array:
         pixels[:, :, 1:] = quads[:, None, 2:]
         return pixels.reshape(frame_shape(d))
     if d.samples_per_pixel > 1 and d.planar_configuration == 1:
-        return np.ascontiguousarray(flat.reshape(d.samples_per_pixel, d.rows, d.columns).transpose(1, 2, 0))
+        return flat.reshape(d.samples_per_pixel, d.rows, d.columns).transpose(1, 2, 0)
     return flat.reshape(frame_shape(d))

@@ -20,13 +20,13 @@ class SingleFlight:
         """The result of `work`, or of the equal work that is under way already."""
         task = self._tasks.get(key)
         if task is None:
-            task = asyncio.ensure_future(work())  # type: ignore[assignment]
+            task = asyncio.ensure_future(work())
             assert task is not None
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         self._waiting[key] = self._waiting.get(key, 0) + 1
         try:
-            return await asyncio.shield(task)  # type: ignore[no-any-return]
+            return await asyncio.shield(task)
         finally:
             self._waiting[key] -= 1
             if self._waiting[key] == 0:

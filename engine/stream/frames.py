@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
 
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
@@ -19,7 +15,12 @@ from engine.codec.native import native_bytes
 from engine.codec.registry import decode_frame
 from engine.dicom.frame import FrameDescriptor
 from engine.dicom.frame_table import FrameTableKind
-from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, lookup
+from engine.dicom.transfer_syntax import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    lookup,
+)
 from engine.errors import NoPixels
 from engine.executors import Executors
 from engine.imaging.plan import plan
@@ -27,13 +28,13 @@ from engine.imaging.spec import RenderSpec
 from engine.limits import MIB, Limits
 from engine.metrics import Metrics
 from engine.stream.flight import SingleFlight
+from engine.stream.work import on_pool
 from engine.types import Timings
-
-T = TypeVar("T")
 
 # Some hundred CT slices: a drag with the mouse re-windows the same few frames.
 _CACHE_BYTES = 64 * MIB
 JPEG, PNG = "image/jpeg", "image/png"
+_LITTLE_ENDIAN = (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class FrameService:
         with timings.step("read"):
             body = self._archive.frame_bytes(record, frame_index, cached_only=True)
         if body is None:
-            body = await self._on(self._executors.read, "read", timings, lambda: self._read(record, frame_index))
+            body = await on_pool(self._executors.read, "read", timings, lambda: self._read(record, frame_index))
         uid = record.transfer_syntax_uid
         if uid == IMPLICIT_VR_LITTLE_ENDIAN or (
             record.frame_table and record.frame_table.kind is FrameTableKind.DEFLATED
@@ -75,7 +76,7 @@ class FrameService:
     async def native(self, record: InstanceRecord, frame_index: int, timings: Timings) -> bytes | memoryview:
         """The frame as Explicit VR Little Endian pixel data: decoded only where the stored bytes are something else."""
         descriptor = _descriptor(record)
-        if _is_native(record, descriptor):
+        if _is_native(record, frame_index):
             return (await self.stored(record, frame_index, timings)).body
 
         async def work() -> bytes:
@@ -84,7 +85,7 @@ class FrameService:
             def decode() -> bytes:
                 return native_bytes(descriptor, self._decoded(record, descriptor, frame_index, body))
 
-            return await self._on(self._executors.decode, "decode", timings, decode)
+            return await on_pool(self._executors.decode, "decode", timings, decode)
 
         return await self._flight.run((record.location, frame_index, "native"), work)
 
@@ -126,7 +127,7 @@ class FrameService:
 
             if cached is not None:
                 self._metrics.add("frame_cache_hits")
-            return await self._on(self._executors.decode, "", timings, picture)
+            return await on_pool(self._executors.decode, "", timings, picture)
 
         return await self._flight.run((record.location, frame_index, spec, media_type, quality), work)
 
@@ -161,20 +162,6 @@ class FrameService:
         self._cache.put((record.location, frame_index), decoded)
         return decoded
 
-    async def _on(self, executor: Executor, step: str, timings: Timings, work: Callable[[], T]) -> T:
-        queued = time.perf_counter()
-
-        def timed() -> T:
-            start = time.perf_counter()
-            timings.add("queue", (start - queued) * 1e3)
-            try:
-                return work()
-            finally:
-                if step:
-                    timings.add(step, (time.perf_counter() - start) * 1e3)
-
-        return await asyncio.get_running_loop().run_in_executor(executor, timed)
-
 
 def _descriptor(record: InstanceRecord) -> FrameDescriptor:
     if record.frame_descriptor is None or record.frame_table is None:
@@ -182,13 +169,13 @@ def _descriptor(record: InstanceRecord) -> FrameDescriptor:
     return record.frame_descriptor
 
 
-def _is_native(record: InstanceRecord, d: FrameDescriptor) -> bool:
-    """Whether the stored bytes are what Explicit VR Little Endian would hold already."""
+def _is_native(record: InstanceRecord, frame_index: int) -> bool:
+    """Whether the stored bytes are what Explicit VR Little Endian holds for this header: planes, 4:2:2 and packed bits too."""
+    assert record.frame_table is not None
     return (
-        record.transfer_syntax_uid in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN)
-        and d.bits_allocated % 8 == 0
-        and (d.samples_per_pixel == 1 or d.planar_configuration == 0)
-        and d.photometric_interpretation != "YBR_FULL_422"
+        record.transfer_syntax_uid in _LITTLE_ENDIAN
+        and record.frame_table.kind is not FrameTableKind.ENCAPSULATED
+        and record.frame_table[frame_index].first_bit == 0
     )
 
 

@@ -1,0 +1,70 @@
+"""pynetdicom's association server on a socket that is open already: Verification and Storage (PS3.4 annexes A, B)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+from pynetdicom import AE, evt
+from pynetdicom.presentation import AllStoragePresentationContexts
+from pynetdicom.sop_class import Verification
+from pynetdicom.transport import ThreadedAssociationServer
+
+from engine.dicom.transfer_syntax import TABLE
+from engine.dimse.status import SUCCESS
+from engine.dimse.store import handle_store
+from engine.ingest.accept import Acceptor
+from engine.settings import Settings
+
+_NETWORK_TIMEOUT_S = 30
+
+
+class DicomAcceptor:
+    """Accepts associations on `listener` until `close`; its threads call `acceptor`."""
+
+    def __init__(self, listener: socket.socket, settings: Settings, acceptor: Acceptor) -> None:
+        limits = settings.limits
+        ae = AE(settings.aet)
+        ae.maximum_associations = limits.associations_max
+        ae.maximum_pdu_size = limits.pdu_bytes_max
+        ae.network_timeout = limits.association_idle_s_max
+        ae.acse_timeout = ae.dimse_timeout = _NETWORK_TIMEOUT_S
+        # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
+        for context in AllStoragePresentationContexts:
+            ae.add_supported_context(context.abstract_syntax, list(TABLE))
+        ae.add_supported_context(Verification)
+        handlers: list[Any] = [(evt.EVT_C_ECHO, lambda event: SUCCESS), (evt.EVT_C_STORE, handle_store, [acceptor])]
+        self._server = ae.make_server(
+            listener.getsockname(),
+            evt_handlers=handlers,
+            server_class=_InheritedServer,
+            listener=listener,
+        )
+        ae._servers.append(self._server)  # as AE.start_server does; its own shutdown takes it out again
+        self._thread = threading.Thread(target=self._server.serve_forever, name="associations", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop accepting, abort what is still associated."""
+        self._server.shutdown()
+        for assoc in self._server.active_associations:
+            assoc.abort()
+        self._thread.join(5)
+
+
+class _InheritedServer(ThreadedAssociationServer):  # type: ignore[misc]
+    """pynetdicom's server, which otherwise insists on binding a socket of its own."""
+
+    def __init__(self, *args: Any, listener: socket.socket, **kwargs: Any) -> None:
+        self._listener = listener
+        super().__init__(*args, **kwargs)
+
+    def server_bind(self) -> None:
+        unbound: socket.socket = self.socket
+        unbound.close()
+        self.socket = self._listener
+        self.server_address = self._listener.getsockname()
+
+    def server_activate(self) -> None:
+        """It listens already."""

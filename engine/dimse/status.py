@@ -1,0 +1,42 @@
+"""The one table from error class to DIMSE status of C-STORE (PS3.4 B.2.3, PS3.7 annex C)."""
+
+from __future__ import annotations
+
+from engine import errors as e
+
+SUCCESS = 0x0000
+_OUT_OF_RESOURCES = 0xA700
+_DOES_NOT_MATCH = 0xA900
+_CANNOT_UNDERSTAND = 0xC000
+_PROCESSING_FAILURE = 0x0110
+
+# Leaves of engine/errors.py; a test demands every one.
+STATUS: dict[type[e.EngineError], int] = {
+    e.NotDicom: _CANNOT_UNDERSTAND,
+    e.TruncatedDataSet: _CANNOT_UNDERSTAND,
+    e.MalformedDataSet: _CANNOT_UNDERSTAND,
+    e.MissingUid: _CANNOT_UNDERSTAND,
+    e.InvalidParameter: _CANNOT_UNDERSTAND,
+    e.OtherStudy: _DOES_NOT_MATCH,
+    e.BadFrame: _CANNOT_UNDERSTAND,
+    e.UnsupportedTransferSyntax: 0xC122,  # PS3.4 table CC.2.3-1 names the same code for retrieval
+    e.UnsupportedPixels: _CANNOT_UNDERSTAND,
+    e.NotAcceptable: _CANNOT_UNDERSTAND,
+    e.StudyNotFound: _PROCESSING_FAILURE,
+    e.SeriesNotFound: _PROCESSING_FAILURE,
+    e.InstanceNotFound: _PROCESSING_FAILURE,
+    e.FrameNotFound: _PROCESSING_FAILURE,
+    e.NoPixels: _PROCESSING_FAILURE,
+    e.TooLarge: _OUT_OF_RESOURCES,
+    e.TooBusy: _OUT_OF_RESOURCES,
+    e.ArchiveFull: _OUT_OF_RESOURCES,
+    e.ArchiveReadOnly: _OUT_OF_RESOURCES,
+    e.ArchiveLocked: _OUT_OF_RESOURCES,
+    e.CorruptInstance: _PROCESSING_FAILURE,
+    e.IndexMismatch: _PROCESSING_FAILURE,
+}
+
+
+def status_of(error: Exception) -> int:
+    """Never success: an error without a line here is a processing failure."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), _PROCESSING_FAILURE)

@@ -1,0 +1,72 @@
+"""Logging to stderr, one line each, for people or as JSON; UIDs may appear in it, names and patient IDs never.
+
+``configure`` is called once by each process; everyone else does ``logging.getLogger(__name__)``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import warnings
+
+from engine.settings import Settings
+
+# What these libraries log and warn about quotes elements of the data set: a patient's name would end up in a log file.
+_TALKATIVE = {"pydicom": logging.CRITICAL, "pynetdicom": logging.ERROR}
+
+
+def configure(settings: Settings, process: str = "voxcast") -> None:
+    """Set up the root logger of this process.
+
+    Parameters
+    ----------
+    process : str
+        What this process is ("web-1", "supervisor"): part of each line.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json(process) if settings.log_format == "json" else _Text(process))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name, level in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(level)
+        warnings.filterwarnings("ignore", module=name)
+
+
+class _Text(logging.Formatter):
+    """``2026-01-31T12:00:00.123Z INFO web-1 engine.web.app: message``."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_stamp(record)} {record.levelname} {self._process} {record.name}: {_one_line(self._message(record))}"
+
+    def _message(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class _Json(_Text):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(
+            {
+                "time": _stamp(record),
+                "level": record.levelname.lower(),
+                "process": self._process,
+                "logger": record.name,
+                "message": self._message(record),
+            }
+        )
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+
+
+def _one_line(text: str) -> str:
+    """Control characters escaped: what came from the wire must not be able to forge a line, or drive a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,47 @@
+"""The background process: builds derived data of series that have gone quiet, gives space back, compacts; at low priority."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+from engine.archive.archive import Archive
+from engine.archive.documents import SeriesDocuments
+from engine.errors import EngineError
+from engine.server.child import Job, archive_path, ready, run
+from engine.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+_QUIET_S = 2.0  # a series that is still coming in would be built again and again
+_EVERY_S = 1.0
+_UPKEEP_EVERY_S = 60.0
+_NICE = 10
+
+
+def main(job: Job, settings: Settings, stop: threading.Event) -> None:
+    os.nice(_NICE)
+    archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
+    documents = SeriesDocuments(archive)
+    next_upkeep = time.monotonic() + _UPKEEP_EVERY_S
+    ready()
+    try:
+        while not stop.wait(_EVERY_S):
+            try:
+                documents.build_pending(_QUIET_S, time.time_ns())
+                if time.monotonic() >= next_upkeep:
+                    upkeep = archive.upkeep()
+                    upkeep.erase_due()
+                    upkeep.compact()
+                    next_upkeep = time.monotonic() + _UPKEEP_EVERY_S
+            except (EngineError, OSError) as error:
+                # Derived data and space: nothing that a reader waits for. Said, and tried again later.
+                _LOG.error("background work failed: %s", error)
+                stop.wait(_UPKEEP_EVERY_S)
+    finally:
+        archive.close()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,80 @@
+"""One web process: an event loop on an inherited socket, and the rooms that its handlers use."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+
+import uvloop
+from aiohttp import web
+
+from engine.archive.archive import Archive
+from engine.archive.documents import SeriesDocuments
+from engine.executors import Executors
+from engine.ingest.accept import Acceptor
+from engine.metrics import Metrics
+from engine.server.child import Job, archive_path, ready, run
+from engine.settings import Settings
+from engine.stream.frames import FrameService
+from engine.web.app import build, runner
+from engine.web.services import Services
+
+_COUNT_EVERY_S = 1.0
+
+
+def main(job: Job, settings: Settings, stop: threading.Event) -> None:
+    path = archive_path(settings)
+    archive = Archive.open(path, settings.limits, on_conflict=settings.on_conflict)
+    executors = Executors(os.cpu_count() or 1)
+    metrics = Metrics(path / "run" / f"{os.getpid()}.counters")
+    acceptor = Acceptor(archive, settings.limits)
+    services = Services(
+        settings=settings,
+        archive=archive,
+        acceptor=acceptor,
+        documents=SeriesDocuments(archive),
+        frames=FrameService(archive, executors, settings.limits, metrics),
+        executors=executors,
+        metrics=metrics,
+    )
+    try:
+        uvloop.run(_serve(services, socket.socket(fileno=job.listener), stop))
+    finally:
+        acceptor.close()  # what is queued becomes durable; nobody was told yes yet
+        archive.close()
+
+
+async def _serve(services: Services, listener: socket.socket, stop: threading.Event) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    if stop.is_set():
+        return
+    app = build(services)
+    server = runner(app, services)
+    await server.setup()
+    await web.SockSite(server, listener, backlog=1024).start()
+    counting = asyncio.create_task(_count(services))
+    ready()
+    await ended.wait()
+    counting.cancel()
+    await server.cleanup()
+
+
+async def _count(services: Services) -> None:
+    """Carry the archive's own counts of work into the metrics."""
+    commits = syncs = 0
+    while True:
+        await asyncio.sleep(_COUNT_EVERY_S)
+        archive = services.archive
+        services.metrics.add("index_commits", archive.commits - commits)
+        services.metrics.add("fdatasyncs", archive.syncs - syncs)
+        commits, syncs = archive.commits, archive.syncs
+
+
+if __name__ == "__main__":
+    run(main)

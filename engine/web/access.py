@@ -1,0 +1,43 @@
+"""Who may do what. For the present one answer: programs on this machine may do everything, nobody else anything."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from engine.settings import is_loopback
+
+
+class Permission(StrEnum):
+    """What a route needs; every route names one (`routes.ROUTES`)."""
+
+    HEALTH = "health"  # whether the server lives; nothing about patients
+    SEARCH = "search"
+    READ = "read"
+    STORE = "store"
+    MANAGE = "manage"
+
+
+def refusal(request: web.Request, permission: Permission) -> str:
+    """Why this request may not do that; empty when it may.
+
+    The peer must be on this machine. So must be the name that it calls us by: a web page elsewhere whose own name was
+    pointed at the loopback address (DNS rebinding) would otherwise read patients' images through the reader's browser.
+    """
+    peer = request.remote
+    if peer is None or not is_loopback(peer):
+        return "only programs on this machine may use this server; access control is not configured"
+    host = urlsplit(f"//{request.host}").hostname or ""
+    if not is_loopback(host):
+        return (
+            f"this server is called localhost or 127.0.0.1, not {host[:100]!r}; a proxy in front must send such a Host"
+        )
+    origin = request.headers.get("Origin")
+    if permission in (Permission.STORE, Permission.MANAGE) and origin not in (
+        None,
+        f"{request.scheme}://{request.host}",
+    ):
+        return "a page of another origin may not store or change anything"
+    return ""

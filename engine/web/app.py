@@ -1,0 +1,44 @@
+"""The application: the table of routes, the one middleware, the headers of every answer."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from engine.web.envelope import envelope, stamp
+from engine.web.load import LOAD, Load
+from engine.web.routes import ROUTES
+from engine.web.services import SERVICES, Services
+
+# aiohttp counts this from the opening of a connection, and from its last answer, to the end of the next request's headers:
+# the deadline for a sender of headers that never end, too.
+KEEPALIVE_S = 75.0
+
+
+def build(services: Services) -> web.Application:
+    """One worker's application; `services` must outlive it."""
+    # Bodies are read piece by piece by the handlers that take one; nothing calls `request.read`.
+    app = web.Application(middlewares=[envelope], client_max_size=1)
+    app[SERVICES] = services
+    app[LOAD] = Load(services.settings.limits)
+    for route in ROUTES:
+        if route.method == "GET":
+            app.router.add_get(route.path, route.handler)
+        else:
+            app.router.add_route(route.method, route.path, route.handler)
+    app.on_response_prepare.append(stamp)
+    return app
+
+
+def runner(app: web.Application, services: Services) -> web.AppRunner:
+    """How it runs: a client that goes away cancels its handler (invariant 7)."""
+    line_max = services.settings.limits.request_header_bytes_max
+    return web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        keepalive_timeout=KEEPALIVE_S,
+        max_line_size=line_max,
+        max_field_size=line_max,
+        shutdown_timeout=10.0,
+        read_bufsize=256 * 1024,
+    )

@@ -1,0 +1,38 @@
+"""Whether the process lives, whether the server can do its work, and what it has done so far."""
+
+from __future__ import annotations
+
+import json
+
+from aiohttp import web
+
+from engine.web.services import on, services
+
+
+async def alive(request: web.Request) -> web.Response:
+    """The process answers."""
+    return web.Response(text="ok\n")
+
+
+async def ready(request: web.Request) -> web.Response:
+    """200 when the archive can be written and every port that the settings name is open; 503 says what is not."""
+    s = services(request)
+    archive = s.archive
+
+    def check() -> list[str]:
+        missing = [] if archive.is_writable else ["the archive takes no writes"]
+        if archive.path is not None:
+            state_file = archive.path / "run" / "state.json"
+            state = json.loads(state_file.read_text()) if state_file.exists() else {}
+            missing += [f"the {name} port is not open" for name in ("http", "dicom") if state.get(name) == "closed"]
+        return missing
+
+    missing = await on(request, s.executors.read, "read", check)
+    return web.Response(text="ready\n" if not missing else "; ".join(missing) + "\n", status=503 if missing else 200)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Prometheus text, of all processes of this server together."""
+    s = services(request)
+    text = await on(request, s.executors.read, "read", s.metrics.text)
+    return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

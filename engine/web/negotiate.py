@@ -1,0 +1,133 @@
+"""What a client accepts, and which of what we can give fits best (PS3.18 8.7, RFC 9110 12.5.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from aiohttp import web
+
+from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from engine.errors import NotAcceptable
+
+MULTIPART = "multipart/related"
+OCTET_STREAM = "application/octet-stream"
+DICOM = "application/dicom"
+DICOM_JSON = "application/dicom+json"
+
+_PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+_QUOTED_COMMA = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*")+)')
+_SYNONYMS = {"image/jhc": "image/jphc", "image/x-jls": "image/jls", "application/json": DICOM_JSON}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRange:
+    """One alternative of an Accept header.
+
+    Attributes
+    ----------
+    media_type : of one part: what ``type=`` says for ``multipart/related``; lower case; ``*/*`` where nothing is said.
+    transfer_syntaxes : every ``transfer-syntax`` parameter, in order (cornerstone3D sends two).
+    """
+
+    media_type: str
+    is_multipart: bool
+    transfer_syntaxes: tuple[str, ...]
+    quality: float
+
+    def covers(self, media_type: str) -> bool:
+        mine, _, kind = self.media_type.partition("/")
+        return self.media_type in ("*/*", media_type) or (kind == "*" and media_type.startswith(mine + "/"))
+
+
+def accepted(request: web.Request) -> tuple[MediaRange, ...]:
+    """What the client accepts, best first; the ``accept`` query parameter stands above the header (PS3.18 8.3.3.1)."""
+    said = request.query.getall("accept", None) or request.headers.getall("Accept", None)
+    return parse_accept(",".join(said) if said else "*/*")
+
+
+@lru_cache(maxsize=256)
+def parse_accept(text: str) -> tuple[MediaRange, ...]:
+    """Alternatives by descending quality, in the order sent where that is equal."""
+    found = [_media_range(one) for one in _QUOTED_COMMA.findall(text) if one.strip()]
+    return tuple(sorted((r for r in found if r.quality > 0), key=lambda r: -r.quality))
+
+
+def choose(request: web.Request, offers: Sequence[str]) -> str:
+    """The first of the client's alternatives that one of `offers` (media types, best first) fits.
+
+    Raises
+    ------
+    NotAcceptable
+    """
+    for wanted in accepted(request):
+        for offer in offers:
+            if wanted.covers(offer):
+                return offer
+    raise NotAcceptable(said(request), tuple(offers))
+
+
+def wants_multipart(request: web.Request, media_type: str) -> bool:
+    """Whether the best alternative for `media_type` asks for ``multipart/related``; also when nothing particular is asked."""
+    for wanted in accepted(request):
+        if wanted.covers(media_type):
+            return wanted.is_multipart or wanted.media_type == "*/*"
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChoice:
+    """How to answer a request for frames: as stored or as native pixels, in parts or (one frame) bare."""
+
+    is_as_stored: bool
+    is_multipart: bool
+
+
+@lru_cache(maxsize=256)
+def choose_frames(
+    ranges: tuple[MediaRange, ...], transfer_syntax_uid: str, media_type: str, can_decode: bool
+) -> FrameChoice | None:
+    """Which answer fits frames that are stored as this; None when none does.
+
+    ``*`` as the transfer syntax, or ``*/*`` without one, means: as stored. ``application/octet-stream`` without one means
+    native pixels in Explicit VR Little Endian (PS3.18 8.7.3.5.2).
+    """
+    is_native = media_type == OCTET_STREAM
+    for wanted in ranges:
+        syntaxes = wanted.transfer_syntaxes
+        is_multipart = wanted.is_multipart or wanted.media_type == "*/*"
+        if "*" in syntaxes or transfer_syntax_uid in syntaxes:
+            return FrameChoice(True, is_multipart)
+        if syntaxes:
+            if EXPLICIT_VR_LITTLE_ENDIAN in syntaxes and wanted.covers(OCTET_STREAM) and can_decode:
+                return FrameChoice(False, is_multipart)
+            continue
+        if wanted.media_type == "*/*" or (not is_native and wanted.covers(media_type)):
+            return FrameChoice(True, is_multipart)
+        if wanted.covers(OCTET_STREAM) and can_decode:
+            return FrameChoice(False, is_multipart)
+    return None
+
+
+def said(request: web.Request) -> str:
+    """What the client asked for, for an error's text."""
+    return str(request.query.get("accept") or request.headers.get("Accept") or "*/*")
+
+
+def _media_range(text: str) -> MediaRange:
+    name, semicolon, rest = text.strip().partition(";")
+    parameters: list[tuple[str, str]] = [
+        (key.lower(), value.strip().strip('"')) for key, value in _PARAMETER.findall(semicolon + rest)
+    ]
+    media_type = name.strip().lower()
+    is_multipart = media_type == MULTIPART
+    if is_multipart:
+        media_type = next((value.lower() for key, value in parameters if key == "type"), "*/*")
+    try:
+        quality = next((float(value) for key, value in parameters if key == "q"), 1.0)
+    except ValueError:
+        quality = 1.0
+    syntaxes = tuple(value for key, value in parameters if key == "transfer-syntax" and value)
+    return MediaRange(_SYNONYMS.get(media_type, media_type), is_multipart, syntaxes, quality)

@@ -1,0 +1,76 @@
+"""Every address, the handler behind it, the permission it needs, and how its requests are counted: one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from engine.web import bulkdata, frames, health, management, metadata, page, qido, rendered, stow, wado
+from engine.web.access import Permission
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_ROOT = "/dicom-web"
+_STUDY = _ROOT + "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+HEALTH, SEARCH, READ, STORE, MANAGE = Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the table; `kind` is one of `metrics.KINDS`."""
+
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission
+    kind: str
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", page.index, READ, "page"),
+    Route("GET", "/static/{name}", page.static, HEALTH, "page"),
+    Route("GET", "/healthz", health.alive, HEALTH, "other"),
+    Route("GET", "/readyz", health.ready, HEALTH, "other"),
+    Route("GET", "/metrics", health.metrics, HEALTH, "other"),
+    # STOW-RS (PS3.18 10.5)
+    Route("POST", _ROOT + "/studies", stow.store_instances, STORE, "store"),
+    Route("POST", _STUDY, stow.store_instances, STORE, "store"),
+    # QIDO-RS (PS3.18 10.6)
+    Route("GET", _ROOT + "/studies", qido.search_for_studies, SEARCH, "search"),
+    Route("GET", _ROOT + "/series", qido.search_for_series, SEARCH, "search"),
+    Route("GET", _STUDY + "/series", qido.search_for_series, SEARCH, "search"),
+    Route("GET", _ROOT + "/instances", qido.search_for_instances, SEARCH, "search"),
+    Route("GET", _STUDY + "/instances", qido.search_for_instances, SEARCH, "search"),
+    Route("GET", _SERIES + "/instances", qido.search_for_instances, SEARCH, "search"),
+    # WADO-RS (PS3.18 10.4)
+    Route("GET", _STUDY, wado.retrieve_study, READ, "retrieve"),
+    Route("GET", _SERIES, wado.retrieve_series, READ, "retrieve"),
+    Route("GET", _INSTANCE, wado.retrieve_instance, READ, "retrieve"),
+    Route("GET", _STUDY + "/metadata", metadata.retrieve_study_metadata, READ, "metadata"),
+    Route("GET", _SERIES + "/metadata", metadata.retrieve_series_metadata, READ, "metadata"),
+    Route("GET", _INSTANCE + "/metadata", metadata.retrieve_instance_metadata, READ, "metadata"),
+    Route("GET", _INSTANCE + "/bulkdata/{path:.+}", bulkdata.retrieve_bulk_value, READ, "retrieve"),
+    Route("GET", _INSTANCE + "/frames/{frames}", frames.retrieve_frames, READ, "frame"),
+    Route("GET", _INSTANCE + "/rendered", rendered.retrieve_rendered_instance, READ, "rendered"),
+    Route("GET", _INSTANCE + "/frames/{frames}/rendered", rendered.retrieve_rendered_frames, READ, "rendered"),
+    Route("GET", _STUDY + "/thumbnail", rendered.retrieve_study_thumbnail, READ, "rendered"),
+    Route("GET", _SERIES + "/thumbnail", rendered.retrieve_series_thumbnail, READ, "rendered"),
+    Route("GET", _INSTANCE + "/thumbnail", rendered.retrieve_rendered_instance_thumbnail, READ, "rendered"),
+    Route("GET", _INSTANCE + "/frames/{frames}/thumbnail", rendered.retrieve_frame_thumbnail, READ, "rendered"),
+    # Management
+    Route("GET", "/api/stats", management.stats, MANAGE, "other"),
+    Route("GET", "/api/conflicts", management.conflicts, MANAGE, "other"),
+    Route("GET", "/api/defects", management.defects, MANAGE, "other"),
+    Route("GET", "/api/defects/{code}", management.with_defect, MANAGE, "other"),
+)
+
+# How the envelope finds a request's line: by method and path, without the patterns inside its braces.
+ROUTE_OF: dict[tuple[str, str], Route] = {
+    (method, re.sub(r":[^}]+}", "}", route.path)): route
+    for route in ROUTES
+    for method in ((route.method, "HEAD") if route.method == "GET" else (route.method,))
+}
