@@ -152,7 +152,7 @@ class Archive:
             served = index.get_instance(view, sop_uid)
             return [] if served is None else [served, *index.versions_of(view, sop_uid)]
 
-    def read(self, record: InstanceRecord, start: int = 0, length: int | None = None) -> bytes:
+    def read(self, record: InstanceRecord, start: int = 0, length: int | None = None) -> bytes | bytearray:
         """Bytes of the Part 10 stream: one read.
 
         Raises
@@ -172,7 +172,7 @@ class Archive:
             raise CorruptInstance(record.sop_instance_uid, str(record.location))
         return data
 
-    def read_cached(self, record: InstanceRecord, start: int, length: int) -> bytes | None:
+    def read_cached(self, record: InstanceRecord, start: int, length: int) -> bytes | bytearray | None:
         """The bytes if that needs no disk, else None; safe on an event loop."""
         try:
             data = self._core.blobs.read(record.location, start, length, cached_only=True)
@@ -181,9 +181,7 @@ class Archive:
         self.reads += data is not None
         return data if data is not None and len(data) == length else None
 
-    def frame_bytes(
-        self, record: InstanceRecord, frame_index: int, cached_only: bool = False
-    ) -> bytes | memoryview | None:
+    def frame_bytes(self, record: InstanceRecord, frame_index: int, cached_only: bool = False) -> Buffer | None:
         """The stored bytes of one frame, fragments joined: one read. None only for `cached_only`.
 
         Raises
@@ -198,7 +196,7 @@ class Archive:
         span = table[frame_index]
         if table.kind is FrameTableKind.DEFLATED:
             return None if cached_only else self._inflated(record)[span.offset : span.offset + span.length]
-        data: bytes | None
+        data: bytes | bytearray | None
         if cached_only:
             data = self.read_cached(record, span.offset, span.length)
             if data is None:
@@ -207,7 +205,7 @@ class Archive:
             data = self.read(record, span.offset, span.length)
         return join_fragments(data, span.fragment_count)
 
-    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | None:
+    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | bytearray | None:
         """The value that `path` (tag, item, tag, …) names; None when there is none, `TooLarge` beyond the spool limit."""
         self.reads += 1
         with self._core.blobs.opened(record.location) as (fd, offset):

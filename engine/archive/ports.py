@@ -109,7 +109,7 @@ class BlobStore(Protocol):
         """Take the last `append` back: the index could not be told of it, so nobody was told yes."""
         ...
 
-    def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | None:
+    def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | bytearray | None:
         """Bytes of one blob. None: `cached_only` and not in memory. `FileNotFoundError`: it was moved or erased."""
         ...
 

@@ -78,7 +78,7 @@ class _Search:
                         study_instance_uid=study.study_instance_uid,
                         series_instance_uid="",
                         sop_instance_uid="",
-                        attributes=dump(attributes),
+                        attributes=attributes,
                     )
                 continue
             wanted = self._query.series_instance_uid
@@ -97,7 +97,7 @@ class _Search:
                     study_instance_uid=series.study_instance_uid,
                     series_instance_uid=series.series_instance_uid,
                     sop_instance_uid="",
-                    attributes=dump(attributes),
+                    attributes=attributes,
                 )
             return
         for record in members_of(self._view, series.study_instance_uid, series.series_instance_uid):
@@ -108,7 +108,7 @@ class _Search:
                     study_instance_uid=record.study_instance_uid,
                     series_instance_uid=record.series_instance_uid,
                     sop_instance_uid=record.sop_instance_uid,
-                    attributes=dump(row),
+                    attributes=row,
                 )
 
     def _instances_named(self, sops: list[str]) -> Iterator[Found]:
@@ -129,7 +129,7 @@ class _Search:
                     study_instance_uid=record.study_instance_uid,
                     series_instance_uid=record.series_instance_uid,
                     sop_instance_uid=sop,
-                    attributes=dump(row),
+                    attributes=row,
                 )
 
     def _in_scope(self, study_uid: str, series_uid: str) -> bool:

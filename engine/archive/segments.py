@@ -46,7 +46,7 @@ class SegmentStore:
 
     # -- reading
 
-    def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | None:
+    def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | bytearray | None:
         file = self._file(location.segment)  # kept alive by this name: closed only when the last reader is done
         at = location.offset + start
         if not cached_only:
@@ -60,7 +60,7 @@ class SegmentStore:
             if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):
                 return None  # a file system without the flag: the caller reads on a thread
             raise
-        return bytes(buffer) if got == length else None
+        return buffer if got == length else None
 
     def members(self, since: Mapping[int, int]) -> Iterator[StoredMember]:
         for segment in segment_numbers(self._folder):

@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from engine.types import Buffer
+
 _HEAD = struct.Struct(
     "<BBHIQQQQ"
 )  # kind, version, 0, frame count, base, stride in bits, deflated offset, deflated length
@@ -104,7 +106,7 @@ def _entry(buffer: bytes | memoryview, frame_index: int) -> tuple[int, int, int,
     return offset, length, 0, fragments
 
 
-def join_fragments(span_bytes: memoryview | bytes, fragment_count: int) -> bytes | memoryview:
+def join_fragments(span_bytes: Buffer, fragment_count: int) -> Buffer:
     """The code stream of a frame: `span_bytes` without the item headers between its fragments (PS3.5 A.4).
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 
 class Level(IntEnum):
@@ -49,7 +50,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One match: its UIDs and its attributes as one DICOM JSON object (bytes, keys in tag order).
+    """One match: its UIDs and its attributes as one DICOM JSON object.
 
     Attributes of the levels above are included (a series row has its study's and patient's), and the computed
     ones (ModalitiesInStudy, NumberOfStudyRelatedInstances, …), but nothing that depends on an address (RetrieveURL).
@@ -58,7 +59,7 @@ class Found:
     study_instance_uid: str
     series_instance_uid: str
     sop_instance_uid: str
-    attributes: bytes
+    attributes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

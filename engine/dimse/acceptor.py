@@ -56,13 +56,14 @@ class DicomAcceptor:
 class _InheritedServer(ThreadedAssociationServer):  # type: ignore[misc]
     """pynetdicom's server, which otherwise insists on binding a socket of its own."""
 
+    socket: Any  # of the base class, which leaves its type open
+
     def __init__(self, *args: Any, listener: socket.socket, **kwargs: Any) -> None:
         self._listener = listener
         super().__init__(*args, **kwargs)
 
     def server_bind(self) -> None:
-        unbound: socket.socket = self.socket
-        unbound.close()
+        self.socket.close()
         self.socket = self._listener
         self.server_address = self._listener.getsockname()
 

@@ -29,7 +29,7 @@ from engine.limits import MIB, Limits
 from engine.metrics import Metrics
 from engine.stream.flight import SingleFlight
 from engine.stream.work import on_pool
-from engine.types import Timings
+from engine.types import Buffer, Timings
 
 # Some hundred CT slices: a drag with the mouse re-windows the same few frames.
 _CACHE_BYTES = 64 * MIB
@@ -41,7 +41,7 @@ _LITTLE_ENDIAN = (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, DEFLATED
 class StoredFrame:
     """A frame's bytes and what they are."""
 
-    body: bytes | memoryview
+    body: Buffer
     transfer_syntax_uid: str
     media_type: str
 
@@ -73,7 +73,7 @@ class FrameService:
             uid = EXPLICIT_VR_LITTLE_ENDIAN
         return StoredFrame(body, uid, lookup(uid).media_type)
 
-    async def native(self, record: InstanceRecord, frame_index: int, timings: Timings) -> bytes | memoryview:
+    async def native(self, record: InstanceRecord, frame_index: int, timings: Timings) -> Buffer:
         """The frame as Explicit VR Little Endian pixel data: decoded only where the stored bytes are something else."""
         descriptor = _descriptor(record)
         if _is_native(record, frame_index):
@@ -107,27 +107,33 @@ class FrameService:
         descriptor = _descriptor(record)
 
         async def work() -> bytes:
-            cached = self._cache.get((record.location, frame_index))
-            body = b"" if cached is not None else (await self.stored(record, frame_index, timings)).body
+            # Bytes that the page cache has are read where they are decoded: one hop to a thread instead of two.
+            made = await on_pool(self._executors.decode, "", timings, lambda: picture(None))
+            if made is None:
+                body = await on_pool(self._executors.read, "read", timings, lambda: self._read(record, frame_index))
+                made = await on_pool(self._executors.decode, "", timings, lambda: picture(body))
+            assert made is not None
+            return made
 
-            def picture() -> bytes:
-                from engine.imaging.render import render  # numba: half a second and 70 MB, only where pictures are made
+        def picture(body: Buffer | None) -> bytes | None:
+            from engine.imaging.render import render  # numba: half a second and 70 MB, only where pictures are made
 
-                start = time.perf_counter()
-                decoded = cached or self._decoded(record, descriptor, frame_index, body)
-                decode_end = time.perf_counter()
+            decoded = self._cache.get((record.location, frame_index))
+            if decoded is not None:
+                self._metrics.add("frame_cache_hits")
+            else:
+                if body is None:
+                    with timings.step("read"):
+                        body = self._archive.frame_bytes(record, frame_index, cached_only=True)
+                    if body is None:
+                        return None  # a slow disk must not hold up a decode
+                with timings.step("decode"):
+                    decoded = self._decoded(record, descriptor, frame_index, body)
+            with timings.step("render"):
                 what = plan(descriptor, frame_index, decoded.photometric_interpretation, spec, self._limits)
                 display = render(what, decoded.stored_values)
-                render_end = time.perf_counter()
-                picture = encode_jpeg(display, quality) if media_type == JPEG else encode_png(display)
-                timings.add("decode", (decode_end - start) * 1e3)
-                timings.add("render", (render_end - decode_end) * 1e3)
-                timings.add("encode", (time.perf_counter() - render_end) * 1e3)
-                return picture
-
-            if cached is not None:
-                self._metrics.add("frame_cache_hits")
-            return await on_pool(self._executors.decode, "", timings, picture)
+            with timings.step("encode"):
+                return encode_jpeg(display, quality) if media_type == JPEG else encode_png(display)
 
         return await self._flight.run((record.location, frame_index, spec, media_type, quality), work)
 
@@ -147,13 +153,13 @@ class FrameService:
 
         threading.Thread(target=load, name="warmup", daemon=True).start()
 
-    def _read(self, record: InstanceRecord, frame_index: int) -> bytes | memoryview:
+    def _read(self, record: InstanceRecord, frame_index: int) -> Buffer:
         body = self._archive.frame_bytes(record, frame_index)
         assert body is not None
         return body
 
     def _decoded(
-        self, record: InstanceRecord, descriptor: FrameDescriptor, frame_index: int, body: bytes | memoryview
+        self, record: InstanceRecord, descriptor: FrameDescriptor, frame_index: int, body: Buffer
     ) -> DecodedFrame:
         assert record.frame_table is not None
         first_bit = record.frame_table[frame_index].first_bit

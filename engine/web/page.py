@@ -8,6 +8,8 @@ from importlib.resources import files
 
 from aiohttp import web
 
+from engine.web.services import services
+
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -29,7 +31,8 @@ def _file(name: str) -> tuple[bytes, str, str] | None:
 
 
 async def index(request: web.Request) -> web.StreamResponse:
-    """The study list."""
+    """The study list; whoever looks at it will want pictures, so kernels load meanwhile."""
+    services(request).frames.warm()
     return _answer(request, "index.html")
 
 

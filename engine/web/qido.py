@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 
 from aiohttp import web
 from multidict import MultiMapping
 
-from engine.dicom.dictionary import tag_of, vr_of
+from engine.archive.search import dump
+from engine.dicom.dictionary import keyword_of, tag_of, vr_of
 from engine.dicom.levels import INDEX_TAGS
 from engine.dicom.query import Findings, Found, Level, Match, Query
 from engine.errors import InvalidParameter
@@ -83,6 +83,7 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
 async def _search(request: web.Request, level: Level) -> web.Response:
     choose(request, (DICOM_JSON,))
     s, match = services(request), request.match_info
+    s.frames.warm()  # who searches will want to see: kernels load meanwhile
     query = parse_query(request.query, level, match.get("study", ""), match.get("series", ""), s.settings.limits)
     root = f"{request.scheme}://{request.host}/dicom-web"
 
@@ -107,11 +108,7 @@ def _row(found: Found, root: str) -> bytes:
         url += f"/series/{found.series_instance_uid}"
     if found.sop_instance_uid:
         url += f"/instances/{found.sop_instance_uid}"
-    attributes = json.loads(found.attributes)
-    attributes["00081190"] = {"vr": "UR", "Value": [url]}
-    return json.dumps(dict(sorted(attributes.items())), ensure_ascii=False, separators=(",", ":")).encode(
-        "utf_8", "surrogatepass"
-    )
+    return dump(found.attributes | {"00081190": {"vr": "UR", "Value": [url]}})
 
 
 def _path(name: str) -> list[int]:
@@ -126,8 +123,6 @@ def _path(name: str) -> list[int]:
 
 
 def _keywords() -> list[str]:
-    from engine.dicom.dictionary import keyword_of
-
     return [keyword_of(tag) for tag in _LEVEL_OF]
 
 

@@ -170,7 +170,7 @@ def test_what_is_wrong_is_said(server: Serving, path: str, status: int, says: st
 
 
 def test_every_answer_has_an_id_and_its_timing(server: Serving) -> None:
-    answer = server.get(f"{AT}/instances/1.2.3.4.1/rendered", X_Request_Id="mine-1")
+    answer = server.get(f"{AT}/instances/1.2.3.4.5/rendered", X_Request_Id="mine-1")
     assert answer.headers["X-Request-Id"] == "mine-1"
     assert {part.split(";")[0] for part in answer.headers["Server-Timing"].split(", ")} >= {"read", "render", "encode"}
     assert server.get("/healthz").headers["X-Request-Id"]
