@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
 from engine.codec.base import DecodedFrame
-from engine.codec.encode import encode_jpeg, encode_png
+from engine.codec.encode import encode_jpeg, encode_png, load_codecs
 from engine.codec.native import native_bytes
-from engine.codec.registry import decode_frame
+from engine.codec.registry import DECODERS, decode_frame
 from engine.dicom.frame import FrameDescriptor
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.transfer_syntax import (
@@ -76,7 +75,7 @@ class FrameService:
     async def native(self, record: InstanceRecord, frame_index: int, timings: Timings) -> Buffer:
         """The frame as Explicit VR Little Endian pixel data: decoded only where the stored bytes are something else."""
         descriptor = _descriptor(record)
-        if _is_native(record, frame_index):
+        if is_native(record, frame_index):
             return (await self.stored(record, frame_index, timings)).body
 
         async def work() -> bytes:
@@ -144,11 +143,9 @@ class FrameService:
         self._warming = True
 
         def load() -> None:
-            import imagecodecs
-
             from engine.imaging.render import warmup
 
-            imagecodecs.jpeg8_version()
+            load_codecs()
             warmup()
 
         threading.Thread(target=load, name="warmup", daemon=True).start()
@@ -175,7 +172,12 @@ def _descriptor(record: InstanceRecord) -> FrameDescriptor:
     return record.frame_descriptor
 
 
-def _is_native(record: InstanceRecord, frame_index: int) -> bool:
+def is_decodable(record: InstanceRecord) -> bool:
+    """Whether `native` and `rendered` know its transfer syntax."""
+    return record.transfer_syntax_uid in DECODERS
+
+
+def is_native(record: InstanceRecord, frame_index: int) -> bool:
     """Whether the stored bytes are what Explicit VR Little Endian holds for this header: planes, 4:2:2 and packed bits too."""
     assert record.frame_table is not None
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,6 +21,17 @@ class Permission(StrEnum):
     MANAGE = "manage"
 
 
+@lru_cache(maxsize=1024)
+def _is_here(name: str) -> bool:
+    return is_loopback(name)
+
+
+@lru_cache(maxsize=1024)
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    return urlsplit(f"//{host}").hostname or ""
+
+
 def refusal(request: web.Request, permission: Permission) -> str:
     """Why this request may not do that; empty when it may.
 
@@ -27,10 +39,10 @@ def refusal(request: web.Request, permission: Permission) -> str:
     pointed at the loopback address (DNS rebinding) would otherwise read patients' images through the reader's browser.
     """
     peer = request.remote
-    if peer is None or not is_loopback(peer):
+    if peer is None or not _is_here(peer):
         return "only programs on this machine may use this server; access control is not configured"
-    host = urlsplit(f"//{request.host}").hostname or ""
-    if not is_loopback(host):
+    host = _host_name(request.host)
+    if not _is_here(host):
         return (
             f"this server is called localhost or 127.0.0.1, not {host[:100]!r}; a proxy in front must send such a Host"
         )

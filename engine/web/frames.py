@@ -7,20 +7,18 @@ import re
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
-from engine.codec.registry import DECODERS
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, lookup
 from engine.errors import FrameNotFound, InvalidParameter, NoPixels, NotAcceptable, TooLarge
-from engine.limits import MIB
+from engine.stream.frames import is_decodable, is_native
 from engine.types import Buffer
 from engine.web.multipart import boundary_for, closing, content_type, join, part_head
 from engine.web.negotiate import OCTET_STREAM, accepted, choose_frames, said
-from engine.web.sending import begin, is_known, send, send_stored
+from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send, send_stored
 from engine.web.services import TIMINGS, services
 from engine.web.wado import record_of
 
 _LIST = re.compile(r"[1-9]\d{0,8}(?:,[1-9]\d{0,8})*")
-_IN_MEMORY_BYTES = 8 * MIB  # a longer frame that needs no work is sent from the disk piece by piece
 _CACHE = "private, no-cache"
 
 
@@ -29,7 +27,7 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     record = record_of(request)
     indexes = frame_indexes(request, record)
     uid, media_type = _stored_kind(record)
-    choice = choose_frames(accepted(request), uid, media_type, record.transfer_syntax_uid in DECODERS)
+    choice = choose_frames(accepted(request), uid, media_type, is_decodable(record))
     if choice is None or (not choice.is_multipart and len(indexes) > 1):
         raise NotAcceptable(said(request), _offers(record, uid, media_type))
     if not choice.is_as_stored:
@@ -51,9 +49,11 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
         kind = content_type(media_type, boundary) if choice.is_multipart else part_type
         response = await begin(request, kind, len(head) + span[1] + len(tail), headers)
         if request.method != "HEAD":
-            await send(response, head)
-            await send_stored(request, response, record, *span)
-            await send(response, tail)
+            if head:
+                await send(response, head)
+            await send_stored(request, response, record, *span, is_first=not head)
+            if tail:
+                await send(response, tail)
         await response.write_eof()
         return response
     body = await _frame(request, record, indexes[0], choice.is_as_stored)
@@ -125,15 +125,16 @@ def _stored_kind(record: InstanceRecord) -> tuple[str, str]:
 
 
 def _long_span(record: InstanceRecord, index: int, is_as_stored: bool) -> tuple[int, int] | None:
-    """Start and length of a long frame that can be sent straight from the stored stream; None for any other."""
+    """Start and length of a frame that is sent straight from the stored stream; None for a short one, or one in fragments."""
     table = record.frame_table
-    if table is None or not is_as_stored or table.kind is FrameTableKind.DEFLATED:
+    is_untouched = is_as_stored or is_native(record, index)
+    if table is None or not is_untouched or table.kind is FrameTableKind.DEFLATED:
         return None
     span = table[index]
-    return (span.offset, span.length) if span.length > _IN_MEMORY_BYTES and span.fragment_count <= 1 else None
+    return (span.offset, span.length) if span.length >= SENDFILE_BYTES_MIN and span.fragment_count <= 1 else None
 
 
 def _offers(record: InstanceRecord, uid: str, media_type: str) -> tuple[str, ...]:
     native = f'multipart/related; type="{OCTET_STREAM}"; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}'
     stored = f'multipart/related; type="{media_type}"; transfer-syntax={uid}'
-    return (stored, native) if record.transfer_syntax_uid in DECODERS and stored != native else (stored,)
+    return (stored, native) if is_decodable(record) and stored != native else (stored,)

@@ -37,7 +37,7 @@ async def retrieve_instance(request: web.Request) -> web.StreamResponse:
         return await _send_parts(request, [record])
     response = await begin(request, _part_type(record), record.location.length)
     if request.method != "HEAD":
-        await send_stored(request, response, record, 0, record.location.length)
+        await send_stored(request, response, record, 0, record.location.length, is_first=True)
     await response.write_eof()
     return response
 

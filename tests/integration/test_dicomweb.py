@@ -326,3 +326,33 @@ def test_gzip_is_one_member_that_browsers_read(server: Serving) -> None:
     raw = server.session.get(f"{server.url}{AT}/metadata", stream=True).raw.read(decode_content=False)
     assert raw[:2] == b"\x1f\x8b"
     assert len(json.loads(gzip.decompress(raw))) == 5
+
+
+def test_a_slow_reader_gets_every_byte_of_a_long_frame(server: Serving) -> None:
+    """More than the socket takes at once: the kernel's sending waits for the reader, and goes on where it was."""
+    pixels = np.random.default_rng(1).integers(0, 4096, 2048 * 2048, dtype=np.uint16).tobytes()
+    content = make_instance("1.11.1.1", study="1.11", series="1.11.1", rows=2048, columns=2048, pixels=pixels)
+    assert server.store(content).status_code == 200
+    path = "/dicom-web/studies/1.11/series/1.11.1/instances/1.11.1.1"
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    for address, expected in ((path, content), (path + "/frames/1", pixels)):
+        accept = "application/dicom" if address == path else "application/octet-stream"
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+            sock.connect((host, int(port)))
+            sock.sendall(
+                f"GET {address} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n".encode()
+            )
+            answer = bytearray()
+            while piece := sock.recv(64 * 1024):
+                answer += piece
+        head, _, body = bytes(answer).partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(expected)}".encode() in head
+        assert body == expected
+    for _ in range(20):  # readers that leave in the middle
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: application/dicom\r\n\r\n".encode())
+            sock.recv(1000)
+    assert server.get(path, "application/dicom").content == content
+    gone = server.get("/metrics").text
+    assert 'voxcast_requests_total{kind="retrieve",code="gone"}' in gone
