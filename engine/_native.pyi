@@ -9,7 +9,7 @@ class Scanner:
         self,
         tags: Sequence[tuple[int, int]],
         limits: Sequence[int],
-        decode_text: Callable[[bytes, bytes], tuple[str, bool]],
+        decode_text: Callable[[bytes, bytes, bool], tuple[str, bool]],
         inflate: Callable[[bytes, int], bytes],
     ) -> None: ...
     def scan(self, buffer: Any) -> tuple[Any, ...]: ...

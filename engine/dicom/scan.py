@@ -67,7 +67,10 @@ def dicom_json(buffer: Buffer, limits: Limits, bulk_data_uri: str) -> bytes:
 
 
 def locate(fd: int, offset: int, length: int, path: Sequence[int], limits: Limits) -> tuple[int, int, bytes] | None:
-    """Where the value is that `path` (tag, item, tag, …) names: offset and length in the stream, or its inflated bytes."""
+    """Where the value is that `path` (tag, item, tag, …) names: offset and length in the stream.
+
+    Or its bytes, where those in the stream are deflated or big endian (what leaves is little endian, PS3.18 8.7.3.3.2).
+    """
     try:
         found = _scanner(limits).locate(fd, offset, length, list(path))
     except ScanError as error:

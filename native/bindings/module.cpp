@@ -45,9 +45,9 @@ class Scanner {
     }
     if (limits.size() != 6) throw nb::value_error("six limits");
     limits_ = {limits[0], limits[1], limits[2], limits[3], limits[4], limits[5]};
-    hooks_.decode_text = [this](const std::string& charset, const char* raw, size_t n, bool* ok) {
+    hooks_.decode_text = [this](const std::string& charset, const char* raw, size_t n, bool is_name, bool* ok) {
       nb::gil_scoped_acquire gil;
-      const auto answer = nb::cast<nb::tuple>(decode_(bytes(charset), nb::bytes(raw, n)));
+      const auto answer = nb::cast<nb::tuple>(decode_(bytes(charset), nb::bytes(raw, n), is_name));
       *ok = nb::cast<bool>(answer[1]);
       return nb::cast<std::string>(answer[0]);
     };

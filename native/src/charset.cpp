@@ -1,5 +1,6 @@
 #include "charset.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -61,6 +62,20 @@ bool append_utf8(std::string& out, const char* raw, size_t n) {
   return ok;
 }
 
+bool append_unnamed(std::string& out, const char* raw, size_t n) {
+  if (std::all_of(raw, raw + n, [](char c) { return static_cast<unsigned char>(c) < 0x80 && c != 0x1B; })) {
+    out.append(raw, n);
+    return true;
+  }
+  std::string utf8;
+  if (append_utf8(utf8, raw, n)) {
+    out += utf8;
+  } else {
+    for (size_t i = 0; i < n; ++i) append_code_point(out, static_cast<unsigned char>(raw[i]));
+  }
+  return false;
+}
+
 void Charset::set(const std::string& specific) {
   value_ = specific;
   page_ = nullptr;
@@ -80,29 +95,20 @@ void Charset::set(const std::string& specific) {
   }
 }
 
-bool Charset::append(std::string& out, const char* raw, size_t n) const {
+bool Charset::append(std::string& out, const char* raw, size_t n, bool is_name) const {
   bool plain = true;
   for (size_t i = 0; i < n; ++i)
     if (static_cast<unsigned char>(raw[i]) >= 0x80 || raw[i] == 0x1B) {
       plain = false;
       break;
     }
-  if (plain && kind_ != Kind::other) {
+  if (plain) {  // every set has ASCII below 128
     out.append(raw, n);
     return true;
   }
   switch (kind_) {
     case Kind::utf8: return append_utf8(out, raw, n);
-    case Kind::ascii: {
-      // Bytes above 127 without a character set: most writers of such files meant UTF-8 or Latin 1 (as pydicom assumes).
-      std::string utf8;
-      if (append_utf8(utf8, raw, n)) {
-        out += utf8;
-      } else {
-        for (size_t i = 0; i < n; ++i) append_code_point(out, static_cast<unsigned char>(raw[i]));
-      }
-      return false;
-    }
+    case Kind::ascii: return append_unnamed(out, raw, n);
     case Kind::page:
       if (std::memchr(raw, 0x1B, n) == nullptr) {
         bool ok = true;
@@ -118,7 +124,7 @@ bool Charset::append(std::string& out, const char* raw, size_t n) const {
     case Kind::other: {
       if (decoder_ == nullptr || !*decoder_) return append_utf8(out, raw, n);
       bool ok = true;
-      const std::string text = (*decoder_)(value_, raw, n, &ok);
+      const std::string text = (*decoder_)(value_, raw, n, is_name, &ok);
       return append_utf8(out, text.data(), text.size()) && ok;
     }
   }

@@ -8,8 +8,8 @@
 namespace voxcast {
 
 // Decodes what this library has no tables for (ISO 2022 escapes, GB18030, Japanese, Korean).
-// Gets the value of Specific Character Set as it stands and the raw bytes; gives UTF-8; sets `ok` false when it had to replace.
-using TextDecoder = std::function<std::string(const std::string& charset, const char* raw, size_t n, bool* ok)>;
+// Gets the value of Specific Character Set as it stands and the raw bytes; gives UTF-8; sets `ok` false when it had to replace. `is_name`: ^ and = delimit.
+using TextDecoder = std::function<std::string(const std::string& charset, const char* raw, size_t n, bool is_name, bool* ok)>;
 
 class Charset {
  public:
@@ -19,7 +19,7 @@ class Charset {
   const std::string& value() const { return value_; }
 
   // Appends n bytes of text as valid UTF-8. False when something had to be replaced by U+FFFD.
-  bool append(std::string& out, const char* raw, size_t n) const;
+  bool append(std::string& out, const char* raw, size_t n, bool is_name = false) const;
 
  private:
   enum class Kind { ascii, page, utf8, other };
@@ -32,5 +32,8 @@ class Charset {
 void append_code_point(std::string& out, uint32_t code_point);
 // Copies n bytes that should be UTF-8; every ill-formed byte becomes U+FFFD and the answer false.
 bool append_utf8(std::string& out, const char* raw, size_t n);
+// Bytes whose character set nobody named. False when one is above 127: then UTF-8 where they are that, else Latin 1,
+// which most writers of such files meant (and pydicom assumes).
+bool append_unnamed(std::string& out, const char* raw, size_t n);
 
 }  // namespace voxcast

@@ -44,4 +44,14 @@ bool has_long_length(uint16_t code) {
   }
 }
 
+size_t word_size(uint16_t code) {
+  switch (code) {
+    case vr::OW: case vr::SS: case vr::US: return 2;
+    case vr::FL: case vr::OF: case vr::OL: case vr::SL: case vr::UL: return 4;
+    case vr::AT: return 4;
+    case vr::FD: case vr::OD: case vr::OV: case vr::SV: case vr::UV: return 8;
+    default: return 1;
+  }
+}
+
 }  // namespace voxcast

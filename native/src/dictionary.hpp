@@ -1,5 +1,6 @@
 // The data dictionary of PS3.6: the value representation of a tag when the encoding does not say it.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 namespace voxcast {
@@ -24,5 +25,6 @@ constexpr uint16_t US_SS = vr_code('X', 'S');
 uint16_t dictionary_vr(uint32_t tag);
 bool is_known_vr(uint16_t code);
 bool has_long_length(uint16_t code);  // 32-bit length field in explicit VR (PS3.5 7.1.2)
+size_t word_size(uint16_t code);      // bytes of what big endian turns round (PS3.5 7.3); 1 where there is nothing to turn
 
 }  // namespace voxcast

@@ -100,16 +100,6 @@ bool is_string(uint16_t code) {
 }
 bool is_single(uint16_t code) { return code == vr::LT || code == vr::ST || code == vr::UR || code == vr::UT; }
 
-size_t word_size(uint16_t code) {
-  switch (code) {
-    case vr::OW: case vr::SS: case vr::US: return 2;
-    case vr::FL: case vr::OF: case vr::OL: case vr::SL: case vr::UL: return 4;
-    case vr::AT: return 4;
-    case vr::FD: case vr::OD: case vr::OV: case vr::SV: case vr::UV: return 8;
-    default: return 1;
-  }
-}
-
 void append_name(std::string& out, const char* p, const char* end) {
   static const char* const kGroups[] = {"\"Alphabetic\":", "\"Ideographic\":", "\"Phonetic\":"};
   out += '{';
@@ -137,9 +127,9 @@ void append_strings(std::string& out, const Element& e, const char* raw, size_t 
     text = "ISO_IR 192";  // what this JSON is in, whatever the data set was in (PS3.18 F.2)
   } else if (is_text(e.vr)) {
     text.reserve(n);
-    if (!charset.append(text, raw, n)) defects.text = true;
-  } else if (!append_utf8(text, raw, n)) {
-    defects.text = true;
+    if (!charset.append(text, raw, n, e.vr == vr::PN)) defects.text = true;
+  } else if (!append_unnamed(text, raw, n)) {
+    defects.text = true;  // outside the default repertoire, which no character set extends here (PS3.5 6.1.2.2)
   }
   out += ",\"Value\":[";
   const char *p = text.data(), *end = p + text.size();
@@ -272,7 +262,7 @@ class JsonVisitor {
     Level& level = levels_.back();
     e.vr = settled_vr(e.vr, level.pixels_are_signed);
     const bool is_pixels = depth == 0 && (e.tag == kPixelData || e.tag == kFloatPixelData || e.tag == kDoublePixelData);
-    const bool is_bulk = is_pixels || e.has_fragments() || e.length > (is_string(e.vr) ? kTextInlineMax : limits_.json_value_bytes_max);
+    const bool is_bulk = (is_pixels && e.length > 0) || e.has_fragments() || e.length > (is_string(e.vr) ? kTextInlineMax : limits_.json_value_bytes_max);
     chunk(e.tag);
     if (is_bulk) {
       append_vr(out_, e.vr);

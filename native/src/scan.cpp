@@ -438,8 +438,9 @@ namespace {
 // Goes down one path and stops at its end.
 struct PathVisitor {
   const std::vector<uint32_t>& path;  // tag, item, tag, item, …, tag
+  Source& source;
   std::optional<Element> found;
-  size_t level = 0;
+  uint32_t bits_allocated = 0;
   std::vector<bool> on_path;
   bool sequence(const Element& e, unsigned depth) {
     return !found && 2 * depth + 1 < path.size() && path[2 * depth] == e.tag && inside(depth);
@@ -452,6 +453,7 @@ struct PathVisitor {
   void item_end(unsigned depth) { on_path.resize(depth); }
   bool inside(unsigned depth) const { return depth == 0 || (on_path.size() >= depth && on_path[depth - 1]); }
   bool value(const Element& e, unsigned depth) {
+    if (depth == 0 && e.tag == 0x00280100 && e.length == 2) bits_allocated = read16(source.at(e.at, 2), e.encoding.is_big_endian);
     if (2 * depth + 1 != path.size() || path[2 * depth] != e.tag || !inside(depth)) return true;
     found = e;
     return false;
@@ -472,7 +474,7 @@ std::optional<Located> locate(Source& file, const std::vector<uint32_t>& path, c
     source = inner.get();
     at = 0;
   }
-  PathVisitor visitor{path, std::nullopt, 0, {}};
+  PathVisitor visitor{path, *source, std::nullopt, 0, {}};
   Walker<PathVisitor> walker(*source, limits, visitor);
   try {
     walker.walk(at, outside.encoding, false);
@@ -497,7 +499,16 @@ std::optional<Located> locate(Source& file, const std::vector<uint32_t>& path, c
     }
     out.length = p - e.at;
   }
-  if (inner) {
+  size_t word = word_size(e.vr);
+  // Cells of 32 and 64 bits in OW are turned round whole, as pydicom and others take them.
+  if (e.tag == kPixelData && path.size() == 1 && word == 2 && visitor.bits_allocated > 16) word = visitor.bits_allocated / 8;
+  if (e.encoding.is_big_endian && word > 1 && !out.is_encapsulated) {
+    // What leaves is little endian (PS3.18 8.7.3.3.2).
+    const uint8_t* p = source->at(e.at, e.length);
+    out.bytes.assign(reinterpret_cast<const char*>(p), e.length);
+    for (size_t i = 0; i + word <= out.bytes.size(); i += word) std::reverse(out.bytes.begin() + i, out.bytes.begin() + i + word);
+    out.at = 0;
+  } else if (inner) {
     out.bytes = inflated.substr(static_cast<size_t>(out.at), static_cast<size_t>(out.length));
     out.at = 0;
   }

@@ -47,7 +47,7 @@ class Walker {
  public:
   Walker(Source& source, const Limits& limits, Visitor& visitor) : source_(source), limits_(limits), visitor_(visitor) {}
 
-  // Where the walk ended. With `is_prefix` the source is only the start of a data set, whose pixel data may lie beyond it.
+  // Where the walk ended. With `is_prefix` the source may be only the start of a data set, cut where its pixel data begins.
   uint64_t walk(uint64_t at, Encoding encoding, bool is_prefix) {
     is_prefix_ = is_prefix;
     return data_set(at, source_.size(), encoding, 0, false, true);
@@ -98,7 +98,7 @@ class Walker {
     } else {
       e.length = read32(p + 4, big);
       e.vr = dictionary_vr(e.tag);
-      if (e.length == kUndefined && e.tag != kPixelData) e.vr = vr::SQ;
+      if (e.length == kUndefined) e.vr = e.tag == kPixelData ? vr::OB : vr::SQ;  // fragments are OB (PS3.5 A.4)
       e.encoding.is_explicit = false;
     }
     return e;
@@ -163,7 +163,7 @@ class Walker {
 
   uint64_t value(const Element& e, uint64_t end, unsigned depth, bool visit) {
     const bool is_pixels = depth == 0 && (e.tag == kPixelData || e.tag == kFloatPixelData || e.tag == kDoublePixelData);
-    if (is_prefix_ && is_pixels) {
+    if (is_prefix_ && is_pixels && !is_whole(e, end)) {
       visitor_.value(e, depth);
       stopped_ = true;
       return e.at;
@@ -175,6 +175,11 @@ class Walker {
     need(e.at, e.length, end);
     if (visit && !visitor_.value(e, depth)) stopped_ = true;
     return e.at + e.length;
+  }
+
+  // Whether a prefix goes on behind its pixels: then there may be attributes there.
+  static bool is_whole(const Element& e, uint64_t end) {
+    return e.length == kUndefined ? e.at < end : e.at <= end && e.length <= end - e.at;
   }
 
   uint64_t fragments_end(uint64_t at, uint64_t end, bool big) {
