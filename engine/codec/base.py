@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.dicom.frame import FrameDescriptor, PixelKeyword
-from engine.errors import TooLarge, UnsupportedPixels
+from engine.errors import BadFrame, TooLarge, UnsupportedPixels
 from engine.types import Buffer
 
 Array = npt.NDArray[Any]
@@ -22,31 +24,52 @@ class DecodedFrame:
     Attributes
     ----------
     stored_values : array (rows, columns) or (rows, columns, samples)
-        Signed where Pixel Representation says so; bits above Bits Stored are gone.
+        Signed where Pixel Representation says so; bits above Bits Stored are gone. Native pixels that need no change
+        are a view on the bytes that were given, and read-only when those are.
     photometric_interpretation : str
         Of these values, which may differ from the header's: a JPEG decoder gives RGB for YBR_FULL_422.
+    reduce : int
+        How often the size was halved (rounding up): never more than was asked for, 0 where the stored form cannot.
+        Sample i is then where sample i·2^reduce of the whole frame is.
     """
 
     stored_values: Array
     photometric_interpretation: str
+    reduce: int = 0
 
 
 class FrameDecoder(Protocol):
     """Decodes one frame of the transfer syntaxes it is registered for; any thread, the GIL released meanwhile."""
 
-    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
-        """Decode into `out` where the stored form allows it, else into a new array.
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
+        """Decode into `out` where the stored form allows it, else into a new array that is copied there.
+
+        A frame whose end is missing is refused: a picture that is grey from the middle down looks like anatomy to
+        whoever does not know. What a code stream without a checksum cannot tell (flipped bits), no decoder can.
 
         Parameters
         ----------
-        out : C-contiguous array of `frame_shape` and `stored_dtype`, owned by the caller; or None.
+        out : C-contiguous array of `frame_shape` and `stored_dtype`, owned by the caller; or None. After an error its
+            contents are undefined. Not used when the result is a reduced one.
         first_bit : 0 to 7, where single-bit pixels begin in the first byte.
+        reduce : halve the size up to so many times, where that is less work than decoding it all.
 
         Raises
         ------
         BadFrame
         """
         ...
+
+
+@contextmanager
+def refusals(descriptor: FrameDescriptor) -> Iterator[None]:
+    """What a library raises over a code stream, as `BadFrame`."""
+    try:
+        yield
+    except (ValueError, RuntimeError, MemoryError, OverflowError, OSError) as error:
+        raise BadFrame(descriptor.transfer_syntax_uid, str(error) or type(error).__name__) from error
 
 
 def stored_dtype(descriptor: FrameDescriptor) -> np.dtype[Any]:
@@ -56,7 +79,7 @@ def stored_dtype(descriptor: FrameDescriptor) -> np.dtype[Any]:
             return np.dtype(np.float32)
         case PixelKeyword.DOUBLE:
             return np.dtype(np.float64)
-    size = next((n for n in (1, 2, 4, 8) if descriptor.bits_allocated <= 8 * n), 0)
+    size = next((n for n in (1, 2, 4, 8) if 0 < descriptor.bits_allocated <= 8 * n), 0)
     if not size:
         raise UnsupportedPixels(f"{descriptor.bits_allocated} bits allocated")
     return np.dtype(f"{'i' if descriptor.pixel_representation else 'u'}{size}")

@@ -8,34 +8,51 @@ from engine.codec.base import Array, stored_dtype
 from engine.dicom.frame import FrameDescriptor
 
 
-def stored_values(descriptor: FrameDescriptor, samples: Array, bits: int, out: Array | None = None) -> Array:
-    """Samples as values of `bits` bits: masked or sign-extended, in the stored type.
+def sample_room(bits: int, out: Array | None) -> Array | None:
+    """The caller's array as a decoder of `bits`-bit samples wants it, so that it decodes right there.
+
+    Unsigned, because the JPEG-LS decoder takes nothing else and none looks at the sign. None when there is no such
+    array, or the samples of the code stream have another size than the stored ones (8 bits in 16 allocated).
+    """
+    size = 1 if bits <= 8 else 2 if bits <= 16 else 4
+    if out is None or out.dtype.kind == "f" or out.dtype.itemsize != size:
+        return None
+    return out.view(f"u{size}")
+
+
+def stored_values(
+    descriptor: FrameDescriptor, samples: Array, bits: int, out: Array | None = None, *, is_ours: bool = True
+) -> Array:
+    """Samples as values of `bits` bits: masked or sign-extended, in the stored type, C-contiguous.
 
     Parameters
     ----------
     samples : integers whose lowest `bits` bits hold the value (what stands above them is not looked at).
-    out : where to put them, or None: then `samples` itself is used when nothing has to change.
+    out : where to put them, or None: then `samples` itself is used when nothing has to change. `samples` may be a
+        view of it (`sample_room`).
+    is_ours : `samples` may be written to.
     """
     target = stored_dtype(descriptor)
     if target.kind == "f":
         return _into(samples.astype(target, copy=False), out)
     width = 8 * samples.dtype.itemsize
-    if descriptor.pixel_representation:
-        signed = samples.view(f"i{samples.dtype.itemsize}")
-        if bits < width:
-            signed = (signed << (width - bits)) >> (width - bits)
-        return _into(signed.astype(target, copy=False), out)
-    plain = samples.view(f"u{samples.dtype.itemsize}")
+    values = samples.view(f"{'i' if descriptor.pixel_representation else 'u'}{samples.dtype.itemsize}")
     if bits < width:
-        mask = np.array((1 << bits) - 1, dtype=plain.dtype)
-        # Most images have nothing there; looking costs a third of masking into a new array.
-        if int(plain.max(initial=0)) > int(mask):
-            plain = plain & mask
-    return _into(plain.astype(target, copy=False), out)
+        if descriptor.pixel_representation:
+            room = values if is_ours else np.empty_like(values)
+            np.left_shift(values, width - bits, out=room)
+            values = np.right_shift(room, width - bits, out=room)
+        else:
+            mask = values.dtype.type((1 << bits) - 1)
+            # Most images have nothing there; looking costs a third of masking into a new array.
+            if values.max(initial=0) > mask:
+                values = np.bitwise_and(values, mask, out=values if is_ours else None)
+    return _into(values.astype(target, copy=False), out)
 
 
 def _into(values: Array, out: Array | None) -> Array:
-    if out is None or out is values:
-        return values
-    np.copyto(out, values)
+    if out is None:
+        return np.ascontiguousarray(values)
+    if values.ctypes.data != out.ctypes.data:
+        np.copyto(out, values)
     return out

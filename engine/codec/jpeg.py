@@ -2,47 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from engine.codec.base import Array, DecodedFrame
-from engine.codec.codestream import CodeStream, probe_jpeg
-from engine.codec.finish import stored_values
+from engine.codec.base import Array, DecodedFrame, refusals
+from engine.codec.codestream import CodeStream, has_end, probe_jpeg
+from engine.codec.finish import sample_room, stored_values
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import BadFrame
 from engine.types import Buffer
 
 _LOSSLESS_SOF = 0xC3
+_EOI = b"\xff\xd9"
 
 
 class JpegDecoder:
     """See `FrameDecoder`. The code stream, not the transfer syntax, says which process it is; senders get that wrong."""
 
-    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
-        view = memoryview(data)
-        stream = probe_jpeg(descriptor, view)
-        colour = _colour(descriptor, stream)
-        samples = (
-            _lossless(descriptor, data) if stream.sof == _LOSSLESS_SOF else _lossy(descriptor, data, stream, colour)
-        )
-        bits = (
-            min(descriptor.bits_stored, max(stream.bits, 1)) if stream.sof != _LOSSLESS_SOF else descriptor.bits_stored
-        )
-        values = stored_values(descriptor, np.ascontiguousarray(samples), bits, out)
-        return DecodedFrame(values, colour[1])
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
+        d, view = descriptor, memoryview(data)
+        stream = probe_jpeg(d, view)
+        is_lossless = stream.sof == _LOSSLESS_SOF
+        colour, photometric = _colour(d, stream)
+        room = sample_room(stream.bits, out)
+
+        def samples_of(code: Buffer, room: Array | None) -> Array:
+            return _lossless(code, room) if is_lossless else _lossy(code, colour, room)
+
+        with refusals(d):
+            samples = samples_of(data, room)
+            if not has_end(stream, view) and not _is_complete(view, samples, samples_of):
+                raise BadFrame(d.transfer_syntax_uid, "the entropy-coded data end before the image does")
+        bits = d.bits_stored if is_lossless else min(d.bits_stored, max(stream.bits, 1))
+        return DecodedFrame(stored_values(d, samples, bits, out), photometric)
 
 
-def _colour(d: FrameDescriptor, stream: CodeStream) -> tuple[Any, str]:
+def _is_complete(data: memoryview, samples: Array, decode: Callable[[bytes, None], Array]) -> bool:
+    """Whether only the EOI marker is missing, which some encoders forget.
+
+    libjpeg makes grey of what is missing and tells nobody who listens. But a decoder that has all it needs does not
+    look at what comes then: other bytes behind the data must not change the picture. Rare, so twice the work is fine.
+    """
+    return all(np.array_equal(samples, decode(bytes(data) + filler * 64 + _EOI, None)) for filler in (b"\x00", b"\x55"))
+
+
+def _colour(d: FrameDescriptor, stream: CodeStream) -> tuple[str | None, str]:
     """Colour space of the code stream for the decoder (None: let it look), and photometric interpretation of the result.
 
     An Adobe marker is believed first: encoders write it knowing what they did. Then the data set. libjpeg's own guess,
     YCbCr for any three components without a marker, would turn real RGB green.
     """
     said = d.photometric_interpretation
-    if stream.samples != 3:
-        return None, said
-    if stream.sof == _LOSSLESS_SOF:
+    if stream.samples != 3 or stream.sof == _LOSSLESS_SOF:
         return None, said
     is_ybr = stream.adobe_transform == 1
     if stream.adobe_transform < 0:
@@ -52,26 +66,23 @@ def _colour(d: FrameDescriptor, stream: CodeStream) -> tuple[Any, str]:
     return ("YCBCR" if is_ybr else "RGB"), "RGB"
 
 
-def _lossy(d: FrameDescriptor, data: Buffer, stream: CodeStream, colour: tuple[Any, str]) -> Array:
+def _lossy(data: Buffer, colour: str | None, room: Array | None) -> Array:
+    import imagecodecs
+
+    if colour is None:
+        return np.asarray(imagecodecs.jpeg8_decode(data, out=room))
+    return np.asarray(imagecodecs.jpeg8_decode(data, colorspace=colour, outcolorspace="RGB", out=room))
+
+
+def _lossless(data: Buffer, room: Array | None) -> Array:
+    """By libjpeg-turbo, and by the decoder made for lossless alone where that refuses: 1.5 and 3.6 ms for 512²."""
     import imagecodecs
 
     try:
-        if colour[0] is None:
-            return np.asarray(imagecodecs.jpeg8_decode(data))
-        return np.asarray(imagecodecs.jpeg8_decode(data, colorspace=colour[0], outcolorspace="RGB"))
-    except (ValueError, RuntimeError) as error:
-        raise BadFrame(d.transfer_syntax_uid, str(error)) from error
-
-
-def _lossless(d: FrameDescriptor, data: Buffer) -> Array:
-    """By libjpeg-turbo, and by the decoder made for lossless alone where that refuses (16-bit predictors that wrap)."""
-    import imagecodecs
-
-    try:
-        return np.asarray(imagecodecs.jpeg8_decode(data))
+        return np.asarray(imagecodecs.jpeg8_decode(data, out=room))
     except (ValueError, RuntimeError):
-        pass
-    try:
-        return np.asarray(imagecodecs.jpegsof3_decode(bytes(data)))
-    except (ValueError, RuntimeError) as error:
-        raise BadFrame(d.transfer_syntax_uid, str(error)) from error
+        samples = np.asarray(imagecodecs.jpegsof3_decode(bytes(data)))
+    if room is None:
+        return samples
+    np.copyto(room, samples)
+    return room

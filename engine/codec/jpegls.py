@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.codec.base import Array, DecodedFrame
-from engine.codec.codestream import probe_jpeg
-from engine.codec.finish import stored_values
+from engine.codec.base import Array, DecodedFrame, refusals
+from engine.codec.codestream import has_end, probe_jpeg
+from engine.codec.finish import sample_room, stored_values
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import BadFrame
 from engine.types import Buffer
@@ -15,14 +15,17 @@ from engine.types import Buffer
 class JpegLsDecoder:
     """See `FrameDecoder`."""
 
-    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
         import imagecodecs
 
-        stream = probe_jpeg(descriptor, memoryview(data))
-        try:
-            samples = np.asarray(imagecodecs.jpegls_decode(data))
-        except (ValueError, RuntimeError) as error:
-            raise BadFrame(descriptor.transfer_syntax_uid, str(error)) from error
-        bits = min(descriptor.bits_stored, stream.bits)
-        values = stored_values(descriptor, np.ascontiguousarray(samples), bits, out)
+        view = memoryview(data)
+        stream = probe_jpeg(descriptor, view)
+        if not has_end(stream, view):
+            # CharLS would refuse it too, but counts to 2^31 first: three seconds for the smallest image.
+            raise BadFrame(descriptor.transfer_syntax_uid, "no EOI marker at the end")
+        with refusals(descriptor):
+            samples = np.asarray(imagecodecs.jpegls_decode(data, out=sample_room(stream.bits, out)))
+        values = stored_values(descriptor, samples, min(descriptor.bits_stored, stream.bits), out)
         return DecodedFrame(values, descriptor.photometric_interpretation)

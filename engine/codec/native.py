@@ -24,8 +24,10 @@ class NativeDecoder:
             raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
         if d.has_swapped_bytes:
             data = np.frombuffer(data, ">u2", len(data) // 2).astype("<u2").tobytes()
+        if d.photometric_interpretation == "YBR_FULL_422" and (d.samples_per_pixel != 3 or d.columns % 2):
+            raise BadFrame(d.transfer_syntax_uid, f"4:2:2 of {d.samples_per_pixel} samples, {d.columns} columns")
         kind, is_ours = stored_dtype(d), True
-        if d.bits_allocated % 8:
+        if d.bits_allocated != 8 * kind.itemsize:
             flat = _unpack(data, d.bits_allocated, count, first_bit).astype(kind, copy=False)
         else:
             kind = kind.newbyteorder(">" if d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else "<")

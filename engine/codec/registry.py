@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from engine.codec.base import Array, DecodedFrame, FrameDecoder, check_size
+from engine.codec.base import Array, DecodedFrame, FrameDecoder, check_size, frame_shape, stored_dtype
 from engine.codec.jpeg import JpegDecoder
 from engine.codec.jpeg2000 import Jpeg2000Decoder
 from engine.codec.jpegls import JpegLsDecoder
 from engine.codec.native import NativeDecoder
 from engine.codec.rle import RleDecoder
+from engine.codec.second_opinion import Fallback, OpenJpegDecoder
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import UnsupportedTransferSyntax
 from engine.limits import Limits
@@ -17,15 +18,12 @@ _ROOT = "1.2.840.10008.1.2"
 
 
 def _registry() -> dict[str, FrameDecoder]:
-    native, jpeg, jpegls = NativeDecoder(), JpegDecoder(), JpegLsDecoder()
-    j2k, htj2k = Jpeg2000Decoder(is_high_throughput=False), Jpeg2000Decoder(is_high_throughput=True)
     rows: list[tuple[FrameDecoder, tuple[str, ...]]] = [
-        (native, ("", ".1", ".1.98", ".1.99", ".2")),
+        (NativeDecoder(), ("", ".1", ".1.98", ".1.99", ".2")),
         (RleDecoder(), (".5",)),
-        (jpeg, (".4.50", ".4.51", ".4.53", ".4.55", ".4.57", ".4.70")),
-        (jpegls, (".4.80", ".4.81")),
-        (j2k, (".4.90", ".4.91")),
-        (htj2k, (".4.201", ".4.202", ".4.203")),
+        (JpegDecoder(), (".4.50", ".4.51", ".4.53", ".4.55", ".4.57", ".4.70")),
+        (JpegLsDecoder(), (".4.80", ".4.81")),
+        (Fallback(Jpeg2000Decoder(), OpenJpegDecoder()), (".4.90", ".4.91", ".4.201", ".4.202", ".4.203")),
     ]
     return {_ROOT + suffix: decoder for decoder, suffixes in rows for suffix in suffixes}
 
@@ -34,16 +32,27 @@ DECODERS: dict[str, FrameDecoder] = _registry()
 
 
 def decode_frame(
-    descriptor: FrameDescriptor, data: Buffer, limits: Limits, out: Array | None = None, *, first_bit: int = 0
+    descriptor: FrameDescriptor,
+    data: Buffer,
+    limits: Limits,
+    out: Array | None = None,
+    *,
+    first_bit: int = 0,
+    reduce: int = 0,
 ) -> DecodedFrame:
     """Decode one frame; see `FrameDecoder.decode`. Any thread.
 
     Raises
     ------
     UnsupportedTransferSyntax, BadFrame, TooLarge, UnsupportedPixels
+    ValueError : `out` is not as `FrameDecoder.decode` wants it, the caller's mistake.
     """
     decoder = DECODERS.get(descriptor.transfer_syntax_uid)
     if decoder is None:
         raise UnsupportedTransferSyntax(descriptor.transfer_syntax_uid)
     check_size(descriptor, limits.frame_bytes_max)
-    return decoder.decode(descriptor, data, out, first_bit)
+    if out is not None and not (
+        out.shape == frame_shape(descriptor) and out.dtype == stored_dtype(descriptor) and out.flags.c_contiguous
+    ):
+        raise ValueError(f"out must be a C-contiguous {stored_dtype(descriptor)} array of {frame_shape(descriptor)}")
+    return decoder.decode(descriptor, data, out, first_bit, reduce)

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.codec.base import Array, DecodedFrame, stored_dtype
+from engine.codec.base import Array, DecodedFrame, frame_shape, stored_dtype
 from engine.codec.finish import stored_values
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import BadFrame
 from engine.types import Buffer
 
+_EXPANSION_MAX = 64  # two bytes of a run become 128 at most (PS3.5 G.3.1)
+
 
 class RleDecoder:
-    """See `FrameDecoder`. Every segment is one byte plane of one sample."""
+    """See `FrameDecoder`. Every segment is one byte plane of one sample; grey is decoded right into `out`."""
 
-    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
         import imagecodecs
 
         d, target = descriptor, stored_dtype(descriptor)
-        if d.bits_allocated % 8:
+        if d.bits_allocated != 8 * target.itemsize:
             raise BadFrame(d.transfer_syntax_uid, f"{d.bits_allocated} bits allocated cannot be byte planes")
         size = d.rows * d.columns * d.samples_per_pixel * target.itemsize
-        planes = bytearray(size)  # the decoder stops at its end, whatever the segments hold
-        decoded: bytes | bytearray
+        if size > _EXPANSION_MAX * len(data):
+            raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes cannot hold {size}")
+        is_grey = d.samples_per_pixel == 1
+        if is_grey and out is not None:
+            planes = out
+        else:
+            planes = np.empty((d.samples_per_pixel, d.rows, d.columns) if not is_grey else frame_shape(d), target)
+        flat = planes.reshape(-1).view(np.uint8)
         try:
-            decoded = imagecodecs.dicomrle_decode(bytes(data), target, out=planes)
+            # The decoder stops at the end of the array, whatever the segments hold, and tells how far it came.
+            decoded = len(imagecodecs.dicomrle_decode(bytes(data), target, out=flat))
         except (ValueError, RuntimeError):
-            decoded = _lenient(d, bytes(data), target.itemsize)
-        if len(decoded) < size:
-            raise BadFrame(d.transfer_syntax_uid, f"{len(decoded)} bytes decoded where {size} are needed")
-        samples = np.frombuffer(decoded, target, size // target.itemsize)
-        samples = samples.reshape(d.samples_per_pixel, d.rows, d.columns)
-        plain = samples[0] if d.samples_per_pixel == 1 else np.ascontiguousarray(samples.transpose(1, 2, 0))
-        return DecodedFrame(stored_values(d, plain, d.bits_stored, out), d.photometric_interpretation)
+            decoded = -1
+        if decoded != size:
+            flat[:] = np.frombuffer(_lenient(d, bytes(data), target.itemsize), np.uint8)
+        samples = planes if is_grey else planes.transpose(1, 2, 0)
+        if not is_grey and out is not None:
+            np.copyto(out, samples)  # once: from planes to pixels
+            samples = out
+        return DecodedFrame(stored_values(d, samples, d.bits_stored, out), d.photometric_interpretation)
 
 
 def _lenient(d: FrameDescriptor, data: bytes, item_bytes: int) -> bytes:
@@ -42,7 +54,7 @@ def _lenient(d: FrameDescriptor, data: bytes, item_bytes: int) -> bytes:
     """
     count = int.from_bytes(data[:4], "little")
     plane_bytes = d.rows * d.columns
-    if count != d.samples_per_pixel * item_bytes or len(data) < 64:
+    if count != d.samples_per_pixel * item_bytes or count > 15 or len(data) < 64:
         raise BadFrame(
             d.transfer_syntax_uid, f"{count} RLE segments where {d.samples_per_pixel * item_bytes} are needed"
         )

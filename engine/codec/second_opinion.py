@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.codec.base import Array, DecodedFrame
-from engine.codec.codestream import probe_jpeg2000
-from engine.codec.finish import stored_values
+from engine.codec.base import Array, DecodedFrame, FrameDecoder, refusals
+from engine.codec.jpeg2000 import finished
+from engine.codec.jpeg2000_header import read_header, whole
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import BadFrame
 from engine.types import Buffer
@@ -18,16 +18,31 @@ from engine.types import Buffer
 class OpenJpegDecoder:
     """See `FrameDecoder`."""
 
-    def decode(self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int) -> DecodedFrame:
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
         import openjpeg
 
-        stream = probe_jpeg2000(descriptor, memoryview(data))
-        try:
+        header = read_header(descriptor, memoryview(data))
+        data = whole(descriptor, header, data)
+        with refusals(descriptor):
             samples = np.asarray(openjpeg.decode(bytes(data)))
-        except (ValueError, RuntimeError, NotImplementedError) as error:
-            raise BadFrame(descriptor.transfer_syntax_uid, str(error)) from error
-        values = stored_values(
-            descriptor, np.ascontiguousarray(samples), min(descriptor.bits_allocated, stream.bits), out
-        )
-        has_rgb = descriptor.samples_per_pixel == 3 and stream.has_colour_transform
-        return DecodedFrame(values, "RGB" if has_rgb else descriptor.photometric_interpretation)
+        return finished(descriptor, header, samples, out)
+
+
+class Fallback:
+    """A `FrameDecoder` that asks a second one about what the first refuses; the first one's reason is what is told."""
+
+    def __init__(self, first: FrameDecoder, second: FrameDecoder) -> None:
+        self._first, self._second = first, second
+
+    def decode(
+        self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
+    ) -> DecodedFrame:
+        try:
+            return self._first.decode(descriptor, data, out, first_bit, reduce)
+        except BadFrame as refusal:
+            try:
+                return self._second.decode(descriptor, data, out, first_bit, reduce)
+            except BadFrame:
+                raise refusal from None

@@ -65,7 +65,10 @@ def plan(
                 raise UnsupportedPixels(f"{photometric_interpretation} with {d.samples_per_pixel} samples")
         case "RGB":
             return RenderPlan(
-                pipeline=Pipeline.RGB, region=region, size=size, full_scale=float((1 << d.bits_stored) - 1)
+                pipeline=Pipeline.RGB,
+                region=region,
+                size=size,
+                full_scale=float((1 << d.bits_stored) - 1),
             )
         case "YBR_FULL" if d.bits_allocated == 8:
             return RenderPlan(pipeline=Pipeline.YBR_FULL, region=region, size=size)
@@ -86,6 +89,31 @@ def plan(
         # DX has MONOCHROME1 *and* the INVERSE shape for one and the same inversion (PS3.3 C.8.11.3.1.2).
         inverted=photometric_interpretation == "MONOCHROME1" or d.presentation_lut_shape == "INVERSE",
     )
+
+
+def reduction(descriptor: FrameDescriptor, frame_index: int, spec: RenderSpec, limits: Limits) -> int:
+    """How often a decoder may halve the frame (`FrameDecoder.decode`) and leave no fewer pixels than are wanted.
+
+    0 where the range of the pixels becomes the window (an average has a smaller one), where a part of the image is
+    asked for, and where values are no measurements but numbers of something (palette colours), with no average at all.
+
+    Raises
+    ------
+    InvalidParameter, TooLarge
+    """
+    d = descriptor
+    is_gray = d.photometric_interpretation in ("MONOCHROME1", "MONOCHROME2")
+    if spec.region is not None or not (is_gray or d.photometric_interpretation.startswith(("RGB", "YBR"))):
+        return 0
+    if is_gray and spec.window is None and not d.frame_windows(frame_index):
+        return 0
+    width, height = _size(d, (0, 0, d.columns, d.rows), spec, limits)
+    by = 0
+    while -(-d.columns // (2 << by)) >= width and -(-d.rows // (2 << by)) >= height:
+        if min(d.columns, d.rows) < 2 << by:
+            break
+        by += 1
+    return by
 
 
 def linear_terms(window: Window, slope: float, intercept: float) -> tuple[float, float]:

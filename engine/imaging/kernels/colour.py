@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numba import void
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+from engine.imaging.kernels.typed import U1_OUT, kernel, taken
 
 
-@numba.njit(**_OPTIONS)
+@kernel(lambda kind: void(taken(kind, 3), U1_OUT[3]))
 def ybr_full_to_rgb(ybr, out):  # type: ignore[no-untyped-def]
     """8-bit (rows, columns, 3) to the same shape; ITU-R BT.601 factors, rounded to nearest."""
     rows, columns, _ = ybr.shape

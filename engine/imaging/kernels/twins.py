@@ -11,24 +11,25 @@ Array = npt.NDArray[Any]
 
 
 def linear(stored: Array, low: float, scale: float, inverted: bool, out: Array) -> None:
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         value = np.clip((stored.astype(np.float64) - low) * scale, 0.0, 255.0)
-    grey = np.nan_to_num(value + 0.5, nan=0.0).astype(np.uint8)
+    grey = (np.where(np.isnan(value), 0.0, value) + 0.5).astype(np.uint8)
     out[...] = 255 - grey if inverted else grey
 
 
 def sigmoid(
     stored: Array, slope: float, intercept: float, center: float, width: float, inverted: bool, out: Array
 ) -> None:
-    modality = stored.astype(np.float64) * slope + intercept
-    power = np.clip(-4.0 * (modality - center) / width, -700.0, 700.0)
-    grey = np.nan_to_num(255.0 / (1.0 + np.exp(power)) + 0.5, nan=0.0).astype(np.uint8)
+    with np.errstate(all="ignore"):
+        modality = stored.astype(np.float64) * slope + intercept
+        value = 255.0 / (1.0 + np.exp(np.clip(-4.0 * (modality - center) / width, -700.0, 700.0)))
+    grey = (np.where(np.isnan(value), 0.0, value) + 0.5).astype(np.uint8)
     out[...] = 255 - grey if inverted else grey
 
 
 def extremes(stored: Array, padding_low: float, padding_high: float) -> tuple[float, float]:
     values = stored.astype(np.float64)
-    kept = values[~((values >= padding_low) & (values <= padding_high)) & ~np.isnan(values)]
+    kept = values[~((values >= padding_low) & (values <= padding_high)) & np.isfinite(values)]
     return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
 
 
@@ -43,10 +44,13 @@ def ybr_full_to_rgb(ybr: Array, out: Array) -> None:
         out[..., i] = (np.clip(rgb[i], 0.0, 255.0) + 0.5).astype(np.uint8)
 
 
-def weighted(source: Array, first: Array, weights: Array, out: Array) -> None:
-    matrix = np.zeros((len(first), source.shape[1]))
+def down(source: Array, first: Array, weights: Array, out: Array) -> None:
     for i, start in enumerate(first):
-        for k, weight in enumerate(weights[i]):
-            if weight != 0.0:
-                matrix[i, start + k] += weight
-    out[...] = np.einsum("ix,yxc->yic", matrix, source.astype(np.float64))
+        taken = np.flatnonzero(weights[i])
+        out[i] = (weights[i, taken][:, None] * source[start + taken].astype(np.float64)).sum(axis=0)
+
+
+def across(source: Array, first: Array, weights: Array, out: Array) -> None:
+    for i, start in enumerate(first):
+        taken = np.flatnonzero(weights[i])
+        out[:, i] = (weights[i, taken][:, None] * source[:, start + taken].astype(np.float64)).sum(axis=1)
