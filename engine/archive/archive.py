@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +9,11 @@ from engine.archive import index
 from engine.archive.core import Core
 from engine.archive.index import TABLES
 from engine.archive.lmdb_engine import LmdbEngine
+from engine.archive.lock import WriterLock
 from engine.archive.memory import MemoryBlobs, MemoryEngine
 from engine.archive.packing import SCHEMA_VERSION, unpack_instance, unpack_series
 from engine.archive.ports import Transaction
+from engine.archive.reading import Reading
 from engine.archive.records import (
     ArchiveStats,
     Conflict,
@@ -23,24 +24,17 @@ from engine.archive.records import (
     StoreOutcome,
 )
 from engine.archive.search import search
-from engine.archive.segment_writer import disk_fault
+from engine.archive.segment_writer import disk_fault, sync_folder
 from engine.archive.segments import SegmentStore
 from engine.archive.stats import measure
 from engine.archive.upkeep import Upkeep
 from engine.archive.writing import Writer
-from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.query import Findings, Query
-from engine.dicom.scan import locate
 from engine.errors import (
-    CorruptInstance,
-    FrameNotFound,
     IndexMismatch,
-    InstanceNotFound,
-    MalformedDataSet,
     NoPixels,
     SeriesNotFound,
     StudyNotFound,
-    TooLarge,
 )
 from engine.limits import Limits
 from engine.types import Buffer
@@ -48,20 +42,15 @@ from engine.types import Buffer
 KEEP_FIRST, REPLACE = "keep-first", "replace"
 
 
-class Archive:
-    """One archive, opened by one process; thread-safe, except that one thread at a time stores or deletes.
+class Archive(Reading):
+    """One archive, opened by one process; thread-safe, except that one thread at a time stores or deletes."""
 
-    Attributes
-    ----------
-    gets, reads : int
-        Index gets and reads of stored bytes so far: work, for tests and metrics.
-    """
-
-    def __init__(self, core: Core, path: Path | None, on_conflict: str, is_writer: bool = True) -> None:
-        self.path, self.limits = path, core.limits
-        self._core, self._is_writer = core, is_writer
+    def __init__(
+        self, core: Core, path: Path | None, on_conflict: str, is_writer: bool = True, writing: WriterLock | None = None
+    ) -> None:
+        super().__init__(core)
+        self.path, self._is_writer, self._writing = path, is_writer, writing
         self._writer = Writer(core, replaces=on_conflict == REPLACE)
-        self.gets = self.reads = 0
 
     # -- opening
 
@@ -75,28 +64,35 @@ class Archive:
         ------
         IndexMismatch
             The index is missing although there are segments, has another schema, or cannot be read.
+        ArchiveLocked
+            The index is being built again at this moment.
         """
         limits = limits or Limits()
         segments, index_path, is_writer = path / "segments", path / "index.lmdb", mode == "write"
+        writing: WriterLock | None = None
         if is_writer:
-            for folder in (segments, index_path, path / "renditions", path / "run"):
-                folder.mkdir(parents=True, exist_ok=True)
-        if not (index_path / "data.mdb").exists():
-            if any(segments.glob("*.tar")):
-                raise IndexMismatch(str(path), "there are segments but no index")
-            if not is_writer:
-                raise IndexMismatch(str(path), "there is no archive here")
-        engine = LmdbEngine(index_path, TABLES, is_writable=is_writer)
-        store = SegmentStore(segments, limits.segment_bytes)
-        archive = cls(Core(engine, store, limits), path, on_conflict, is_writer)
+            _make_folders(path, segments, index_path, path / "renditions", path / "run")
+            writing = WriterLock(path)
+        core: Core | None = None
         try:
+            if not (index_path / "data.mdb").exists():
+                if any(segments.glob("*.tar")):
+                    raise IndexMismatch(str(path), "there are segments but no index")
+                if not is_writer:
+                    raise IndexMismatch(str(path), "there is no archive here")
+            engine = LmdbEngine(index_path, TABLES, is_writable=is_writer)
+            store = SegmentStore(segments, limits)
+            core = Core(engine, store, limits, path)
+            archive = cls(core, path, on_conflict, is_writer, writing)
             archive._check_schema()
             if is_writer:
-                with engine.read() as view:
-                    ends = index.indexed_ends(view)
-                store.recover(ends, archive._writer.take)
+                sync_folder(index_path)  # LMDB leaves its new file's name to chance
+                store.recover(core.indexed_end, archive._writer.take)
         except BaseException:
-            archive.close()
+            if core is not None:
+                core.close()
+            if writing is not None:
+                writing.release()
             raise
         return archive
 
@@ -115,13 +111,14 @@ class Archive:
             raise IndexMismatch(str(self.path), f"schema {schema!r}, this program has {SCHEMA_VERSION}")
 
     def close(self) -> None:
-        self._core.blobs.close()
-        self._core.engine.close()
+        self._core.close()
+        if self._writing is not None:
+            self._writing.release()
 
     @property
     def is_writable(self) -> bool:
         """Whether stores can succeed; False after a failed write until a restart."""
-        return self._is_writer and not self._core.blobs.read_only_reason
+        return self._is_writer and not self._core.read_only_reason
 
     @property
     def syncs(self) -> int:
@@ -133,91 +130,7 @@ class Archive:
         """Index commits so far."""
         return self._core.commits
 
-    # -- reading
-
-    def instance(self, sop_uid: str, study_uid: str = "", series_uid: str = "") -> InstanceRecord:
-        """The served version of an instance: one index get. `InstanceNotFound` also when it is filed elsewhere."""
-        self.gets += 1
-        with self._core.engine.read() as view:
-            record = index.get_instance(view, sop_uid)
-        if record is None or study_uid not in ("", record.study_instance_uid):
-            raise InstanceNotFound(sop_uid)
-        if series_uid not in ("", record.series_instance_uid):
-            raise InstanceNotFound(sop_uid)
-        return record
-
-    def versions(self, sop_uid: str) -> list[InstanceRecord]:
-        """Every version of a SOP Instance UID, the served one first."""
-        with self._core.engine.read() as view:
-            served = index.get_instance(view, sop_uid)
-            return [] if served is None else [served, *index.versions_of(view, sop_uid)]
-
-    def read(self, record: InstanceRecord, start: int = 0, length: int | None = None) -> bytes | bytearray:
-        """Bytes of the Part 10 stream: one read.
-
-        Raises
-        ------
-        CorruptInstance
-            The bytes are not there.
-        """
-        length = record.location.length - start if length is None else length
-        length = max(0, min(length, record.location.length - start))
-        self.reads += 1
-        try:
-            data = self._core.blobs.read(record.location, start, length)
-        except FileNotFoundError:
-            record = self._moved(record)
-            data = self._core.blobs.read(record.location, start, length)
-        if data is None or len(data) != length:
-            raise CorruptInstance(record.sop_instance_uid, str(record.location))
-        return data
-
-    def read_cached(self, record: InstanceRecord, start: int, length: int) -> bytes | bytearray | None:
-        """The bytes if that needs no disk, else None; safe on an event loop."""
-        try:
-            data = self._core.blobs.read(record.location, start, length, cached_only=True)
-        except FileNotFoundError:
-            return None
-        self.reads += data is not None
-        return data if data is not None and len(data) == length else None
-
-    def frame_bytes(self, record: InstanceRecord, frame_index: int, cached_only: bool = False) -> Buffer | None:
-        """The stored bytes of one frame, fragments joined: one read. None only for `cached_only`.
-
-        Raises
-        ------
-        NoPixels, FrameNotFound, CorruptInstance, TooLarge
-        """
-        table = record.frame_table
-        if table is None:
-            raise NoPixels(record.sop_instance_uid)
-        if not 0 <= frame_index < len(table):
-            raise FrameNotFound(record.sop_instance_uid, frame_index + 1, len(table))
-        span = table[frame_index]
-        if table.kind is FrameTableKind.DEFLATED:
-            return None if cached_only else self._inflated(record)[span.offset : span.offset + span.length]
-        data: bytes | bytearray | None
-        if cached_only:
-            data = self.read_cached(record, span.offset, span.length)
-            if data is None:
-                return None
-        else:
-            data = self.read(record, span.offset, span.length)
-        return join_fragments(data, span.fragment_count)
-
-    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | bytearray | None:
-        """The value that `path` (tag, item, tag, …) names; None when there is none, `TooLarge` beyond the spool limit."""
-        self.reads += 1
-        with self._core.blobs.opened(record.location) as (fd, offset):
-            found = locate(fd, offset, record.location.length, path, self.limits)
-        if found is None:
-            return None
-        start, length, inflated = found
-        if inflated:
-            return inflated
-        if length > self.limits.header_bytes_max:
-            raise TooLarge("the value", length, self.limits.header_bytes_max, "limits.header_bytes_max")
-        return self.read(record, start, length)
+    # -- what is there
 
     def series(self, study_uid: str, series_uid: str) -> SeriesSummary:
         with self._core.engine.read() as view:
@@ -320,11 +233,17 @@ class Archive:
             if not now_ns or now_ns - since >= quiet_s * 1e9
         ]
 
-    def series_done(self, study_uid: str, series_uid: str, token: int) -> None:
-        """The derived data of a series is up to date, unless something came in since `token` was given."""
+    def gone_series(self) -> list[tuple[bytes, int]]:
+        """Series that were deleted and whose derived data may still be there: key and token."""
+        with self._core.engine.read() as view:
+            waiting = [(key, int.from_bytes(since, "big")) for key, since in view.scan("todo")]
+            return [(key, since) for key, since in waiting if view.get("series", key) is None]
+
+    def series_done(self, key: bytes, token: int) -> None:
+        """The derived data of a series (`index.series_key`) is up to date, unless something came in since `token` was given."""
 
         def clear(txn: Transaction) -> None:
-            key, stamp = index.series_key(study_uid, series_uid), token.to_bytes(8, "big")
+            stamp = token.to_bytes(8, "big")
             if txn.get("todo", key) == stamp:
                 txn.delete("todo", key)
 
@@ -376,24 +295,10 @@ class Archive:
         with self._core.engine.read() as view:
             return {table: list(view.scan(table)) for table in TABLES if table not in index.TRANSIENT}
 
-    # -- inside
 
-    def _moved(self, record: InstanceRecord) -> InstanceRecord:
-        for version in self.versions(record.sop_instance_uid):
-            if version.data_set_sha256 == record.data_set_sha256 and version.location != record.location:
-                return version
-        raise InstanceNotFound(record.sop_instance_uid)
-
-    def _inflated(self, record: InstanceRecord) -> bytes:
-        """The data set of 1.2.840.10008.1.2.1.99, which can only be read from its start."""
-        assert record.frame_table is not None
-        span = record.frame_table.deflated_span
-        data = self.read(record, span.offset, span.length)
-        inflater, limit = zlib.decompressobj(-zlib.MAX_WBITS), self.limits.inflated_bytes_max
-        try:
-            out = inflater.decompress(data, limit + 1)
-        except zlib.error as error:
-            raise MalformedDataSet(f"the deflated data set cannot be inflated ({error})") from None
-        if len(out) > limit:
-            raise TooLarge("the inflated data set", len(out), limit, "limits.inflated_bytes_max")
-        return out
+def _make_folders(path: Path, *below: Path) -> None:
+    """Make what is not there, and make the names durable: a segment is worth nothing in a folder that a crash forgets."""
+    missing = [folder for folder in (*reversed(path.parents), path, *below) if not folder.exists()]
+    for folder in missing:
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)

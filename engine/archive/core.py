@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
+from engine.archive.index import indexed_end
 from engine.archive.lmdb_engine import MapGrown
-from engine.archive.ports import Blobs, IndexEngine, MemberMeta, Transaction
-from engine.archive.records import InstanceRecord
+from engine.archive.ports import Blobs, IndexEngine, MemberMeta, StoredMember, Tombstone, Transaction
+from engine.archive.records import InstanceRecord, Spooled
+from engine.archive.segment_file import hash_range
 from engine.dicom.scan import scan_file
 from engine.dicom.scanned import ScannedInstance
+from engine.errors import ArchiveReadOnly
 from engine.limits import Limits
-from engine.types import Location
+from engine.types import Buffer, Location
 
 T = TypeVar("T")
 
@@ -26,10 +33,79 @@ class Core:
         Index commits so far.
     """
 
-    def __init__(self, engine: IndexEngine, blobs: Blobs, limits: Limits) -> None:
+    def __init__(self, engine: IndexEngine, blobs: Blobs, limits: Limits, path: Path | None = None) -> None:
         self.engine, self.blobs, self.limits = engine, blobs, limits
         self.write_lock = threading.RLock()
         self.commits = 0
+        self._path = path
+        self._removing = threading.Lock()
+
+    @property
+    def read_only_reason(self) -> str:
+        """Not empty once the disk has failed a write; a restart looks at what is there."""
+        return self.blobs.read_only_reason or self.engine.read_only_reason
+
+    def close(self) -> None:
+        self.blobs.close()
+        self.engine.close()
+
+    def indexed_end(self, segment: int) -> int:
+        """How far a segment is indexed, as of now."""
+        with self.engine.read() as view:
+            return indexed_end(view, segment)
+
+    @contextmanager
+    def removing(self) -> Iterator[None]:
+        """Deleting, erasing and moving exclude each other, in all processes of the archive; storing goes on meanwhile.
+
+        Otherwise what is deleted while it is being moved would come back at its new place. Taken before `write_lock`.
+        """
+        with self._removing:
+            if self._path is None:
+                yield
+                return
+            fd = os.open(self._path / "run" / "removing.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(fd)
+
+    def append(
+        self,
+        members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]],
+        work: Callable[[Transaction, list[StoredMember]], T],
+    ) -> T:
+        """Write these to the blob store, then run `work`, which tells the index: both or neither. Needs `write_lock`.
+
+        Raises
+        ------
+        ArchiveFull, ArchiveReadOnly
+            Nothing was kept.
+        """
+        if self.read_only_reason:
+            raise ArchiveReadOnly(str(self._path), self.read_only_reason)
+        stored = self.blobs.append(members)
+        try:
+            return self.write(lambda txn: work(txn, stored))
+        except BaseException as error:
+            self._settle(stored, error)
+            raise
+
+    def _settle(self, stored: list[StoredMember], error: BaseException) -> None:
+        """After a failed transaction: the bytes go only if the index is sure not to have them."""
+        try:
+            with self.engine.read() as view:
+                is_indexed = any(m.end <= indexed_end(view, m.location.segment) for m in stored)
+        except Exception:  # noqa: BLE001 - whatever keeps the index from being asked, it is in doubt
+            self.blobs.retract(f"the index failed in the middle of a transaction: {error}")
+            return
+        if is_indexed:
+            return  # it was only told to stop (KeyboardInterrupt) once all was done
+        if self.engine.read_only_reason:
+            self.blobs.retract(self.engine.read_only_reason)  # perhaps on the disk, though not to be seen from here
+        else:
+            self.blobs.retract()
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction; again when the map had to grow."""
@@ -41,6 +117,12 @@ class Core:
                 return result
             except MapGrown:
                 continue
+
+    def hashes(self, location: Location, data_set_offset: int) -> tuple[bytes, bytes]:
+        """SHA-256 of preamble and File Meta, and of the data set, as they are stored now."""
+        with self.blobs.opened(location) as (fd, offset):
+            split = offset + data_set_offset
+            return hash_range(fd, offset, split), hash_range(fd, split, offset + location.length)
 
     def rescan(self, record: InstanceRecord) -> ScannedInstance:
         """The scan of a stored instance."""

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
-import re
-import tempfile
+import logging
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from engine.archive.archive import Archive
+from engine.archive.index import series_key
 from engine.archive.records import InstanceRecord, SeriesSummary
 from engine.archive.search import merged
 from engine.dicom.scan import dicom_json
+from engine.errors import EngineError
 
+_LOG = logging.getLogger(__name__)
+_PART = ".part"
+_STALE_S = 3600.0
 _GZIP_LEVEL = 4  # 300 CT headers: 0.5 MB become 25 KB in some 6 ms; level 9 saves a tenth and costs four times that
 
 
@@ -67,12 +73,19 @@ class SeriesDocuments:
         return _etag(self._archive.series(study_uid, series_uid))
 
     def build_pending(self, quiet_s: float, now_ns: int) -> int:
-        """Make the documents of series that changed and have been quiet since; returns how many."""
+        """Make the documents of series that changed and have been quiet since, remove those of deleted ones; returns how many."""
         built = 0
+        for key, token in self._archive.gone_series():
+            self._remove(key)  # what was deleted is to be found nowhere any more
+            self._archive.series_done(key, token)
         for study, series, token in self._archive.pending_series(quiet_s, now_ns):
-            self.get(study, series)
-            self._archive.series_done(study, series, token)
-            built += 1
+            try:
+                self.get(study, series)
+                built += 1
+            except EngineError as error:  # said once; whoever asks for the series hears it again
+                _LOG.error("no metadata document of series %s: %s", series, error)
+            self._archive.series_done(series_key(study, series), token)
+        self._remove_stale()
         return built
 
     def _build(self, series: SeriesSummary) -> bytes:
@@ -88,8 +101,8 @@ class SeriesDocuments:
     def _path(self, series: SeriesSummary) -> Path | None:
         if self._folder is None:
             return None
-        key = hashlib.sha256(f"{series.study_instance_uid}\0{series.series_instance_uid}".encode("utf_8", "replace"))
-        return self._folder / f"{key.hexdigest()[:40]}-{series.version:016x}-{series.instance_count}.json.gz"
+        stem = _stem(series_key(series.study_instance_uid, series.series_instance_uid))
+        return self._folder / f"{stem}-{series.version:016x}-{series.instance_count}.json.gz"
 
     def _load(self, series: SeriesSummary) -> bytes | None:
         path = self._path(series)
@@ -103,17 +116,32 @@ class SeriesDocuments:
         path = self._path(series)
         if path is None:
             return
+        part = path.with_name(f"{uuid4().hex}{_PART}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(body)
-            os.replace(file.name, path)  # noqa: PTH105 - a name, not a Path
-            stem = re.escape(path.name.split("-")[0])
-            for other in path.parent.glob(f"{stem}-*.json.gz"):
-                if other != path:
-                    other.unlink(missing_ok=True)
+            part.write_bytes(body)
+            part.replace(path)
         except OSError:
-            return  # derived data: a full or read-only disk costs the next reader the building, nothing else
+            # Derived data: a full or read-only disk costs the next reader the building, nothing else.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            return
+        with suppress(OSError):
+            self._remove(series_key(series.study_instance_uid, series.series_instance_uid), but=path)
+
+    def _remove(self, key: bytes, but: Path | None = None) -> None:
+        if self._folder is not None:
+            for path in self._folder.glob(f"{_stem(key)}-*.json.gz"):
+                if path != but:
+                    path.unlink(missing_ok=True)
+
+    def _remove_stale(self) -> None:
+        """What processes that died while they wrote have left."""
+        if self._folder is not None:
+            for path in self._folder.glob(f"*{_PART}"):
+                with suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime > _STALE_S:
+                        path.unlink()
 
 
 def instance_document(archive: Archive, record: InstanceRecord) -> bytes:
@@ -138,6 +166,10 @@ def instance_document(archive: Archive, record: InstanceRecord) -> bytes:
 def documents_of(archive: Archive, records: Iterator[InstanceRecord]) -> bytes:
     """A JSON array of several instances' objects."""
     return b"[" + b",".join(instance_document(archive, record) for record in records) + b"]"
+
+
+def _stem(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:40]
 
 
 def _etag(series: SeriesSummary) -> str:

@@ -60,6 +60,12 @@ def version_key(r: InstanceRecord) -> bytes:
 # -- reading
 
 
+def indexed_end(view: Snapshot, segment: int) -> int:
+    """How far the members of one segment are indexed; behind that they were never acknowledged."""
+    value = view.get("segments", segment.to_bytes(4, "big"))
+    return 0 if value is None else int(_END.unpack(value)[0])
+
+
 def get_instance(view: Snapshot, sop_uid: str) -> InstanceRecord | None:
     data = view.get("instances", uid_key(sop_uid))
     return None if data is None else unpack_instance(data)
@@ -94,6 +100,14 @@ def versions_of(view: Snapshot, sop_uid: str) -> list[InstanceRecord]:
     """The versions of a SOP Instance UID that are not served."""
     start = uid_key(sop_uid) + b"\0"
     return [unpack_instance(data) for _, data in view.scan("versions", start, prefix_end(start))]
+
+
+def version_at(view: Snapshot, sop_uid: str, location: Location) -> InstanceRecord | None:
+    """The version of a SOP Instance UID, served or not, whose bytes are at this place."""
+    served = get_instance(view, sop_uid)
+    if served is None or served.location == location:
+        return served
+    return next((r for r in versions_of(view, sop_uid) if r.location == location), None)
 
 
 def indexed_ends(view: Snapshot) -> dict[int, int]:
@@ -131,10 +145,14 @@ class Indexer:
         versions = [served, *versions_of(self._txn, record.sop_instance_uid)]
         twin = next((v for v in versions if v.data_set_sha256 == record.data_set_sha256), None)
         if twin is not None:
-            # The same bytes twice: two processes stored them at once, or compaction was cut short. The first counts.
-            if (twin.order, twin.is_replacing) > (record.order, record.is_replacing):
-                self.remove_version(twin)
-                self.add(record, scanned)
+            # The same bytes twice: two processes stored them at once, or compaction was cut short. The first counts, the
+            # other is erased like what was deleted: left alone, it would come back when the first is deleted.
+            if twin.location != record.location:
+                second = max(twin, record, key=_twin_order)
+                put_erasure(self._txn, second.location, second.received_ns, second.sop_instance_uid)
+                if second is twin:
+                    self.remove_version(twin)
+                    self.add(record, scanned)
             return StoreStatus.DUPLICATE
         if _serves(record) < _serves(served):
             self._detach(served)
@@ -155,17 +173,17 @@ class Indexer:
             self._txn.delete("versions", version_key(heir))
             self._attach(heir, self._rescan(heir))
 
-    def move(self, record: InstanceRecord, location: Location) -> None:
-        """The same bytes are elsewhere now (compaction)."""
-        moved = replace(record, location=location)
-        if self._txn.get("versions", version_key(record)) is not None:
-            self._txn.put("versions", version_key(record), pack_instance(moved))
-            return
-        self._txn.put("instances", uid_key(record.sop_instance_uid), pack_instance(moved))
-        key = series_key(record.study_instance_uid, record.series_instance_uid)
-        series = self._summary(key)
-        if series is not None and series.leader == record.order:
-            self._series[key] = replace(series, leader=moved.order)
+    def move(self, record: InstanceRecord, location: Location, now_ns: int) -> None:
+        """The same bytes are elsewhere now (compaction). The old place is noted until its segment has gone."""
+        table, key = "versions", version_key(record)
+        if (found := self._txn.get(table, key)) is None:
+            table, key = "instances", uid_key(record.sop_instance_uid)
+            found = self._txn.get(table, key)
+        is_current = found is not None and unpack_instance(found).location == record.location
+        if is_current:
+            self._txn.put(table, key, pack_instance(replace(record, location=location)))
+        # Otherwise another process has just stored the same bytes, and the index names that place: the copy is the second.
+        put_erasure(self._txn, record.location if is_current else location, now_ns, record.sop_instance_uid)
 
     def indexed_to(self, segment: int, end: int) -> None:
         self._txn.put("segments", segment.to_bytes(4, "big"), _END.pack(end))
@@ -281,6 +299,10 @@ def _serves(r: InstanceRecord) -> tuple[int, tuple[int, ...]]:
     return 1, r.order
 
 
+def _twin_order(r: InstanceRecord) -> tuple[tuple[int, ...], bool, int, int]:
+    return r.order, r.is_replacing, r.location.segment, r.location.offset
+
+
 def _fingerprint(r: InstanceRecord) -> int:
     """Eight bytes of this member for the series' version: their XOR does not depend on order."""
     digest = hashlib.sha256(r.sop_instance_uid.encode("utf_8", "surrogatepass") + b"\0" + r.data_set_sha256).digest()
@@ -302,8 +324,23 @@ def unpack_location(data: bytes) -> Location:
 
 def erasures(view: Snapshot) -> Iterable[tuple[Location, int]]:
     """Deleted places whose bytes are still there, and when (ns) they were deleted."""
-    return [(unpack_location(key), _END.unpack(value)[0]) for key, value in view.scan("erasures")]
+    return [(unpack_location(key), _END.unpack_from(value)[0]) for key, value in view.scan("erasures")]
 
 
-def put_erasure(txn: Transaction, location: Location, deleted_ns: int) -> None:
-    txn.put("erasures", pack_location(location), _END.pack(deleted_ns))
+def second_copies(view: Snapshot, sop_uids: Iterable[str]) -> list[Location]:
+    """Places that hold bytes of these instances a second time, and wait to be erased."""
+    wanted = {uid_key(uid) for uid in sop_uids}
+    return [unpack_location(key) for key, value in view.scan("erasures") if value[_END.size :] in wanted]
+
+
+def put_erasure(txn: Transaction, location: Location, deleted_ns: int, copy_of: str = "") -> None:
+    """`copy_of`: the SOP Instance UID, where it is a second copy that no tombstone speaks of."""
+    txn.put("erasures", pack_location(location), _END.pack(deleted_ns) + (uid_key(copy_of) if copy_of else b""))
+
+
+def forget_segment(txn: Transaction, segment: int) -> None:
+    """A segment has gone, and with it what waited in it to be erased."""
+    key, following = segment.to_bytes(4, "big"), (segment + 1).to_bytes(4, "big")
+    txn.delete("segments", key)
+    for place, _ in list(txn.scan("erasures", key, following)):
+        txn.delete("erasures", place)

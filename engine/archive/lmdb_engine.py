@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +12,15 @@ from typing import Any
 
 import lmdb
 
+from engine.archive.map_gate import MapGate
 from engine.archive.ports import Snapshot, Transaction
-from engine.errors import ArchiveFull, IndexMismatch
-from engine.limits import GIB
+from engine.errors import ArchiveFault, ArchiveFull, ArchiveReadOnly, IndexMismatch
+from engine.limits import GIB, MIB
 
 # Sparse address space, not disk: so large that growing it while other processes run stays the rare case.
 _MAP_BYTES = 64 * GIB
 _READERS = 1024
+_NEARLY_FULL_BYTES = 1 * MIB
 
 
 class LmdbEngine:
@@ -24,6 +28,9 @@ class LmdbEngine:
 
     def __init__(self, path: Path, tables: tuple[str, ...], *, is_writable: bool) -> None:
         self._path = path
+        self._gate = MapGate()
+        self._writing = threading.Lock()
+        self.read_only_reason = ""
         try:
             self._env = lmdb.open(
                 str(path),
@@ -49,43 +56,87 @@ class LmdbEngine:
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
+        self._gate.enter()
         try:
-            txn = self._env.begin(buffers=False)
-        except lmdb.MapResizedError:
-            self._env.set_mapsize(0)  # another process grew the map: take its size over
-            txn = self._env.begin(buffers=False)
-        with txn:
-            yield _Txn(txn, self._tables)
+            with self._begin_read() as txn:
+                yield _Txn(txn, self._tables)
+        finally:
+            self._gate.leave()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One transaction; the caller repeats it after `MapGrown`."""
-        try:
+        if self.read_only_reason:
+            raise ArchiveReadOnly(str(self._path.parent), self.read_only_reason)
+        with self._writing:
             try:
-                txn = self._env.begin(write=True, buffers=False)
-            except lmdb.MapResizedError:
-                self._env.set_mapsize(0)
-                txn = self._env.begin(write=True, buffers=False)
-            with txn:
-                yield _Txn(txn, self._tables)
-        except lmdb.MapFullError as error:
-            self._env.set_mapsize(2 * self._env.info()["map_size"])
-            raise MapGrown from error
-        except lmdb.Error as error:
-            if getattr(error, "code", None) == errno.ENOSPC or "No space" in str(error):
-                raise ArchiveFull(str(self._path.parent)) from error
-            raise
+                try:
+                    txn = self._env.begin(write=True, buffers=False)
+                except lmdb.MapResizedError:
+                    self._resize(0)
+                    txn = self._env.begin(write=True, buffers=False)
+                with txn:
+                    yield _Txn(txn, self._tables)
+            except lmdb.MapFullError as error:
+                self._resize(2 * self._env.info()["map_size"])
+                raise MapGrown from error
+            except lmdb.Error as error:
+                fault = self._fault(error)
+                if fault is None:
+                    raise
+                raise fault from error
 
     def size_bytes(self) -> int:
         info, stat = self._env.info(), self._env.stat()
         return int((info["last_pgno"] + 1) * stat["psize"])
 
     def check_readers(self) -> int:
-        """Clear the slots of readers that died; returns how many."""
         return int(self._env.reader_check())
 
     def close(self) -> None:
         self._env.close()
+
+    def _begin_read(self) -> Any:
+        try:
+            return self._env.begin(buffers=False)
+        except lmdb.MapResizedError:
+            pass
+        except lmdb.ReadersFullError:
+            self._env.reader_check()  # slots of processes that were killed
+            return self._env.begin(buffers=False)
+        except lmdb.PanicError as error:
+            raise ArchiveReadOnly(str(self._path.parent), self.read_only_reason or str(error)) from error
+        # Another process grew the map: take its size over, once our own snapshots have ended.
+        self._gate.leave()
+        try:
+            self._resize(0)
+        finally:
+            self._gate.enter()
+        return self._env.begin(buffers=False)
+
+    def _resize(self, size: int) -> None:
+        with self._gate.alone():
+            self._env.set_mapsize(size)
+
+    def _fault(self, error: lmdb.Error) -> ArchiveFault | None:
+        """What the disk has done; None when it is not the disk's fault.
+
+        LMDB reports a write that was cut short, as happens when the disk fills up under it, as EIO. After a real EIO nobody
+        knows what is on the disk, and a failed fsync must not be repeated: no more transactions then.
+        """
+        archive = str(self._path.parent)
+        if isinstance(error, lmdb.DiskError):
+            return ArchiveFull(archive)
+        is_of_the_disk = type(error) is lmdb.Error or isinstance(
+            error, (lmdb.PanicError, lmdb.CorruptedError, lmdb.PageNotFoundError)
+        )
+        if not is_of_the_disk:
+            return None
+        free = os.statvfs(self._path)
+        if os.strerror(errno.EIO) in str(error) and free.f_bavail * free.f_frsize < _NEARLY_FULL_BYTES:
+            return ArchiveFull(archive)
+        self.read_only_reason = f"the index could not be written: {error}"
+        return ArchiveReadOnly(archive, self.read_only_reason)
 
 
 class MapGrown(Exception):

@@ -1,4 +1,4 @@
-"""The lock that one running server holds on an archive; importers and tools do not take it."""
+"""The locks of an archive: one server at a time; no writer while the index is being replaced."""
 
 from __future__ import annotations
 
@@ -28,3 +28,21 @@ class ServerLock:
     def release(self) -> None:
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
+
+
+class WriterLock:
+    """Shared by all processes that write; reindex holds it alone, for who writes meanwhile would write to the old index."""
+
+    def __init__(self, archive: Path, *, is_alone: bool = False) -> None:
+        self._fd = os.open(archive / "run" / "writers.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._fd, (fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._fd)
+            holder = "a process that stores or deletes" if is_alone else "voxcast reindex"
+            raise ArchiveLocked(str(archive), holder) from None
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

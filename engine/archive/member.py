@@ -20,6 +20,7 @@ HEADER_BYTES = 4 * BLOCK
 _PAX_BYTES = 2 * BLOCK
 _USTAR_SIZE_MAX = 8**11 - 1
 _MARK = "voxcast "
+_PEER_BYTES_MAX = 256
 SEALED = "sealed"
 END = bytes(2 * BLOCK)  # the end-of-archive marker of tar
 
@@ -53,7 +54,10 @@ def member_name(study_uid: str, series_uid: str, sop_uid: str, data_set_sha256: 
 
 def bounded(source: Source) -> Source:
     """The source as the header has room for it."""
-    return Source(source.door[:16], source.peer.encode("utf_8", "replace").decode()[:64])
+    peer = source.peer.encode("utf_8", "replace").decode()
+    while len(json.dumps(peer)) > _PEER_BYTES_MAX:  # one character outside the BMP is twelve in JSON
+        peer = peer[: len(peer) * 3 // 4]
+    return Source(source.door[:16], peer)
 
 
 def pack_header(meta: MemberMeta | Tombstone | str | None, size: int, name: str = "") -> bytes:
@@ -102,7 +106,7 @@ def parse_header(block: bytes) -> MemberHeader | None:
         if not comment.startswith(_MARK) or size < 0:
             return None
         return MemberHeader(_content(json.loads(comment[len(_MARK) :]), block[3 * BLOCK :]), size)
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import bisect
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import FileIO
 
 from engine.archive.ports import MemberMeta, SegmentSize, Snapshot, StoredMember, Tombstone, Transaction
 from engine.archive.records import Spooled
+from engine.errors import ArchiveReadOnly
 from engine.types import Buffer, Location
 
 
@@ -19,6 +21,7 @@ class MemoryEngine:
     def __init__(self, tables: tuple[str, ...]) -> None:
         self._tables: dict[str, dict[bytes, bytes]] = {name: {} for name in tables}
         self._lock = threading.RLock()
+        self.read_only_reason = ""
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
@@ -30,6 +33,9 @@ class MemoryEngine:
             txn = _MemoryTxn({name: dict(table) for name, table in self._tables.items()})
             yield txn
             self._tables = txn.tables
+
+    def check_readers(self) -> int:
+        return 0
 
     def size_bytes(self) -> int:
         return sum(len(k) + len(v) for table in self._tables.values() for k, v in table.items())
@@ -69,16 +75,20 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self._members: dict[tuple[int, int], tuple[MemberMeta | Tombstone, bytes]] = {}
         self._next = 1
+        self._published: list[Spooled] = []
         self.syncs = 0
         self.read_only_reason = ""
 
     def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
+        if self.read_only_reason:
+            raise ArchiveReadOnly("in memory", self.read_only_reason)
+        self._give_up()
         segment, self._next = self._next, self._next + 1
         stored, offset = [], 0
         for meta, content in members:
             if isinstance(content, Spooled):
                 data = os.pread(content.fd, content.length, content.offset)
-                content.publish()
+                self._published.append(content)
             else:
                 data = bytes(content)
             stored.append(StoredMember(Location(segment, offset, len(data)), meta, offset + len(data) + 1))
@@ -87,7 +97,12 @@ class MemoryBlobs:
         self.syncs += 1
         return stored
 
-    def retract(self) -> None:
+    def retract(self, doubt: str = "") -> None:
+        if doubt:
+            self.read_only_reason = doubt
+            self._give_up()
+            return
+        self._published = []
         self.drop(self._next - 1)
 
     def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes:
@@ -96,10 +111,14 @@ class MemoryBlobs:
         except KeyError:
             raise FileNotFoundError(f"segment {location.segment}") from None
 
-    def members(self, since: Mapping[int, int]) -> Iterator[StoredMember]:
+    def members(self, where: int | Location | None = None) -> Iterator[StoredMember]:
         for (segment, offset), (meta, data) in sorted(self._members.items(), key=lambda item: item[0]):
-            if offset >= since.get(segment, 0):
-                yield StoredMember(Location(segment, offset, len(data)), meta, offset + len(data) + 1)
+            location = Location(segment, offset, len(data))
+            if where in (None, segment, location):
+                yield StoredMember(location, meta, offset + len(data) + 1)
+
+    def file_of(self, location: Location) -> tuple[FileIO, int] | None:
+        return None
 
     def spool(self) -> Spooled:
         return Spooled(0, os.memfd_create("spool"), 0)
@@ -127,4 +146,11 @@ class MemoryBlobs:
             del self._members[key]
 
     def close(self) -> None:
+        self._give_up()
         self._members.clear()
+
+    def _give_up(self) -> None:
+        """The index has the last `append`: descriptors of its spooled blobs are closed."""
+        for spool in self._published:
+            spool.publish()
+        self._published = []

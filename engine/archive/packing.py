@@ -19,7 +19,8 @@ SCHEMA_VERSION = 1
 # segment, offset, length, data set offset, header length, received ns, flags, SHA-256, then the sizes of what follows:
 # seven strings, the slice key, and four longer parts.
 _INSTANCE = struct.Struct("<IQQQQQB32s8H4I")
-_SERIES = struct.Struct("<QQQQIQ4H3I")  # count, bytes, version, leader (ns, segment, offset), sizes
+_LOCATION = struct.Struct("<IQQ")  # how an instance begins
+_SERIES = struct.Struct("<QQQQIQ4H3I")  # count, bytes, version, leader (ns, two parts of its hash), sizes
 _IS_REPLACING, _HAS_DESCRIPTOR, _HAS_TABLE = 1, 2, 4
 _FIELDS = tuple(f.name for f in fields(FrameDescriptor))
 
@@ -75,6 +76,11 @@ def unpack_instance(data: bytes) -> InstanceRecord:
     )
 
 
+def location_of(data: bytes) -> Location:
+    """The location alone: what counts the living bytes of a segment reads every record."""
+    return Location(*_LOCATION.unpack_from(data))
+
+
 def pack_series(s: SeriesSummary) -> bytes:
     texts = [t.encode("utf_8", "surrogatepass") for t in (s.study_instance_uid, s.series_instance_uid, s.modality)]
     long = (s.patient_json, s.study_json, s.series_json)
@@ -83,7 +89,7 @@ def pack_series(s: SeriesSummary) -> bytes:
 
 
 def unpack_series(data: bytes) -> SeriesSummary:
-    count, size, version, ns, segment, offset, a, b, c, _, p, s, q = _SERIES.unpack_from(data)
+    count, size, version, ns, hash1, hash2, a, b, c, _, p, s, q = _SERIES.unpack_from(data)
     parts, at = [], _SERIES.size
     for n in (a, b, c, p, s, q):
         parts.append(data[at : at + n])
@@ -99,7 +105,7 @@ def unpack_series(data: bytes) -> SeriesSummary:
         patient_json=parts[3],
         study_json=parts[4],
         series_json=parts[5],
-        leader=(ns, segment, offset),
+        leader=(ns, hash1, hash2),
     )
 
 

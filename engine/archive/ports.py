@@ -6,9 +6,10 @@ package may assume LMDB or a local file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from io import FileIO
 from typing import Protocol
 
 from engine.archive.records import Spooled
@@ -36,11 +37,25 @@ class Transaction(Snapshot, Protocol):
 
 
 class IndexEngine(Protocol):
-    """Ordered tables of small records. Many snapshots at once, one transaction at a time (others wait)."""
+    """Ordered tables of small records. Many snapshots at once, one transaction at a time (others wait).
+
+    Attributes
+    ----------
+    read_only_reason : str
+        Not empty once the disk has failed a transaction: no more are taken before a restart.
+    """
+
+    read_only_reason: str
 
     def read(self) -> AbstractContextManager[Snapshot]: ...
 
-    def write(self) -> AbstractContextManager[Transaction]: ...
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Raises `ArchiveFull` or `ArchiveReadOnly` when the disk does not take it."""
+        ...
+
+    def check_readers(self) -> int:
+        """Let go of the snapshots of processes that died, which keep old pages alive; returns how many."""
+        ...
 
     def size_bytes(self) -> int: ...
 
@@ -105,12 +120,23 @@ class BlobStore(Protocol):
         """One durable write for all of them; raises `ArchiveFull` or `ArchiveReadOnly` and then keeps none."""
         ...
 
-    def retract(self) -> None:
-        """Take the last `append` back: the index could not be told of it, so nobody was told yes."""
+    def retract(self, doubt: str = "") -> None:
+        """Take the last `append` back: the index could not be told of it, so nobody was told yes.
+
+        Spooled blobs of it are their maker's again. With a `doubt` (why nobody can say whether the index has it) the bytes
+        stay, no more are taken, and the next start finds out.
+        """
         ...
 
     def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | bytearray | None:
         """Bytes of one blob. None: `cached_only` and not in memory. `FileNotFoundError`: it was moved or erased."""
+        ...
+
+    def file_of(self, location: Location) -> tuple[FileIO, int] | None:
+        """The open local file that holds a blob, and where in it the blob begins; None when it is in no local file.
+
+        Who holds the object keeps the file open; it is for reading only.
+        """
         ...
 
     def spool(self) -> Spooled:
@@ -129,8 +155,8 @@ class SegmentSize:
 class BlobUpkeep(Protocol):
     """What rebuilding, checking and compacting need of a blob store."""
 
-    def members(self, since: Mapping[int, int]) -> Iterator[StoredMember]:
-        """Everything that is stored at or behind ``since[segment]`` (0 where not named), whole ones only."""
+    def members(self, where: int | Location | None = None) -> Iterator[StoredMember]:
+        """Everything that is stored, or what is in one segment, or at one place: whole ones only, in order of place."""
         ...
 
     def opened(self, location: Location) -> AbstractContextManager[tuple[int, int]]:
@@ -140,11 +166,11 @@ class BlobUpkeep(Protocol):
     def sizes(self) -> dict[int, SegmentSize]: ...
 
     def erase(self, location: Location) -> None:
-        """Mark a member as gone and give its space back; nothing may refer to it any more."""
+        """Mark a member as gone and give its space back; nothing may refer to it any more. Harmless a second time."""
         ...
 
     def drop(self, segment: int) -> None:
-        """Remove a sealed segment whose members live elsewhere now."""
+        """Give back a sealed segment whose members live elsewhere now. Its number is never used again."""
         ...
 
 

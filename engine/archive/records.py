@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -37,8 +38,12 @@ class InstanceRecord:
 
     @property
     def order(self) -> tuple[int, int, int]:
-        """Arrivals in a fixed order: everything that "the first" decides, decides by this."""
-        return self.received_ns, self.location.segment, self.location.offset
+        """Arrivals in a fixed order: everything that "the first" decides, decides by this.
+
+        Two of the same nanosecond are ordered by their hash, not by their place: compaction moves them.
+        """
+        sha = self.data_set_sha256
+        return self.received_ns, int.from_bytes(sha[:4], "big"), int.from_bytes(sha[4:12], "big")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +75,8 @@ class Incoming:
 class Spooled:
     """A large instance on its way in: its bytes are in an unpublished segment that holds nothing else.
 
-    Made by `Archive.spool`; becomes part of the archive when an `Incoming` that carries it is stored, and is
-    removed by `drop` or at the next start.
+    Made by `Archive.spool`; becomes part of the archive when an `Incoming` that carries it is stored. When that fails it
+    is still its maker's, who tries again or removes it by `drop`; what a crash leaves is removed at the next start.
 
     Attributes
     ----------
@@ -87,9 +92,11 @@ class Spooled:
     path: Path | None = None
     length: int = 0
     is_closed: bool = False
+    check_room: Callable[[int, int], None] = lambda fd, size: None
 
     def write(self, data: Buffer) -> None:
         """Append to the stream. Raises OSError (a full disk); the owner then drops the spool."""
+        self.check_room(self.fd, len(data))
         view = memoryview(data)
         while len(view):
             written = os.pwrite(self.fd, view, self.offset + self.length)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from engine.archive import index
 from engine.archive.core import Core
 from engine.archive.index import TABLES
 from engine.archive.lmdb_engine import LmdbEngine
-from engine.archive.lock import ServerLock
+from engine.archive.lock import ServerLock, WriterLock
 from engine.archive.ports import StoredMember, Tombstone
+from engine.archive.segment_writer import sync_folder
 from engine.archive.segments import SegmentStore
 from engine.archive.writing import Writer
 from engine.errors import InvalidParameter
@@ -32,39 +33,34 @@ def reindex(path: Path, limits: Limits, progress: Callable[[int], None] = lambda
     folder = path / "segments"
     if not folder.is_dir():
         raise InvalidParameter("archive", str(path), "a folder with segments/")
-    lock = ServerLock(path, "voxcast reindex")
-    store = SegmentStore(folder, limits.segment_bytes)
-    held = store.lock_all()
-    try:
-        fresh = path / "index.new"
+    with ExitStack() as held:
+        held.callback(ServerLock(path, "voxcast reindex").release)
+        held.callback(WriterLock(path, is_alone=True).release)
+        fresh, old = path / "index.new", path / "index.old"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        engine = LmdbEngine(fresh, TABLES, is_writable=True)
-        core = Core(engine, store, limits)
-        core.write(index.check_schema)
-        count = _fill(core, progress)
-        engine.close()
-        old = path / "index.old"
+        core = Core(LmdbEngine(fresh, TABLES, is_writable=True), SegmentStore(folder, limits), limits, path)
+        try:
+            core.write(index.check_schema)
+            count = _fill(core, progress)
+        finally:
+            core.close()
+        sync_folder(fresh)
         shutil.rmtree(old, ignore_errors=True)
         if (path / "index.lmdb").exists():
             (path / "index.lmdb").rename(old)
         fresh.rename(path / "index.lmdb")
+        sync_folder(path)
         shutil.rmtree(old, ignore_errors=True)
-    finally:
-        for fd in held:
-            os.close(fd)
-        store.close()
-        lock.release()
     return count
 
 
 def _fill(core: Core, progress: Callable[[int], None]) -> int:
     # Tombstones may stand before what they delete once compaction has moved them: they are read first.
-    stones = [m for m in core.blobs.members({}) if isinstance(m.content, Tombstone)]
-    deleted: set[Location] = {m.content.location for m in stones if isinstance(m.content, Tombstone)}
+    deleted: set[Location] = {m.content.location for m in core.blobs.members() if isinstance(m.content, Tombstone)}
     writer = Writer(core, replaces=False)
     count = 0
-    for batch in _batches(m for m in core.blobs.members({})):
+    for batch in _batches(core.blobs.members()):
         writer.take(batch, deleted)
         count += len(batch)
         progress(count)

@@ -40,11 +40,16 @@ def key_range(match: Match, fuzzy: bool) -> tuple[bytes, bytes] | None:
     for wild in "*?":
         if wild in stem:
             stem, is_whole = stem.partition(wild)[0], False
-    normal = _normal(match.tag, stem if is_whole else stem.rstrip("^= "))
+    if match.tag == _NAME:
+        # Each of a name's groups has a key of its own; one of them leads to a key that names several.
+        stem, is_whole = (stem.partition("=")[0], False) if "=" in stem else (stem, is_whole)
+        stem = stem.rstrip("^= ")
+    normal = _normal(match.tag, stem)
     if not normal:
         return None
-    cut = len(normal) >= _VALUE_BYTES_MAX
-    return letter + normal + (b"\0" if is_whole and not cut and match.tag != _NAME else b""), letter + normal + b"\xff"
+    if is_whole and len(normal) < _VALUE_BYTES_MAX:
+        return letter + normal + b"\0", letter + normal + b"\1"
+    return letter + normal, letter + normal + b"\xff"
 
 
 def _normal(tag: int, text: str) -> bytes:

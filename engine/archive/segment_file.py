@@ -39,6 +39,10 @@ def read_members(fd: int, segment: int, start: int, *, check_hashes: bool, may_s
     may_skip : behind damage, look for the next header; otherwise stop there.
     """
     at, size = start, os.fstat(fd).st_size
+    if check_hashes and not at and not any(os.pread(fd, HEADER_BYTES, 0)):
+        # A spool whose header was never written, so nothing in it was acknowledged. What looks like a member further on
+        # is part of what its sender sent, and may be meant to look so.
+        return
     while at + HEADER_BYTES <= size:
         header = parse_header(os.pread(fd, HEADER_BYTES, at))
         if (

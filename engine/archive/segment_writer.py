@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from engine.archive.member import END, HEADER_BYTES, SEALED, pack_header, padded
@@ -18,6 +19,7 @@ from engine.types import Buffer, Location
 
 # One allocation for some hundred CT slices: fdatasync then has no size of the file to write (0.38 against 0.69 ms).
 _ALLOCATE_BYTES = 64 * MIB
+_SEAL_BYTES = HEADER_BYTES + len(END)
 _IOV_MAX = 1000
 
 
@@ -52,11 +54,19 @@ def create_segment(folder: Path) -> tuple[int, int]:
             raise disk_fault(str(folder.parent), error) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # another process found it before we had locked it: it is theirs
+            is_ours = path.stat().st_ino == os.fstat(fd).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            is_ours = False
+        if not is_ours:  # another process found it before we had locked it: it has adopted or removed it
             os.close(fd)
             number += 1
             continue
-        sync_folder(folder)
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            os.close(fd)
+            raise disk_fault(str(folder.parent), error) from error
         return number, fd
 
 
@@ -78,16 +88,25 @@ class SegmentWriter:
         pages), so nothing more is acknowledged until a restart has looked at what is there.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int, on_sync: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, segment_bytes: int, reserve_bytes: int, on_sync: Callable[[], None]) -> None:
         self._folder, self._segment_bytes, self._on_sync = folder, segment_bytes, on_sync
+        self._reserve_bytes = reserve_bytes
         self._fd = -1
         self._segment = self._end = self._allocated = self._before = 0
         self._spools: list[Spooled] = []
         self.read_only_reason = ""
 
     def adopt(self, segment: int, fd: int, end: int) -> bool:
-        """Go on with a recovered segment (locked, cut at `end`) unless there is one already or it is nearly full."""
-        if self._fd >= 0 or end > self._segment_bytes // 2:
+        """Go on with a recovered segment (locked, cut at `end`) unless there is one already or it is nearly full.
+
+        A nearly full one is sealed: it would never be compacted otherwise.
+        """
+        if end > self._segment_bytes // 2:
+            with suppress(OSError):  # no room: the next start tries again
+                os.pwrite(fd, pack_header(SEALED, 0) + END, end)
+                os.fdatasync(fd)
+            return False
+        if self._fd >= 0:
             return False
         self._segment, self._fd, self._end, self._allocated = segment, fd, end, end
         return True
@@ -95,6 +114,7 @@ class SegmentWriter:
     def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
         if self.read_only_reason:
             raise ArchiveReadOnly(str(self._folder.parent), self.read_only_reason)
+        self.published()
         small = [(meta, content) for meta, content in members if not isinstance(content, Spooled)]
         self._before, self._spools = self._end, []
         places = iter(self._append_small(small) if small else [])
@@ -103,25 +123,30 @@ class SegmentWriter:
                 self._publish(meta, content) if isinstance(content, Spooled) else next(places)
                 for meta, content in members
             ]
-        except Exception:
+        except BaseException:
             self.retract()
             raise
 
-    def retract(self) -> None:
-        """Cut the last `append` off; it was not acknowledged."""
+    def retract(self, doubt: str = "") -> None:
+        """Cut the last `append` off; it was not acknowledged. See `BlobStore.retract`."""
+        if doubt:
+            self.read_only_reason = self.read_only_reason or doubt
+            self.published()
+            return
         if self._fd >= 0 and not self.read_only_reason:
             self._cut(self._before)
-        for spool in self._spools:
-            spool.drop()
         self._spools = []
 
     def seal(self) -> None:
         """Close the active segment for ever: its last member says so, and the rest of the space is given back."""
         if self._fd < 0:
             return
-        self._write([pack_header(SEALED, 0), END], self._end)
-        os.ftruncate(self._fd, self._end + HEADER_BYTES + len(END))
-        self._sync(self._fd)
+        try:
+            self._write([pack_header(SEALED, 0), END], self._end)
+            os.ftruncate(self._fd, self._end + _SEAL_BYTES)
+        except OSError as error:
+            raise self._failed(error) from error
+        self.sync(self._fd)
         self._release()
 
     def close(self) -> None:
@@ -138,7 +163,7 @@ class SegmentWriter:
         if self._fd >= 0 and self._end and self._end + total > self._segment_bytes:
             self.seal()
         if self._fd < 0:
-            self._segment, self._fd = create_segment(self._folder)
+            self._segment, self._fd = self.create()
             self._end = self._allocated = 0
         stored, pieces, at = [], [], self._end
         for meta, content in members:
@@ -148,16 +173,44 @@ class SegmentWriter:
             stored.append(StoredMember(Location(self._segment, start, size), meta, at))
         self._before = self._end
         try:
-            if at > self._allocated:
-                step = max(_ALLOCATE_BYTES, padded(at - self._allocated))
-                os.posix_fallocate(self._fd, self._allocated, min(step, max(at, self._segment_bytes) - self._allocated))
-                self._allocated = os.fstat(self._fd).st_size
+            if at + _SEAL_BYTES > self._allocated:
+                self._allocate(at + _SEAL_BYTES, any(isinstance(meta, MemberMeta) for meta, _ in members))
             self._write(pieces, self._end)
         except OSError as error:
             raise self._failed(error) from error
-        self._sync(self._fd)
+        self.sync(self._fd)
         self._end = at
         return stored
+
+    def create(self) -> tuple[int, int]:
+        """A new segment, number and descriptor; see `create_segment`."""
+        try:
+            return create_segment(self._folder)
+        except ArchiveReadOnly as error:
+            self.read_only_reason = error.reason
+            raise
+
+    def check_room(self, fd: int, bytes_wanted: int) -> None:
+        """Raises OSError (ENOSPC) when instances may not have this much more of the disk."""
+        free = os.fstatvfs(fd)
+        if free.f_bavail * free.f_frsize < bytes_wanted + self._reserve_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _allocate(self, end: int, is_for_instances: bool) -> None:
+        """Get blocks up to `end`, and as many more as are usual where there are enough.
+
+        Tombstones may have the reserve: on a full disk deleting must still be possible.
+        """
+        needed = end - self._allocated
+        usual = min(max(_ALLOCATE_BYTES, needed), max(end, self._segment_bytes + _SEAL_BYTES) - self._allocated)
+        try:
+            self.check_room(self._fd, usual)
+        except OSError:
+            if is_for_instances:
+                self.check_room(self._fd, needed)
+            usual = needed
+        os.posix_fallocate(self._fd, self._allocated, usual)
+        self._allocated = os.fstat(self._fd).st_size
 
     def _publish(self, meta: MemberMeta | Tombstone, spool: Spooled) -> StoredMember:
         """Write the header in front of a spooled stream and seal its segment."""
@@ -169,7 +222,7 @@ class SegmentWriter:
                       spool.offset + spool.length)  # fmt: skip
         except OSError as error:
             raise self._failed(error) from error
-        self._sync(spool.fd)
+        self.sync(spool.fd)
         return StoredMember(Location(spool.segment, spool.offset, spool.length), meta, end)
 
     def published(self) -> None:
@@ -189,7 +242,8 @@ class SegmentWriter:
             if written:
                 views[0] = views[0][written:]
 
-    def _sync(self, fd: int) -> None:
+    def sync(self, fd: int) -> None:
+        """fdatasync, never repeated after a failure."""
         try:
             os.fdatasync(fd)
         except OSError as error:
@@ -206,7 +260,11 @@ class SegmentWriter:
 
     def _cut(self, end: int) -> None:
         if self._fd >= 0:
-            os.ftruncate(self._fd, end)
+            try:
+                os.ftruncate(self._fd, end)
+            except OSError as error:
+                self.read_only_reason = self.read_only_reason or f"a segment could not be cut: {error.strerror}"
+                return
             self._end = self._allocated = end
 
     def _release(self) -> None:

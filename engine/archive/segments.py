@@ -7,17 +7,18 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from engine.archive.member import BLOCK, HEADER_BYTES, SEALED, pack_header, padded, parse_header
+from engine.archive.member import BLOCK, END, HEADER_BYTES, SEALED, pack_header, padded, parse_header
 from engine.archive.ports import MemberMeta, SegmentSize, StoredMember, Tombstone
 from engine.archive.records import Spooled
 from engine.archive.segment_file import read_members, sealed_end, segment_numbers, segment_path
-from engine.archive.segment_writer import SegmentWriter, create_segment, lock_segment
-from engine.errors import ArchiveFull, ArchiveLocked, ArchiveReadOnly
+from engine.archive.segment_writer import SegmentWriter, lock_segment, sync_folder
+from engine.errors import ArchiveFull, ArchiveReadOnly
+from engine.limits import Limits
 from engine.types import Buffer, Location
 
 _OPEN_FILES_MAX = 256
@@ -33,11 +34,11 @@ class SegmentStore:
         fdatasync calls so far, for tests that count work.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
         self._files: OrderedDict[int, FileIO] = OrderedDict()
         self._lock = threading.Lock()
-        self._writer = SegmentWriter(folder, segment_bytes, self._count_sync)
+        self._writer = SegmentWriter(folder, limits.segment_bytes, limits.disk_reserve_bytes, self._count_sync)
         self.syncs = 0
 
     @property
@@ -50,7 +51,7 @@ class SegmentStore:
         file = self._file(location.segment)  # kept alive by this name: closed only when the last reader is done
         at = location.offset + start
         if not cached_only:
-            return os.pread(file.fileno(), length, at)
+            return _read(file.fileno(), at, length, location)
         buffer = bytearray(length)
         try:
             got = os.preadv(file.fileno(), [buffer], at, os.RWF_NOWAIT)
@@ -62,58 +63,83 @@ class SegmentStore:
             raise
         return buffer if got == length else None
 
-    def members(self, since: Mapping[int, int]) -> Iterator[StoredMember]:
-        for segment in segment_numbers(self._folder):
+    def file_of(self, location: Location) -> tuple[FileIO, int] | None:
+        return self._file(location.segment), location.offset
+
+    def members(self, where: int | Location | None = None) -> Iterator[StoredMember]:
+        if isinstance(where, Location):
+            start = where.offset - HEADER_BYTES
+            found = next(self._members(where.segment, start, False), None)
+            if found is not None and found.location == where:
+                yield found
+            return
+        for segment in segment_numbers(self._folder) if where is None else [where]:
+            yield from self._members(segment, 0, True)
+
+    def _members(self, segment: int, start: int, may_skip: bool) -> Iterator[StoredMember]:
+        try:
             fd = os.open(segment_path(self._folder, segment), os.O_RDONLY)
-            try:
-                is_open = sealed_end(fd) is None
-                yield from read_members(fd, segment, since.get(segment, 0), check_hashes=is_open, may_skip=True)
-            finally:
-                os.close(fd)
+        except FileNotFoundError:
+            return  # a spool that was dropped in the meantime
+        try:
+            is_open = sealed_end(fd) is None
+            yield from read_members(fd, segment, start, check_hashes=is_open, may_skip=may_skip)
+        finally:
+            os.close(fd)
 
     def _file(self, segment: int) -> FileIO:
         with self._lock:
             file = self._files.get(segment)
             if file is None:
-                file = self._files[segment] = FileIO(segment_path(self._folder, segment), "r")
+                file = FileIO(segment_path(self._folder, segment), "r")
+                self._let_go()
+                self._files[segment] = file
                 if len(self._files) > _OPEN_FILES_MAX:
                     self._files.popitem(last=False)
             else:
                 self._files.move_to_end(segment)
             return file
 
+    def _let_go(self) -> None:
+        """Close files that compaction has removed: their blocks are free only then."""
+        for segment in [n for n, file in self._files.items() if not os.fstat(file.fileno()).st_nlink]:
+            del self._files[segment]
+
     # -- writing
 
     def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
-        self._writer.published()
         return self._writer.append(members)
 
-    def retract(self) -> None:
-        self._writer.retract()
+    def retract(self, doubt: str = "") -> None:
+        self._writer.retract(doubt)
 
     def spool(self) -> Spooled:
         if self.read_only_reason:
             raise ArchiveReadOnly(str(self._folder.parent), self.read_only_reason)
-        segment, fd = create_segment(self._folder)
-        return Spooled(segment, fd, HEADER_BYTES, segment_path(self._folder, segment))
+        segment, fd = self._writer.create()
+        return Spooled(
+            segment, fd, HEADER_BYTES, segment_path(self._folder, segment), check_room=self._writer.check_room
+        )
 
-    def recover(self, since: Mapping[int, int], take: Callable[[list[StoredMember]], None]) -> None:
+    def recover(self, indexed_end: Callable[[int], int], take: Callable[[list[StoredMember]], None]) -> None:
         """After a crash: hand every whole member behind the indexed end to `take`, then cut what is torn.
 
         Segments that another living process writes to are left alone: it holds their locks.
         """
         for segment in segment_numbers(self._folder):
             path = segment_path(self._folder, segment)
-            if self._is_settled(path, since.get(segment, 0)):
+            if self._is_settled(path, indexed_end(segment)):
                 continue
             fd = lock_segment(path)
             if fd is None:
                 continue
+            # Asked again: its writer may have gone on until it gave the lock up, and others deleted what it had written.
+            start = indexed_end(segment)
             seal = sealed_end(fd)
-            found = list(read_members(fd, segment, since.get(segment, 0), check_hashes=True, may_skip=False))
+            found = list(read_members(fd, segment, start, check_hashes=True, may_skip=False))
             if found:
                 take(found)
-            end = found[-1].end if found else since.get(segment, 0)
+            end = found[-1].end if found else start
             if seal is None:
                 os.ftruncate(fd, end)
                 if self._writer.adopt(segment, fd, end):
@@ -132,27 +158,17 @@ class SegmentStore:
         finally:
             os.close(fd)
 
-    def lock_all(self) -> list[int]:
-        """Descriptors that hold every segment's lock: nobody else writes while they are open."""
-        held: list[int] = []
-        for segment in segment_numbers(self._folder):
-            fd = lock_segment(segment_path(self._folder, segment))
-            if fd is None:
-                for other in held:
-                    os.close(other)
-                raise ArchiveLocked(str(self._folder.parent), f"the writer of segment {segment}")
-            held.append(fd)
-        return held
-
     # -- upkeep
 
     @contextmanager
     def opened(self, location: Location) -> Iterator[tuple[int, int]]:
-        file = self._file(location.segment)
-        header = parse_header(os.pread(file.fileno(), HEADER_BYTES, location.offset - HEADER_BYTES))
-        if header is None or not isinstance(header.content, MemberMeta):
-            raise FileNotFoundError(f"segment {location.segment} at {location.offset}: erased")
-        yield file.fileno(), location.offset
+        # A descriptor of its own: what is looked at here may not be in the index yet, and its segment's number come to
+        # name another file.
+        with FileIO(segment_path(self._folder, location.segment), "r") as file:
+            header = parse_header(os.pread(file.fileno(), HEADER_BYTES, location.offset - HEADER_BYTES))
+            if header is None or not isinstance(header.content, MemberMeta):
+                raise FileNotFoundError(f"segment {location.segment} at {location.offset}: erased")
+            yield file.fileno(), location.offset
 
     def sizes(self) -> dict[int, SegmentSize]:
         found: dict[int, SegmentSize] = {}
@@ -162,7 +178,9 @@ class SegmentStore:
             except FileNotFoundError:
                 continue
             try:
-                found[segment] = SegmentSize(os.fstat(fd).st_blocks * BLOCK, sealed_end(fd) is not None)
+                end = sealed_end(fd)
+                if end != 0:  # what `drop` leaves
+                    found[segment] = SegmentSize(os.fstat(fd).st_blocks * BLOCK, end is not None)
             finally:
                 os.close(fd)
         return found
@@ -171,13 +189,14 @@ class SegmentStore:
         """Rewrite the member's header as erased, make that durable, then give its blocks back."""
         fd = os.open(segment_path(self._folder, location.segment), os.O_RDWR)
         try:
+            if sealed_end(fd) == 0:
+                return  # the whole segment has gone
             at = location.offset - HEADER_BYTES
             header = parse_header(os.pread(fd, HEADER_BYTES, at))
             if header is None or header.content == SEALED or header.size != location.length:
                 raise ArchiveReadOnly(str(self._folder.parent), f"no member at {location}; run verify")
             os.pwrite(fd, pack_header(None, location.length), at)
-            os.fdatasync(fd)
-            self._count_sync()
+            self._writer.sync(fd)
             _punch_hole(fd, location.offset, padded(location.length))
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -187,7 +206,19 @@ class SegmentStore:
             os.close(fd)
 
     def drop(self, segment: int) -> None:
-        segment_path(self._folder, segment).unlink(missing_ok=True)
+        """Put an empty sealed segment in its place, which keeps the number taken.
+
+        Tombstones and other processes' open files know a place by its segment's number: a new segment of the same number
+        would be deleted by the one at the next reindex, and read as the old one by the other.
+        """
+        path = segment_path(self._folder, segment)
+        empty = path.with_suffix(".empty")
+        with empty.open("wb") as file:
+            file.write(pack_header(SEALED, 0) + END)
+            file.flush()
+            self._writer.sync(file.fileno())
+        empty.replace(path)
+        sync_folder(self._folder)
         with self._lock:
             self._files.pop(segment, None)
 
@@ -199,6 +230,18 @@ class SegmentStore:
 
     def _count_sync(self) -> None:
         self.syncs += 1
+
+
+def _read(fd: int, at: int, length: int, location: Location) -> bytes:
+    data = os.pread(fd, length, at)
+    while 0 < len(data) < length:  # Linux gives 2 GiB at once at most
+        piece = os.pread(fd, length - len(data), at + len(data))
+        if not piece:
+            break
+        data += piece
+    if len(data) < length:
+        raise FileNotFoundError(f"segment {location.segment} ends before {at + length}: moved")
+    return data
 
 
 def _punch_hole(fd: int, offset: int, length: int) -> None:

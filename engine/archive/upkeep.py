@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.archive import index
 from engine.archive.core import Core
-from engine.archive.index import Indexer
-from engine.archive.packing import unpack_instance
-from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transaction
-from engine.archive.records import InstanceRecord, Spooled
+from engine.archive.moving import Mover
+from engine.archive.packing import location_of, unpack_instance
+from engine.archive.ports import MemberMeta, StoredMember, Transaction
+from engine.archive.records import InstanceRecord
+from engine.dicom.scanned import ScannedInstance
 from engine.errors import EngineError
-from engine.limits import MIB
-from engine.types import Buffer, Location
+from engine.types import Location
 
+_LOG = logging.getLogger(__name__)
 # A reader that got its record before the deletion must be done with the bytes before they go.
 _GRACE_S = 60.0
 _LIVE_PERCENT_MIN = 70  # sealed segments with less than this alive are rewritten
-_COPY_BATCH_BYTES = 32 * MIB
+_RECORDS_AT_ONCE = 512  # a snapshot that stays open keeps old pages of the index alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +46,40 @@ class Upkeep:
         self._core = core
 
     def verify(self) -> Iterator[Checked]:
-        """Read and hash every stored version; compare what the index says with what lies in the segments."""
-        metas = self._members()
-        with self._core.engine.read() as view:
-            keys = [(table, key) for table in ("instances", "versions") for key, _ in view.scan(table)]
-        for table, key in keys:
-            with self._core.engine.read() as view:
-                data = view.get(table, key)
-            if data is None:
-                continue  # deleted, or promoted, in the meantime
-            record = unpack_instance(data)
-            where = f"segment {record.location.segment} at {record.location.offset}"
-            meta = metas.pop((record.location.segment, record.location.offset), None)
-            if meta is None and not self._is_current(table, key, record):
-                continue  # moved or deleted in the meantime
-            yield Checked(record.sop_instance_uid, where, record.location.length, self._problem(record, meta))
-        with self._core.engine.read() as view:
-            erased = {location for location, _ in index.erasures(view)}
-        for member in metas.values():
-            problem = self._unindexed(member, erased)
+        """Read and hash every stored version; compare what the index says with what lies in the segments.
+
+        Reads the segments from end to end, then asks for what the index names besides; keeps eight bytes an instance.
+        """
+        places = array("Q")
+        strangers: dict[Location, tuple[StoredMember, str]] = {}
+        for member in self._core.blobs.members():
+            if not isinstance(member.content, MemberMeta):
+                continue
+            scanned = self._scanned(member.location)
+            record = None if scanned is None else self._indexed(scanned.sop_instance_uid, member.location)
+            if record is None:
+                strangers[member.location] = (member, "unknown" if scanned is None else scanned.sop_instance_uid)
+            else:
+                places.append(_place(record.location))
+                yield _checked(record, self._problem(record, member.content, scanned))
+        known = np.sort(np.frombuffer(places, np.uint64)) if places else np.zeros(0, np.uint64)
+        for table in ("instances", "versions"):
+            for key, data in self._entries(table):
+                record = unpack_instance(data)
+                if _holds(known, _place(record.location)) or not self._is_current(table, key, record):
+                    continue
+                stranger = strangers.pop(record.location, None)
+                meta = self._meta_at(record.location) if stranger is None else stranger[0].content
+                assert meta is None or isinstance(meta, MemberMeta)
+                yield _checked(record, self._problem(record, meta, self._scanned(record.location)))
+        for member, uid in strangers.values():
+            problem = self._unindexed(member, uid)
             if problem:
-                where = f"segment {member.location.segment} at {member.location.offset}"
-                yield Checked(problem[0], where, member.location.length, problem[1])
+                yield Checked(uid, _where(member.location), member.location.length, problem)
 
     def erase_due(self, grace_s: float = _GRACE_S) -> int:
         """Give back the bytes of what was deleted longer than `grace_s` seconds ago; returns how many members."""
-        with self._core.write_lock:
+        with self._core.removing(), self._core.write_lock:
             with self._core.engine.read() as view:
                 due = [place for place, at in index.erasures(view) if time.time_ns() - at >= grace_s * 1e9]
             for location in due:
@@ -81,119 +95,77 @@ class Upkeep:
 
     def compact(self, live_percent_min: int = _LIVE_PERCENT_MIN, grace_s: float = _GRACE_S) -> int:
         """Erase what is due, then rewrite the sealed segments that are mostly holes; returns how many were rewritten."""
-        with self._core.write_lock:
-            self.erase_due(grace_s)
-            live: dict[int, list[InstanceRecord]] = {}
-            with self._core.engine.read() as view:
-                for table in ("instances", "versions"):
-                    for _, data in view.scan(table):
-                        record = unpack_instance(data)
-                        live.setdefault(record.location.segment, []).append(record)
-                pending = {location.segment for location, _ in index.erasures(view)}
-            rewritten = 0
-            extents = self._extents()
-            for segment, size in self._core.blobs.sizes().items():
-                records = live.get(segment, [])
-                alive = sum(r.location.length for r in records)
-                if (
-                    not size.is_sealed
-                    or segment in pending
-                    or 100 * alive >= live_percent_min * extents.get(segment, 0)
-                ):
-                    continue
-                self._rewrite(segment, records)
-                rewritten += 1
+        self._core.engine.check_readers()
+        self.erase_due(grace_s)
+        alive: dict[int, int] = {}
+        for table in ("instances", "versions"):
+            for _, data in self._entries(table):
+                location = location_of(data)
+                alive[location.segment] = alive.get(location.segment, 0) + location.length
+        with self._core.engine.read() as view:
+            extents = index.indexed_ends(view)
+            pending = {location.segment for location, _ in index.erasures(view)}
+        rewritten = 0
+        for segment, size in self._core.blobs.sizes().items():
+            if not size.is_sealed or segment in pending:
+                continue
+            if 100 * alive.get(segment, 0) < live_percent_min * extents.get(segment, 0):
+                with self._core.removing():
+                    live = sum(
+                        location_of(data).segment == segment
+                        for table in ("instances", "versions")
+                        for _, data in self._entries(table)
+                    )
+                    rewritten += Mover(self._core, segment).run(live)
         return rewritten
 
-    def _extents(self) -> dict[int, int]:
-        """How many bytes each segment has been written for, holes included."""
+    def _entries(self, table: str) -> Iterator[tuple[bytes, bytes]]:
+        """All of a table, a part at a time: what comes or goes meanwhile may or may not be seen."""
+        start = b""
+        while True:
+            with self._core.engine.read() as view:
+                part = list(islice(view.scan(table, start), _RECORDS_AT_ONCE))
+            yield from part
+            if len(part) < _RECORDS_AT_ONCE:
+                return
+            start = part[-1][0] + b"\0"
+
+    def _scanned(self, location: Location) -> ScannedInstance | None:
+        try:
+            return self._core.scanned(location)
+        except (EngineError, OSError):
+            return None
+
+    def _indexed(self, sop_uid: str, location: Location) -> InstanceRecord | None:
         with self._core.engine.read() as view:
-            return index.indexed_ends(view)
-
-    def _rewrite(self, segment: int, records: list[InstanceRecord]) -> None:
-        """Copy what lives, move the index, then remove the file; a crash in between leaves two copies, of which one counts."""
-        metas = self._members({segment: 0})
-        batch: list[InstanceRecord] = []
-        for position, record in enumerate(sorted(records, key=lambda r: r.location.offset)):
-            batch.append(record)
-            is_last = position == len(records) - 1
-            if is_last or sum(r.location.length for r in batch) >= _COPY_BATCH_BYTES:
-                self._copy(batch, metas)
-                batch = []
-        # Tombstones of members that are not erased yet must outlive the segment they happen to stand in.
-        with self._core.engine.read() as view:
-            waiting = {location for location, _ in index.erasures(view)}
-        stones = [
-            m.content
-            for m in self._core.blobs.members({})
-            if m.location.segment == segment and isinstance(m.content, Tombstone) and m.content.location in waiting
-        ]
-        if stones:
-            stored = self._core.blobs.append([(stone, b"") for stone in stones])
-            self._core.write(lambda txn: self._note_ends(txn, stored))
-        self._core.blobs.drop(segment)
-        self._core.write(lambda txn: txn.delete("segments", segment.to_bytes(4, "big")))
-
-    def _copy(self, batch: list[InstanceRecord], metas: dict[tuple[int, int], StoredMember]) -> None:
-        entries = []
-        for record in batch:
-            meta = metas[record.location.segment, record.location.offset].content
-            assert isinstance(meta, MemberMeta)
-            entries.append((meta, self._content(record)))
-        stored = self._core.blobs.append(entries)
-
-        def move(txn: Transaction) -> None:
-            indexer = Indexer(txn, self._core.rescan)
-            for record, member in zip(batch, stored, strict=True):
-                indexer.move(record, member.location)
-                indexer.indexed_to(member.location.segment, member.end)
-            indexer.finish()
-
-        self._core.write(move)
-
-    def _content(self, record: InstanceRecord) -> Buffer | Spooled:
-        if record.location.length <= self._core.limits.spool_bytes:
-            return self._core.blobs.read(record.location, 0, record.location.length) or b""
-        spool = self._core.blobs.spool()
-        for start in range(0, record.location.length, MIB):
-            piece = self._core.blobs.read(record.location, start, min(MIB, record.location.length - start))
-            spool.write(piece or b"")
-        return spool
-
-    def _note_ends(self, txn: Transaction, stored: list[StoredMember]) -> None:
-        indexer = Indexer(txn, self._core.rescan)
-        for member in stored:
-            indexer.indexed_to(member.location.segment, member.end)
-
-    def _members(self, only: dict[int, int] | None = None) -> dict[tuple[int, int], StoredMember]:
-        return {
-            (m.location.segment, m.location.offset): m
-            for m in self._core.blobs.members({})
-            if isinstance(m.content, MemberMeta) and (only is None or m.location.segment in only)
-        }
+            return index.version_at(view, sop_uid, location)
 
     def _is_current(self, table: str, key: bytes, record: InstanceRecord) -> bool:
+        """Not deleted, moved or promoted meanwhile."""
         with self._core.engine.read() as view:
             data = view.get(table, key)
         return data is not None and unpack_instance(data).location == record.location
 
-    def _problem(self, record: InstanceRecord, member: StoredMember | None) -> str:
-        if member is None:
+    def _meta_at(self, location: Location) -> MemberMeta | None:
+        """The header of something younger than this run; None for what is no longer whole."""
+        member = next(self._core.blobs.members(location), None)
+        return member.content if member is not None and isinstance(member.content, MemberMeta) else None
+
+    def _problem(self, record: InstanceRecord, meta: MemberMeta | None, scanned: ScannedInstance | None) -> str:
+        if meta is None:
             return "no whole member lies where the index says"
-        meta = member.content
-        assert isinstance(meta, MemberMeta)
-        if meta.data_set_sha256 != record.data_set_sha256 or member.location != record.location:
+        if meta.data_set_sha256 != record.data_set_sha256:
             return "the index and the segment speak of different bytes"
         try:
-            head = self._hash(record, 0, meta.data_set_offset)
-            data = self._hash(record, meta.data_set_offset, record.location.length)
-            scanned = self._core.rescan(record)
+            hashes = self._core.hashes(record.location, meta.data_set_offset)
         except FileNotFoundError:
             return "its segment is gone"
-        except EngineError as error:
-            return f"the stored bytes can no longer be read: {error}"
-        if head != meta.header_sha256 or data != meta.data_set_sha256:
+        except OSError as error:
+            return f"the stored bytes can no longer be read: {error.strerror}"
+        if hashes != (meta.header_sha256, meta.data_set_sha256):
             return "the stored bytes no longer have the hash they were acknowledged with"
+        if scanned is None:
+            return "the stored bytes can no longer be understood, although they are the acknowledged ones"
         if (scanned.sop_instance_uid, scanned.series_instance_uid) != (
             record.sop_instance_uid,
             record.series_instance_uid,
@@ -203,30 +175,43 @@ class Upkeep:
             return "the index describes its pixels differently; run reindex"
         return ""
 
-    def _hash(self, record: InstanceRecord, start: int, stop: int) -> bytes:
-        digest = hashlib.sha256()
-        for at in range(start, stop, MIB):
-            digest.update(self._core.blobs.read(record.location, at, min(MIB, stop - at)) or b"")
-        return digest.digest()
-
-    def _unindexed(self, member: StoredMember, erased: set[Location]) -> tuple[str, str] | None:
+    def _unindexed(self, member: StoredMember, uid: str) -> str:
         """A member that the index does not name: fine when deleted, a second copy, or younger than this run."""
         meta = member.content
         assert isinstance(meta, MemberMeta)
-        if member.location in erased:
-            return None
-        try:
-            scanned = self._core.scanned(member.location)
-        except (FileNotFoundError, EngineError):
-            return ("unknown", "a stored member can no longer be read, and the index does not know it")
-        versions: list[InstanceRecord] = []
-        with self._core.engine.read() as now:
-            served = index.get_instance(now, scanned.sop_instance_uid)
-            versions = [*([served] if served else []), *index.versions_of(now, scanned.sop_instance_uid)]
-        if any(v.data_set_sha256 == meta.data_set_sha256 for v in versions):
-            return None
-        with self._core.engine.read() as now:
-            end = index.indexed_ends(now).get(member.location.segment, 0)
+        with self._core.engine.read() as view:
+            if view.get("erasures", index.pack_location(member.location)) is not None:
+                return ""
+            served = index.get_instance(view, uid)
+            versions = [] if served is None else [served, *index.versions_of(view, uid)]
+            end = index.indexed_end(view, member.location.segment)
         if member.end > end:
-            return None  # being written at this moment, not acknowledged yet
-        return scanned.sop_instance_uid, "stored, but not in the index; run reindex"
+            return ""  # being written at this moment, not acknowledged yet
+        if any(v.data_set_sha256 == meta.data_set_sha256 for v in versions):
+            return ""
+        try:
+            with self._core.blobs.opened(member.location):
+                pass
+        except FileNotFoundError:
+            return ""  # erased, or moved, in the meantime
+        if uid == "unknown":
+            return "a stored member can no longer be read, and the index does not know it"
+        return "stored, but not in the index; run reindex"
+
+
+def _checked(record: InstanceRecord, problem: str) -> Checked:
+    return Checked(record.sop_instance_uid, _where(record.location), record.location.length, problem)
+
+
+def _where(location: Location) -> str:
+    return f"segment {location.segment} at {location.offset}"
+
+
+def _place(location: Location) -> int:
+    """A location in eight bytes: members stand on borders of 512, segments are smaller than 2⁴⁹ bytes."""
+    return location.segment << 40 | location.offset >> 9
+
+
+def _holds(places: NDArray[np.uint64], place: int) -> bool:
+    at = int(np.searchsorted(places, np.uint64(place)))
+    return at < len(places) and int(places[at]) == place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence, Set
 from functools import partial
@@ -13,9 +14,10 @@ from engine.archive.member import bounded, member_name
 from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transaction
 from engine.archive.records import Incoming, InstanceRecord, Spooled, StoreOutcome, StoreStatus
 from engine.dicom.scanned import ScannedInstance
-from engine.errors import InstanceNotFound, InvalidInput, SeriesNotFound, StudyNotFound
+from engine.errors import InstanceNotFound, InvalidInput, LimitExceeded, SeriesNotFound, StudyNotFound
 from engine.types import Location
 
+_LOG = logging.getLogger(__name__)
 _MEMBERS_PER_COMMIT = 512  # when indexing what is already stored
 Fresh = tuple[int, Incoming, bool]  # place in the batch, the instance, whether its UID is new
 
@@ -32,38 +34,36 @@ class Writer:
             fresh, outcomes = self._split_duplicates(batch)
             if fresh:
                 entries = [(self._meta(one, is_first), one.content) for _, one, is_first in fresh]
-                stored = self._core.blobs.append(entries)
-                try:
-                    statuses = self._core.write(
-                        lambda txn: self._index(txn, stored, [one.scanned for _, one, _ in fresh])
-                    )
-                except BaseException:
-                    self._core.blobs.retract()
-                    raise
-                for (place, _, _), member, status in zip(fresh, stored, statuses, strict=True):
-                    outcomes[place] = StoreOutcome(status, member.location)
+                scans = [one.scanned for _, one, _ in fresh]
+                kept = self._core.append(entries, lambda txn, stored: self._index(txn, stored, scans))
+                for (place, _, _), outcome in zip(fresh, kept, strict=True):
+                    outcomes[place] = outcome
         for place, one in enumerate(batch):
-            if isinstance(one.content, Spooled) and all(place != kept for kept, _, _ in fresh):
+            if isinstance(one.content, Spooled) and all(place != stored for stored, _, _ in fresh):
                 one.content.drop()
         return [outcome for outcome in outcomes if outcome is not None]
 
     def delete(self, study_uid: str, series_uid: str, sop_uid: str) -> int:
         """See `Archive.delete`: tombstones on disk, then the index; the bytes go when no reader can still want them."""
-        with self._core.write_lock:
+        with self._core.removing(), self._core.write_lock:
             doomed = self._all_versions(study_uid, series_uid, sop_uid)
+            uids = {r.sop_instance_uid for r in doomed}
+            with self._core.engine.read() as view:
+                places = [*(r.location for r in doomed), *index.second_copies(view, uids)]
             now = time.time_ns()
-            stored = self._core.blobs.append([(Tombstone(r.location, now), b"") for r in doomed])
 
-            def forget(txn: Transaction) -> None:
+            def forget(txn: Transaction, stored: list[StoredMember]) -> None:
                 indexer = Indexer(txn, self._core.rescan)
-                for record, member in zip(doomed, stored, strict=True):
+                for record in doomed:
                     indexer.remove_version(record)
-                    index.put_erasure(txn, record.location, now)
+                for place in places:
+                    index.put_erasure(txn, place, now)
+                for member in stored:
                     indexer.indexed_to(member.location.segment, member.end)
                 indexer.finish()
 
-            self._core.write(forget)
-        return len({r.sop_instance_uid for r in doomed})
+            self._core.append([(Tombstone(place, now), b"") for place in places], forget)
+        return len(uids)
 
     def take(self, found: Sequence[StoredMember], deleted: Set[Location] = frozenset()) -> None:
         """Index what lies in the blob store already (after a crash, or all of it), without what is known as deleted."""
@@ -77,15 +77,20 @@ class Writer:
             if isinstance(member.content, Tombstone):
                 self._bury(txn, indexer, member.content)
             elif member.location not in deleted:
-                scanned = self._core.scanned(member.location)
-                indexer.add(make_record(scanned, member.content, member.location), scanned)
+                try:
+                    scanned = self._core.scanned(member.location)
+                except (InvalidInput, LimitExceeded) as error:
+                    # Acknowledged by a program with other limits, or damaged since: one image, not the whole archive.
+                    _LOG.error("%s is not indexed: %s", member.location, error)
+                else:
+                    indexer.add(make_record(scanned, member.content, member.location), scanned)
             indexer.indexed_to(member.location.segment, member.end)
         indexer.finish()
 
     def _bury(self, txn: Transaction, indexer: Indexer, tombstone: Tombstone) -> None:
         try:
             scanned = self._core.scanned(tombstone.location)
-        except (FileNotFoundError, InvalidInput):
+        except (FileNotFoundError, InvalidInput, LimitExceeded):
             return  # erased already: its header or its segment is gone
         index.put_erasure(txn, tombstone.location, tombstone.deleted_ns)
         served = index.get_instance(txn, scanned.sop_instance_uid)
@@ -93,14 +98,18 @@ class Writer:
             if record.location == tombstone.location:
                 indexer.remove_version(record)
 
-    def _index(self, txn: Transaction, stored: list[StoredMember], scans: list[ScannedInstance]) -> list[StoreStatus]:
-        indexer, statuses = Indexer(txn, self._core.rescan), []
+    def _index(self, txn: Transaction, stored: list[StoredMember], scans: list[ScannedInstance]) -> list[StoreOutcome]:
+        indexer, outcomes = Indexer(txn, self._core.rescan), []
+        ends: dict[int, int] = {}
         for member, scanned in zip(stored, scans, strict=True):
             assert isinstance(member.content, MemberMeta)
-            statuses.append(indexer.add(make_record(scanned, member.content, member.location), scanned))
-            indexer.indexed_to(member.location.segment, member.end)
+            record = make_record(scanned, member.content, member.location)
+            outcomes.append(StoreOutcome(indexer.add(record, scanned), member.location))
+            ends[member.location.segment] = member.end
+        for segment, end in ends.items():
+            indexer.indexed_to(segment, end)
         indexer.finish()
-        return statuses
+        return outcomes
 
     def _split_duplicates(self, batch: Sequence[Incoming]) -> tuple[list[Fresh], list[StoreOutcome | None]]:
         """What has to be written, and the outcomes of what need not be."""

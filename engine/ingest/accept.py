@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.archive.archive import Archive
 from engine.archive.records import Incoming, Spooled, StoreStatus
@@ -20,7 +20,7 @@ from engine.limits import Limits
 from engine.types import Buffer, Source
 
 _QUEUE_DEADLINE_S = 30.0  # longer than any disk hiccup that a sender should not hear of
-
+_QUEUED_MAX = 1024  # small or spooled instances: several group commits, whatever their bytes
 
 Check = Callable[[ScannedInstance], None]  # raises what makes the sender's request and its instance contradict
 
@@ -47,7 +47,11 @@ class _Waiting:
     incoming: Incoming
     length: int
     in_memory: int
-    answer: Future[Accepted]
+    answer: Future[Accepted] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        # From here on nobody can cancel it: a client that goes away must not take the committer's answer from under it.
+        self.answer.set_running_or_notify_cancel()
 
 
 class Acceptor:
@@ -59,6 +63,7 @@ class Acceptor:
     def __init__(self, archive: Archive, limits: Limits) -> None:
         self._archive, self._limits = archive, limits
         self._queue: deque[_Waiting] = deque()
+        self._group: list[_Waiting] = []  # what the committer has at the moment
         self._queued_bytes = 0
         self._changed = threading.Condition()
         self._is_closing = False
@@ -89,7 +94,7 @@ class Acceptor:
             received_ns=time.time_ns(),
             source=source,
         )
-        return self._enqueue(_Waiting(incoming, len(content), len(content), Future()))
+        return self._enqueue(_Waiting(incoming, len(content), len(content)))
 
     def submit_spooled(self, spooled: Spooled, source: Source, check: Check = _any) -> Future[Accepted]:
         """Accept one large instance whose bytes are in a spool; the spool is the archive's afterwards, or dropped."""
@@ -105,7 +110,7 @@ class Acceptor:
                 received_ns=time.time_ns(),
                 source=source,
             )
-            return self._enqueue(_Waiting(incoming, spooled.length, 0, Future()))
+            return self._enqueue(_Waiting(incoming, spooled.length, 0))
         except BaseException:
             spooled.drop()
             raise
@@ -124,7 +129,7 @@ class Acceptor:
     def _enqueue(self, waiting: _Waiting) -> Future[Accepted]:
         deadline = time.monotonic() + _QUEUE_DEADLINE_S
         with self._changed:
-            while self._queued_bytes and self._queued_bytes + waiting.in_memory > self._limits.accept_queue_bytes_max:
+            while not self._is_closing and not self._has_room(waiting):
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise TooBusy("accept")
             if self._is_closing:
@@ -134,17 +139,35 @@ class Acceptor:
             self._changed.notify_all()
         return waiting.answer
 
+    def _has_room(self, waiting: _Waiting) -> bool:
+        is_light = self._queued_bytes + waiting.in_memory <= self._limits.accept_queue_bytes_max
+        return len(self._queue) < _QUEUED_MAX and (is_light or not self._queued_bytes)
+
     def _commit_forever(self) -> None:
+        try:
+            self._commit_groups()
+        finally:  # also when the thread itself fails: nobody waits for an answer that cannot come
+            with self._changed:
+                self._is_closing = True
+                for waiting in (*self._group, *self._queue):
+                    if not waiting.answer.done():
+                        _refuse(waiting, TooBusy("accept"))
+                self._queue.clear()
+                self._changed.notify_all()
+
+    def _commit_groups(self) -> None:
         while True:
             with self._changed:
                 while not self._queue and not self._is_closing:
                     self._changed.wait()
                 if not self._queue:
                     return
-                group = [self._queue.popleft() for _ in range(min(len(self._queue), self._limits.group_commit_max))]
-            self._commit(group)
+                size = min(len(self._queue), self._limits.group_commit_max)
+                self._group = [self._queue.popleft() for _ in range(size)]
+            self._commit(self._group)
             with self._changed:
-                self._queued_bytes -= sum(waiting.in_memory for waiting in group)
+                self._queued_bytes -= sum(waiting.in_memory for waiting in self._group)
+                self._group = []
                 self._changed.notify_all()
 
     def _commit(self, group: list[_Waiting]) -> None:
@@ -157,9 +180,7 @@ class Acceptor:
                     self._commit([waiting])
                 return
             for waiting in group:
-                if isinstance(waiting.incoming.content, Spooled):
-                    waiting.incoming.content.drop()
-                waiting.answer.set_exception(error)
+                _refuse(waiting, error)
             return
         for waiting, outcome in zip(group, outcomes, strict=True):
             waiting.answer.set_result(_accepted(waiting.incoming.scanned, outcome.status, waiting.length))
@@ -208,6 +229,12 @@ class SpoolWriter:
             self._spooled.drop()
             self._spooled = None
         self._memory = bytearray()
+
+
+def _refuse(waiting: _Waiting, error: Exception) -> None:
+    if isinstance(waiting.incoming.content, Spooled):
+        waiting.incoming.content.drop()
+    waiting.answer.set_exception(error)
 
 
 def _accepted(scanned: ScannedInstance, status: StoreStatus, length: int) -> Accepted:

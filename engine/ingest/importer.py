@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import zipfile
-import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +12,8 @@ from typing import IO
 
 from engine.errors import ArchiveFault, EngineError, NotDicom
 from engine.ingest.accept import Accepted, Acceptor
-from engine.ingest.entries import Entry, expand, find_entries
+from engine.ingest.entries import find_entries, reason
+from engine.ingest.entry import Entry
 from engine.limits import MIB, Limits
 from engine.types import Source
 
@@ -33,7 +31,9 @@ class ImportEvent:
     skipped: str = ""
 
 
-def import_paths(paths: list[Path], acceptor: Acceptor, limits: Limits, threads: int = 3) -> Iterator[ImportEvent]:
+def import_paths(
+    paths: list[Path], acceptor: Acceptor, limits: Limits, threads: int = 3
+) -> Generator[ImportEvent, None, None]:
     """Import all that is below `paths`; yields in the order of the files. Ends early only on an `ArchiveFault`.
 
     Reading, scanning and hashing run on `threads` threads; memory does not grow with the number or size of the files.
@@ -47,7 +47,7 @@ def import_paths(paths: list[Path], acceptor: Acceptor, limits: Limits, threads:
     with ThreadPoolExecutor(threads, "import") as pool:
         waiting: deque[tuple[Entry, Future[Future[Accepted]] | ImportEvent]] = deque()
         try:
-            for entry in _flat(find_entries(paths), limits):
+            for entry in find_entries(paths, limits):
                 waiting.append((entry, _begin(entry, pool, acceptor, limits, source)))
                 while len(waiting) > _AHEAD or (waiting and _is_done(waiting[0][1])):
                     yield _event(*waiting.popleft())
@@ -57,15 +57,6 @@ def import_paths(paths: list[Path], acceptor: Acceptor, limits: Limits, threads:
             for _, begun in waiting:
                 if isinstance(begun, Future):
                     begun.cancel()
-
-
-def _flat(entries: Iterator[Entry], limits: Limits) -> Iterator[Entry]:
-    for entry in entries:
-        members = expand(entry, limits) if entry.path is not None else None
-        if members is None:
-            yield entry
-        else:
-            yield from members
 
 
 def _begin(
@@ -124,8 +115,7 @@ def _event(entry: Entry, begun: Future[Future[Accepted]] | ImportEvent) -> Impor
         raise
     except EngineError as error:
         return ImportEvent(entry.name, failure=str(error))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        return ImportEvent(entry.name, failure=f"cannot be unpacked: {error}")
     except OSError as error:
-        text = "a symbolic link that leads to itself" if error.errno == errno.ELOOP else error.strerror or str(error)
-        return ImportEvent(entry.name, failure=text)
+        return ImportEvent(entry.name, failure=reason(error))
+    except Exception as error:  # noqa: BLE001 - the standard library's unpackers raise many kinds; one file must not cost the rest
+        return ImportEvent(entry.name, failure=f"cannot be unpacked: {error or type(error).__name__}")

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from archives import LIMITS, incoming, problems, spooled
 from data import make_instance
 
 from engine.archive.archive import KEEP_FIRST, REPLACE, Archive
 from engine.archive.records import Incoming, StoreStatus
 from engine.dicom.query import Level, Match, Query
-from engine.dicom.scan import scan
-from engine.errors import FrameNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
-from engine.limits import Limits
-from engine.types import Source
+from engine.errors import ArchiveReadOnly, FrameNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
 
-LIMITS = Limits(segment_bytes=256 * 1024, spool_bytes=64 * 1024)
 Opener = Callable[[str], Archive]
 
 
@@ -37,19 +34,6 @@ def open_archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ope
     yield make
     for archive in opened:
         archive.close()
-
-
-def incoming(content: bytes, received_ns: int = 1) -> Incoming:
-    scanned = scan(content, LIMITS)
-    at = scanned.data_set_offset
-    return Incoming(
-        scanned=scanned,
-        content=content,
-        data_set_sha256=hashlib.sha256(content[at:]).digest(),
-        header_sha256=hashlib.sha256(content[:at]).digest(),
-        received_ns=received_ns,
-        source=Source("test", "peer"),
-    )
 
 
 def test_bytes_in_are_bytes_out(open_archive: Opener) -> None:
@@ -133,7 +117,9 @@ def test_any_order_of_arrival_gives_the_same_index(open_archive: Opener) -> None
         for one in order:
             archive.store([one])
         dumps.append({t: [k for k, _ in rows] for t, rows in archive.dump().items() if t not in ("segments",)})
-        assert archive.search(Query(level=Level.STUDY)).rows[0].attributes["00100010"]["Value"] == [{"Alphabetic": "NAME1"}]
+        assert archive.search(Query(level=Level.STUDY)).rows[0].attributes["00100010"]["Value"] == [
+            {"Alphabetic": "NAME1"}
+        ]
     assert dumps[0] == dumps[1] == dumps[2]
 
 
@@ -167,7 +153,9 @@ def test_deleting_the_leader_elects_another(open_archive: Opener) -> None:
     assert len(archive.search(by_id).rows) == 1
     archive.delete(sop_uid="1.2.3.4.1")
     assert len(archive.search(by_id).rows) == 0
-    assert archive.search(Query(level=Level.STUDY)).rows[0].attributes["00100010"]["Value"] == [{"Alphabetic": "SECOND"}]
+    assert archive.search(Query(level=Level.STUDY)).rows[0].attributes["00100010"]["Value"] == [
+        {"Alphabetic": "SECOND"}
+    ]
 
 
 def test_compaction_moves_what_lives(open_archive: Opener) -> None:
@@ -221,3 +209,107 @@ def test_many_small_segments(open_archive: Opener) -> None:
     for uid, content in contents.items():
         assert archive.read(archive.instance(uid)) == content
     assert archive.stats().instances == 49
+
+
+def poisoned(content: bytes, received_ns: int = 1) -> Incoming:
+    """An instance that the index cannot take, as a mistake in the scanner would make one."""
+    one = incoming(content, received_ns)
+    return replace(one, scanned=replace(one.scanned, series_json=b"{"))
+
+
+def test_what_the_index_does_not_take_leaves_nothing(open_archive: Opener) -> None:
+    archive = open_archive(KEEP_FIRST)
+    archive.store([incoming(make_instance("1.2.3.4.1"))])
+    dump, size = archive.dump(), archive.stats().segment_bytes
+    for _ in range(2):
+        with pytest.raises(ValueError):
+            archive.store([incoming(make_instance("1.2.3.4.2"), 2), poisoned(make_instance("1.2.3.4.3"), 3)])
+    assert archive.dump() == dump
+    assert archive.stats().segment_bytes <= size
+    assert archive.is_writable
+    archive.store([incoming(make_instance("1.2.3.4.4"), 4)])
+    assert archive.read(archive.instance("1.2.3.4.4")) == make_instance("1.2.3.4.4")
+    assert problems(archive) == []
+
+
+def test_a_spooled_neighbour_of_a_failed_instance_can_be_stored_again(open_archive: Opener) -> None:
+    """The committer tries each instance of a failed group by itself: the spool must still be there, and be this one's."""
+    archive = open_archive(KEEP_FIRST)
+    content = make_instance("1.2.3.4.1", rows=300, columns=300)
+    large = spooled(archive, content)
+    for _ in range(3):
+        with pytest.raises(ValueError):
+            archive.store([large, poisoned(make_instance("1.2.3.4.3"), 3)])
+    assert archive.store([large])[0].status is StoreStatus.STORED
+    assert archive.read(archive.instance("1.2.3.4.1")) == content
+    assert problems(archive) == []
+    assert archive.store([spooled(archive, content)])[0].status is StoreStatus.DUPLICATE
+
+
+def test_a_deletion_that_the_index_does_not_take_leaves_no_tombstone(
+    open_archive: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive(KEEP_FIRST)
+    archive.store([incoming(make_instance("1.2.3.4.1"))])
+    members = list(archive._core.blobs.members())
+    monkeypatch.setattr("engine.archive.index.put_erasure", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        archive.delete(sop_uid="1.2.3.4.1")
+    monkeypatch.undo()
+    assert list(archive._core.blobs.members()) == members
+    assert archive.read(archive.instance("1.2.3.4.1")) == make_instance("1.2.3.4.1")
+
+
+def test_in_doubt_about_the_index_nothing_is_taken_back(open_archive: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that failed in the middle may be on the disk: cutting its bytes off could make the index lie."""
+    archive = open_archive(KEEP_FIRST)
+    archive.store([incoming(make_instance("1.2.3.4.9"))])
+    core = archive._core
+
+    def failed(*_: object) -> None:
+        core.engine.read_only_reason = "the index could not be written: EIO"
+        raise ArchiveReadOnly("x", core.engine.read_only_reason)
+
+    monkeypatch.setattr(core, "write", failed)
+    with pytest.raises(ArchiveReadOnly):
+        archive.store([incoming(make_instance("1.2.3.4.1"))])
+    monkeypatch.undo()
+    assert len(list(core.blobs.members())) == 2
+    assert not archive.is_writable
+    with pytest.raises(ArchiveReadOnly):
+        archive.store([incoming(make_instance("1.2.3.4.2"))])
+    with pytest.raises(ArchiveReadOnly):
+        archive.delete(sop_uid="1.2.3.4.9")
+
+
+def test_an_interruption_after_the_commit_keeps_what_was_committed(
+    open_archive: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive(KEEP_FIRST)
+    write = archive._core.write
+
+    def interrupted(work: object) -> None:
+        write(work)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(archive._core, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        archive.store([incoming(make_instance("1.2.3.4.1"))])
+    monkeypatch.undo()
+    assert archive.read(archive.instance("1.2.3.4.1")) == make_instance("1.2.3.4.1")
+    assert archive.is_writable
+    assert problems(archive) == []
+
+
+def test_todo_names_changed_and_deleted_series(open_archive: Opener) -> None:
+    archive = open_archive(KEEP_FIRST)
+    archive.store([incoming(make_instance())])
+    [(study, series, token)] = archive.pending_series()
+    assert (study, series) == ("1.2.3", "1.2.3.4")
+    archive.delete(study_uid="1.2.3")
+    assert archive.pending_series() == []
+    [(key, later)] = archive.gone_series()
+    archive.series_done(key, token)
+    assert archive.gone_series() == [(key, later)]  # it changed since
+    archive.series_done(key, later)
+    assert archive.gone_series() == []

@@ -1,0 +1,343 @@
+"""The way out to files: instances as they came in, in a folder, a zip file, or a folder with a DICOMDIR (PS3.10)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import zipfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+from uuid import uuid4
+
+from engine.archive.archive import Archive
+from engine.archive.documents import instance_document
+from engine.archive.member import member_name
+from engine.archive.records import InstanceRecord
+from engine.dicom.query import Level, Match, Query
+from engine.errors import CorruptInstance, EngineError, InstanceNotFound, InvalidParameter, StudyNotFound
+from engine.limits import MIB
+from engine.types import Buffer
+
+Form = Literal["folder", "zip", "dicomdir"]
+_SERIES_UID = 0x0020000E
+_ZIP64_FROM = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportEvent:
+    """What became of one instance, or of a UID that names none.
+
+    Attributes
+    ----------
+    name : str
+        The file that was written (behind ``zip!`` inside a zip file), or the UID that was asked for.
+    skipped : str
+        Why nothing was written although all is well: the same file was there.
+    """
+
+    name: str
+    sop_instance_uid: str = ""
+    length: int = 0
+    failure: str = ""
+    skipped: str = ""
+
+
+def export(
+    archive: Archive, uids: Sequence[str], to: Path, form: Form = "folder"
+) -> Generator[ExportEvent, None, None]:
+    """Write the served version of every instance of these studies, series and instances, each once.
+
+    Bytes are those that came in: they are hashed on the way and compared with what was acknowledged. No instance is in
+    memory as a whole, no file that is there is overwritten, and a file is under its name only once it is complete.
+
+    Parameters
+    ----------
+    uids : Study, Series and SOP Instance UIDs in any mixture; one that names nothing is an event with a `failure`.
+    to : a folder, made when it is not there; for ``"zip"`` the file, which must not be there.
+
+    Raises
+    ------
+    InvalidParameter
+        `to` cannot be written to, or holds a zip file or DICOMDIR already.
+    """
+    target: _Target
+    try:
+        match form:
+            case "folder":
+                target = _Folder(to)
+            case "zip":
+                target = _Zip(to)
+            case "dicomdir":
+                target = _FileSet(archive, to)
+            case _:
+                raise InvalidParameter("form", form, "folder, zip or dicomdir")
+    except OSError as error:
+        raise InvalidParameter("to", str(to), f"a place to write to ({error.strerror})") from error
+    is_complete = False
+    try:
+        done: set[str] = set()
+        for found in _chosen(archive, uids):
+            if isinstance(found, ExportEvent):
+                yield found
+            elif found.sop_instance_uid not in done:
+                done.add(found.sop_instance_uid)
+                yield _one(archive, found, target)
+        is_complete = True
+    finally:
+        if not is_complete:
+            target.abort()
+    try:
+        target.finish()
+    except (OSError, EngineError) as error:
+        target.abort()
+        yield ExportEvent(name=str(to), failure=(isinstance(error, OSError) and error.strerror) or str(error))
+
+
+class _Target(Protocol):
+    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
+        """Name of the instance's file, and whether it had to be written. Raises OSError, EngineError, _Other."""
+        ...
+
+    def finish(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class _Other(Exception):
+    """A file of this name with other bytes is there."""
+
+
+class _Folder:
+    """``Study/Series/SOP.dcm`` below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
+        path = self._folder / _name(record)
+        return str(path), write_new(archive, record, path)
+
+    def finish(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+class _Zip:
+    """One zip file, its members stored as they are: most pixels are compressed already."""
+
+    def __init__(self, path: Path) -> None:
+        if path.exists():
+            raise InvalidParameter("to", str(path), "a file that is not there yet")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._part = path.with_name(f".{path.name[:200]}.{uuid4().hex[:8]}.part")
+        self._file = self._part.open("xb")
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
+
+    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
+        _check(archive, record)  # what is in a zip file cannot be taken back
+        name = _name(record)
+        received = time.gmtime(record.received_ns / 1e9)
+        info = zipfile.ZipInfo(name, (max(1980, min(2107, received.tm_year)), *received[1:6]))
+        info.external_attr = 0o644 << 16
+        with self._zip.open(info, "w", force_zip64=record.location.length > _ZIP64_FROM) as member:
+            for piece in _pieces(archive, record):
+                member.write(piece)
+        return f"{self._path}!{name}", True
+
+    def finish(self) -> None:
+        self._zip.close()
+        self._file.close()
+        _publish(self._part, self._path)
+
+    def abort(self) -> None:
+        with suppress(OSError, ValueError):
+            self._zip.close()
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+class _FileSet:
+    """A folder with a DICOMDIR at its top (PS3.10 section 8): names of eight characters, one record for each instance."""
+
+    def __init__(self, archive: Archive, folder: Path) -> None:
+        from engine.dicom.dicomdir import DirectoryWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "DICOMDIR"
+        if self._path.exists():
+            raise InvalidParameter("to", str(folder), "a folder without a DICOMDIR")
+        self._folder, self._records = folder, DirectoryWriter()
+
+    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
+        file_id = self._records.file_id(
+            instance_document(archive, record),
+            record.study_instance_uid,
+            record.series_instance_uid,
+            record.sop_instance_uid,
+        )
+        path = self._folder.joinpath(*file_id)
+        try:
+            return str(path), write_new(archive, record, path)
+        except BaseException:
+            self._records.drop(file_id)
+            raise
+
+    def finish(self) -> None:
+        with _part(self._path) as file:
+            self._records.write(file)
+
+    def abort(self) -> None:
+        pass
+
+
+def write_new(archive: Archive, record: InstanceRecord, path: Path) -> bool:
+    """Write one instance to a file that must not be there; False when it is there with the same bytes."""
+    if path.exists():
+        if not _is_same(archive, record, path):
+            raise _Other
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _part(path) as file:
+        digest = hashlib.sha256()
+        at = 0
+        for piece in _pieces(archive, record):
+            digest.update(piece[max(0, record.data_set_offset - at) :])
+            at += len(piece)
+            file.write(piece)
+        _compare(record, digest.digest())
+    return True
+
+
+def _one(archive: Archive, record: InstanceRecord, target: _Target) -> ExportEvent:
+    uid = record.sop_instance_uid
+    try:
+        name, is_new = target.put(archive, record)
+    except _Other:
+        return ExportEvent(name=uid, sop_instance_uid=uid, failure="a file of this name with other bytes is there")
+    except EngineError as error:
+        return ExportEvent(name=uid, sop_instance_uid=uid, failure=str(error))
+    except OSError as error:
+        return ExportEvent(name=uid, sop_instance_uid=uid, failure=error.strerror or str(error))
+    skipped = "" if is_new else "the same file is there already"
+    return ExportEvent(name=name, sop_instance_uid=uid, length=record.location.length, skipped=skipped)
+
+
+def _chosen(archive: Archive, uids: Sequence[str]) -> Iterator[InstanceRecord | ExportEvent]:
+    """What the UIDs name, in their order; nothing is kept of a series once it has been walked through."""
+    others = [uid for uid in dict.fromkeys(uids) if not _is_instance(archive, uid) and not _is_study(archive, uid)]
+    series: dict[str, list[str]] = {uid: [] for uid in others}
+    if others:
+        # One pass over the studies finds them all: the index has no key for a series without its study.
+        query = Query(
+            level=Level.SERIES,
+            matches=(Match(_SERIES_UID, "UI", "\\".join(others)),),
+            limit=max(1000, 10 * len(others)),
+        )
+        for row in archive.search(query).rows:
+            series[row.series_instance_uid].append(row.study_instance_uid)
+    for uid in dict.fromkeys(uids):
+        try:
+            if uid not in series:
+                yield from _instance_or_study(archive, uid)
+                continue
+            for study in series[uid]:
+                yield from archive.members(study, uid)
+        except EngineError as error:  # deleted in the meantime
+            yield ExportEvent(name=uid, failure=str(error))
+            continue
+        if not series[uid]:
+            yield ExportEvent(name=uid, failure="no study, series or instance has this UID")
+
+
+def _instance_or_study(archive: Archive, uid: str) -> Iterator[InstanceRecord]:
+    if _is_instance(archive, uid):
+        yield archive.instance(uid)
+        return
+    for one in archive.series_of(uid):
+        yield from archive.members(uid, one.series_instance_uid)
+
+
+def _is_instance(archive: Archive, uid: str) -> bool:
+    try:
+        archive.instance(uid)
+    except InstanceNotFound:
+        return False
+    return True
+
+
+def _is_study(archive: Archive, uid: str) -> bool:
+    try:
+        archive.series_of(uid)
+    except StudyNotFound:
+        return False
+    return True
+
+
+def _name(record: InstanceRecord) -> str:
+    return member_name(
+        record.study_instance_uid, record.series_instance_uid, record.sop_instance_uid, record.data_set_sha256, True
+    )
+
+
+def _pieces(archive: Archive, record: InstanceRecord) -> Iterator[Buffer]:
+    for start in range(0, record.location.length, MIB):
+        yield archive.read(record, start, MIB)
+
+
+def _check(archive: Archive, record: InstanceRecord) -> None:
+    digest = hashlib.sha256()
+    for start in range(record.data_set_offset, record.location.length, MIB):
+        digest.update(archive.read(record, start, MIB))
+    _compare(record, digest.digest())
+
+
+def _compare(record: InstanceRecord, digest: bytes) -> None:
+    if digest != record.data_set_sha256:
+        location = record.location
+        raise CorruptInstance(record.sop_instance_uid, f"segment {location.segment} at {location.offset}")
+
+
+def _is_same(archive: Archive, record: InstanceRecord, path: Path) -> bool:
+    with path.open("rb") as file:
+        return os.fstat(file.fileno()).st_size == record.location.length and all(
+            file.read(len(piece)) == piece for piece in _pieces(archive, record)
+        )
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[BinaryIO]:
+    """A file that has its name once the block has ended without an error, and is gone otherwise."""
+    part = path.with_name(f".{uuid4().hex[:12]}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        _publish(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Give a complete file its name, never one that is taken."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError:  # FAT, as on a memory stick, has no links
+        if path.exists():
+            raise _taken(path) from None
+        part.rename(path)
+        return
+    part.unlink()
+
+
+def _taken(path: Path) -> InvalidParameter:
+    return InvalidParameter("to", str(path), "a name that nobody else takes in the meantime")

@@ -1,0 +1,153 @@
+"""Stored bytes on their way out: any instance is one index get, any frame one get and one read."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from io import FileIO
+
+from engine.archive import index
+from engine.archive.core import Core
+from engine.archive.records import InstanceRecord
+from engine.dicom.frame_table import FrameTableKind, join_fragments
+from engine.dicom.scan import locate
+from engine.errors import CorruptInstance, FrameNotFound, InstanceNotFound, MalformedDataSet, NoPixels, TooLarge
+from engine.types import Buffer
+
+
+class Reading:
+    """The reading face of an `Archive`; thread-safe.
+
+    Attributes
+    ----------
+    gets, reads : int
+        Index gets and reads of stored bytes so far: work, for tests and metrics.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core, self.limits = core, core.limits
+        self.gets = self.reads = 0
+
+    def instance(self, sop_uid: str, study_uid: str = "", series_uid: str = "") -> InstanceRecord:
+        """The served version of an instance: one index get. `InstanceNotFound` also when it is filed elsewhere."""
+        self.gets += 1
+        with self._core.engine.read() as view:
+            record = index.get_instance(view, sop_uid)
+        if record is None or study_uid not in ("", record.study_instance_uid):
+            raise InstanceNotFound(sop_uid)
+        if series_uid not in ("", record.series_instance_uid):
+            raise InstanceNotFound(sop_uid)
+        return record
+
+    def versions(self, sop_uid: str) -> list[InstanceRecord]:
+        """Every version of a SOP Instance UID, the served one first."""
+        with self._core.engine.read() as view:
+            served = index.get_instance(view, sop_uid)
+            return [] if served is None else [served, *index.versions_of(view, sop_uid)]
+
+    def read(self, record: InstanceRecord, start: int = 0, length: int | None = None) -> bytes | bytearray:
+        """Bytes of the Part 10 stream: one read.
+
+        Raises
+        ------
+        CorruptInstance
+            The bytes are not there.
+        """
+        length = record.location.length - start if length is None else length
+        length = max(0, min(length, record.location.length - start))
+        self.reads += 1
+        try:
+            data = self._core.blobs.read(record.location, start, length)
+        except FileNotFoundError:
+            record = self._moved(record)
+            data = self._core.blobs.read(record.location, start, length)
+        if data is None or len(data) != length:
+            raise CorruptInstance(record.sop_instance_uid, str(record.location))
+        return data
+
+    def read_cached(self, record: InstanceRecord, start: int, length: int) -> bytes | bytearray | None:
+        """The bytes if that needs no disk, else None; safe on an event loop."""
+        try:
+            data = self._core.blobs.read(record.location, start, length, cached_only=True)
+        except FileNotFoundError:
+            return None
+        self.reads += data is not None
+        return data if data is not None and len(data) == length else None
+
+    def file_range(self, record: InstanceRecord, start: int, length: int) -> tuple[FileIO, int] | None:
+        """The open file and the offset in it of bytes that the page cache has: the kernel can send them without a copy.
+
+        None when they are in no local file, or would have to come from the disk first (as far as both ends tell).
+        """
+        try:
+            found = self._core.blobs.file_of(record.location)
+        except FileNotFoundError:
+            return None
+        if found is None or start < 0 or start + length > record.location.length:
+            return None
+        for at in (start, start + length - 1):
+            if self._core.blobs.read(record.location, at, 1, cached_only=True) is None:
+                return None
+        self.reads += 1
+        file, offset = found
+        return file, offset + start
+
+    def frame_bytes(self, record: InstanceRecord, frame_index: int, cached_only: bool = False) -> Buffer | None:
+        """The stored bytes of one frame, fragments joined: one read. None only for `cached_only`.
+
+        Raises
+        ------
+        NoPixels, FrameNotFound, CorruptInstance, TooLarge
+        """
+        table = record.frame_table
+        if table is None:
+            raise NoPixels(record.sop_instance_uid)
+        if not 0 <= frame_index < len(table):
+            raise FrameNotFound(record.sop_instance_uid, frame_index + 1, len(table))
+        span = table[frame_index]
+        if table.kind is FrameTableKind.DEFLATED:
+            return None if cached_only else self._inflated(record)[span.offset : span.offset + span.length]
+        data: bytes | bytearray | None
+        if cached_only:
+            data = self.read_cached(record, span.offset, span.length)
+            if data is None:
+                return None
+        else:
+            data = self.read(record, span.offset, span.length)
+        return join_fragments(data, span.fragment_count)
+
+    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | bytearray | None:
+        """The value that `path` (tag, item, tag, …) names; None when there is none, `TooLarge` beyond the spool limit."""
+        self.reads += 1
+        with self._core.blobs.opened(record.location) as (fd, offset):
+            found = locate(fd, offset, record.location.length, path, self.limits)
+        if found is None:
+            return None
+        start, length, inflated = found
+        if inflated:
+            return inflated
+        if length > self.limits.header_bytes_max:
+            raise TooLarge("the value", length, self.limits.header_bytes_max, "limits.header_bytes_max")
+        return self.read(record, start, length)
+
+    def _moved(self, record: InstanceRecord) -> InstanceRecord:
+        for version in self.versions(record.sop_instance_uid):
+            if version.data_set_sha256 == record.data_set_sha256:
+                if version.location == record.location:
+                    raise CorruptInstance(record.sop_instance_uid, str(record.location))
+                return version
+        raise InstanceNotFound(record.sop_instance_uid)
+
+    def _inflated(self, record: InstanceRecord) -> bytes:
+        """The data set of 1.2.840.10008.1.2.1.99, which can only be read from its start."""
+        assert record.frame_table is not None
+        span = record.frame_table.deflated_span
+        data = self.read(record, span.offset, span.length)
+        inflater, limit = zlib.decompressobj(-zlib.MAX_WBITS), self.limits.inflated_bytes_max
+        try:
+            out = inflater.decompress(data, limit + 1)
+        except zlib.error as error:
+            raise MalformedDataSet(f"the deflated data set cannot be inflated ({error})") from None
+        if len(out) > limit:
+            raise TooLarge("the inflated data set", len(out), limit, "limits.inflated_bytes_max")
+        return out
