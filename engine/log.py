@@ -14,7 +14,15 @@ import warnings
 from engine.settings import Settings
 
 # What these libraries log and warn about quotes elements of the data set: a patient's name would end up in a log file.
-_TALKATIVE = {"pydicom": logging.CRITICAL, "pynetdicom": logging.ERROR}
+_QUOTING = {"pydicom": logging.CRITICAL, "pynetdicom": logging.ERROR}
+# Thousands of lines for each kernel, and greetings, at the level debug.
+_TALKATIVE = {
+    "numba": logging.WARNING,
+    "pylibjpeg": logging.WARNING,
+    "openjpeg": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
+_LEVELS = _QUOTING | _TALKATIVE
 
 
 def configure(settings: Settings, process: str = "voxcast") -> None:
@@ -27,12 +35,17 @@ def configure(settings: Settings, process: str = "voxcast") -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(process) if settings.log_format == "json" else _Text(process))
+    handler.addFilter(_is_wanted)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    for name, level in _TALKATIVE.items():
-        logging.getLogger(name).setLevel(level)
+    for name in _QUOTING:
         warnings.filterwarnings("ignore", module=name)
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Asked for each record: a level set on a logger would not last, pydicom sets its own back when it is imported."""
+    return record.levelno >= _LEVELS.get(record.name.partition(".")[0], logging.NOTSET)
 
 
 class _Text(logging.Formatter):
@@ -43,7 +56,7 @@ class _Text(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{_stamp(record)} {record.levelname} {self._process} {record.name}: {_one_line(self._message(record))}"
+        return f"{_stamp(record)} {record.levelname} {self._process} {record.name}: {one_line(self._message(record))}"
 
     def _message(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
@@ -67,6 +80,6 @@ def _stamp(record: logging.LogRecord) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Control characters escaped: what came from the wire must not be able to forge a line, or drive a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

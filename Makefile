@@ -1,0 +1,97 @@
+# `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The first Python that is new enough; `make PYTHON=…` for another one.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
+LOCK := requirements.lock
+BUILD_TOOLS := scikit-build-core nanobind cmake ninja
+NATIVE := $(shell find native -name '*.?pp' -o -name '*.inc' -o -name CMakeLists.txt) CMakeLists.txt pyproject.toml
+JOBS ?= 2
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test lint format docs lock bench torture fuzz wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.runs ## fill a temporary archive with sample images and serve it (DATA=folder for your own)
+	@$(PY) -P -m engine.cli demo $(if $(DATA),"$(DATA)")
+
+test: lint ## format, types, and every test but the long ones
+	@PYTHON=$(PY) .ci/system.sh peers
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not torture" $(ARGS)
+
+lint: $(VENV)/.tests ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: $(VENV)/.tests ## what ruff can put right by itself
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+docs: $(VENV)/.runs ## the tables in README.md and docs/ that are made from the program
+	$(PY) docs/tables.py
+
+torture: $(VENV)/.tests ## the long tests: kill -9, full disks, large objects (an hour)
+	@PYTHON=$(PY) .ci/system.sh peers
+	$(PY) -m pytest -m torture --timeout 3600 $(ARGS)
+
+bench: $(VENV)/.tests ## measure beside Orthanc and nginx on the same files
+	@PYTHON=$(PY) .ci/system.sh bench
+	$(PY) -m benchmarks.run $(ARGS)
+
+fuzz: $(VENV)/.tests ## the native scanner against mutated files (FUZZ_SECONDS=60)
+	@.ci/system.sh fuzz
+	@$(PY) -m cmake -S . -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(VENV)/bin/ninja \
+		-DCMAKE_CXX_COMPILER=clang++ -DVOXCAST_FUZZ=ON >/dev/null
+	@$(PY) -m cmake --build build/fuzz
+	@mkdir -p build/fuzz/corpus
+	build/fuzz/native/fuzz_scan -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
+		build/fuzz/corpus $$($(PY) -c 'from pydicom.data import get_testdata_file as f; from pathlib import Path; \
+		print(Path(f("CT_small.dcm")).parent)')
+
+wheel: $(VENV)/.tests ## a wheel in dist/
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: ## renew requirements.lock: the newest versions that pyproject.toml allows
+	@PYTHON=$(PYTHON) .ci/system.sh python
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install -q --upgrade pip
+	build/lock/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+		print("\n".join(p["build-system"]["requires"] + p["project"]["dependencies"] \
+		+ sum(p["project"]["optional-dependencies"].values(), [])))' > build/lock/wanted.txt
+	build/lock/bin/python -m pip install -q -r build/lock/wanted.txt
+	{ echo "# Exact versions of all that make installs; renewed by \`make lock\` from pyproject.toml."; \
+		build/lock/bin/python -m pip freeze; } > $(LOCK)
+	rm -rf build/lock
+
+clean: ## remove what make has made, the virtual environment too
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find engine tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# -- the virtual environment; each stamp stands for a state of it
+
+$(VENV)/bin/python:
+	@PYTHON=$(PYTHON) .ci/system.sh python
+	@echo "making $(VENV)" >&2
+	@$(or $(PYTHON),python3) -m venv $(VENV)
+
+$(VENV)/.runs: $(LOCK) $(NATIVE) | $(VENV)/bin/python
+	@PYTHON=$(PY) .ci/system.sh build
+	@echo "installing what voxcast needs and building its native part" >&2
+	@$(PIP) install -c $(LOCK) $(BUILD_TOOLS)
+	@$(PIP) install -c $(LOCK) --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.tests: $(LOCK) $(NATIVE) $(VENV)/.runs
+	@echo "installing the test tools" >&2
+	@$(PIP) install -r $(LOCK)
+	@touch $@

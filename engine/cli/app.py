@@ -1,0 +1,191 @@
+"""Every command and option of `voxcast`, and nothing else: each hands over to the module of its name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from engine import __version__
+from engine.cli.terminal import Terminal, exit_codes
+from engine.settings import Loaded, load
+
+# rich tracebacks show the values of variables: a data set must not end up in a bug report by itself
+app = typer.Typer(
+    name="voxcast",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Every setting, its value and where it came from.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+ArchiveOption = Annotated[Path | None, typer.Option("--archive", metavar="DIR", help="Folder of the archive.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings in a TOML file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout, nothing else.")]
+HttpOption = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Web front end; port 0 picks a free one, or off. [127.0.0.1:8080]"),
+]
+DicomOption = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="DICOM front end, in the same way. [127.0.0.1:11112]")
+]
+AetOption = Annotated[str | None, typer.Option(metavar="TITLE", help="AE title of the DICOM front end. [VOXCAST]")]
+WorkersOption = Annotated[int | None, typer.Option(metavar="N", help="Web worker processes. [one for two cores]")]
+
+
+def _load(config: Path | None, needs_archive: bool = True, **command_line: object) -> Loaded:
+    loaded = load(config=config, environ=os.environ, command_line=command_line)
+    if needs_archive and loaded.settings.archive is None:
+        hint = "it is needed; in VOXCAST_ARCHIVE or in the TOML file it would do as well"
+        raise typer.BadParameter(hint, param_hint="--archive")
+    return loaded
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"voxcast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say it and end.")
+    ] = False,
+) -> None:
+    """A PACS engine: keeps DICOM images safely, finds them in milliseconds, streams the next frame first."""
+
+
+@app.command()
+def demo(
+    data: Annotated[list[Path] | None, typer.Argument(help="Your own files or folders instead of the samples.")] = None,
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the archive here when the demo ends.")] = None,
+    http: HttpOption = None,
+    dicom: DicomOption = None,
+) -> None:
+    """Fill a temporary archive with images, serve it, and say what to look at."""
+    terminal = Terminal()
+    with exit_codes(terminal):
+        loaded = _load(None, False, http=http, dicom=dicom, archive=keep)
+        from engine.cli.demo import run
+
+        raise typer.Exit(run(loaded, data or [], keep, terminal))
+
+
+@app.command()
+def serve(
+    archive: ArchiveOption = None,
+    http: HttpOption = None,
+    dicom: DicomOption = None,
+    aet: AetOption = None,
+    workers: WorkersOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve an archive over DICOMweb and DICOM until SIGTERM or Ctrl-C."""
+    with exit_codes(Terminal()):
+        loaded = _load(config, archive=archive, http=http, dicom=dicom, aet=aet, workers=workers)
+        from engine.cli.serve import run
+
+        raise typer.Exit(run(loaded.settings))
+
+
+@app.command("import")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders, zip and tar files, DICOMDIR.")],
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring images in; safe to repeat, goes on where it stopped, works beside a running server."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.import_ import run
+
+        raise typer.Exit(run(loaded.settings, paths, terminal))
+
+
+@app.command()
+def export(
+    uids: Annotated[list[str], typer.Argument(help="UIDs of studies, series or instances.")],
+    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="Folder or zip file to write.")],
+    form: Annotated[
+        Literal["folder", "zip", "dicomdir"] | None,
+        typer.Option(help="How. [zip where PATH ends in .zip, else folder]"),
+    ] = None,
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write studies, series or instances as Part 10 files, each exactly as it came in."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.export import run
+
+        raise typer.Exit(run(loaded.settings, uids, to, form, terminal))
+
+
+@app.command()
+def verify(archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Read and hash every stored byte again; compare the index."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.verify import run
+
+        raise typer.Exit(run(loaded.settings, terminal))
+
+
+@app.command()
+def reindex(archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Build the index again from the segments alone."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.reindex import run
+
+        raise typer.Exit(run(loaded.settings, terminal))
+
+
+@app.command()
+def stats(
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    defect: Annotated[str, typer.Option(metavar="CODE", help="List the instances that have this defect.")] = "",
+    conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="List instances that share a UID but not bytes.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """What is stored: counts, sizes, transfer syntaxes, oldest and newest, conflicts, defects."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.stats import run
+
+        raise typer.Exit(run(loaded.settings, defect, conflicts, terminal))
+
+
+@config_app.command("show")
+def config_show(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Every setting as a TOML file, with where each value came from."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        from engine.cli.config import show
+
+        raise typer.Exit(show(_load(config, False), terminal))
+
+
+@config_app.command("check")
+def config_check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Whether a server would take these settings."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        from engine.cli.config import check
+
+        raise typer.Exit(check(_load(config, False), terminal))
