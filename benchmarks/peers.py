@@ -1,0 +1,219 @@
+"""The servers that are measured: voxcast by its public command, Debian's Orthanc with DICOMweb, nginx for plain bytes.
+
+Fair settings, the same for every row:
+- all listen on loopback, without TLS and authentication, with keep-alive and TCP_NODELAY, and write no access log;
+- Orthanc 1.10 as Debian ships it: default threads (50 HTTP) and storage cache (128 MB), StorageCompression off (its default,
+  so stored bytes need no inflating), its SQLite index in the same temporary folder, no plugin but DICOMweb, DICOM port off;
+- nginx: one worker, sendfile on, no open-file cache, so it opens the file for every request as it would with many files;
+- voxcast: ``voxcast serve`` with no option but addresses and the archive.
+All three read from the page cache: the files were just written. What differs on purpose: voxcast syncs every instance to the
+disk before it says yes; Orthanc 1.10 writes files without fsync and its index with SQLite's synchronous=NORMAL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.client import Connection
+from benchmarks.process import Group, free_port
+
+NOT_INSTALLED = "peer not installed"
+DICOM_WEB = "/dicom-web"
+
+
+class Voxcast:
+    """`voxcast serve` on an archive folder."""
+
+    name = "voxcast"
+
+    def __init__(self, archive: Path, log: Path, *options: str) -> None:
+        command = [voxcast_command(), "serve", "--archive", str(archive), "--http", "127.0.0.1:0", "--dicom", "off"]
+        start = time.perf_counter()
+        self.group = Group([*command, *options], log, stdout=subprocess.PIPE)
+        assert self.group.process.stdout is not None
+        line = self.group.process.stdout.readline().decode()
+        self.ready_seconds = time.perf_counter() - start
+        try:
+            self.host, self.port = parse_ready(line)
+        except ValueError:
+            failed = self.group.failed("printed no ready line")
+            self.group.stop()
+            raise failed from None
+
+    def stop(self) -> None:
+        self.group.stop()
+
+    def connect(self) -> Connection:
+        return Connection(self.host, self.port)
+
+    def counter(self, name: str) -> float:
+        """One of its own counters, from ``/metrics``."""
+        with self.connect() as connection:
+            return parse_counter(connection.get("/metrics").body.decode(), f"voxcast_{name}_total")
+
+
+class Orthanc:
+    """Debian's Orthanc on a folder of its own."""
+
+    name = "orthanc"
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.host, self.port = "127.0.0.1", free_port()
+        config = folder / "orthanc.json"
+        config.write_text(json.dumps(orthanc_config(folder, self.port)))
+        start = time.perf_counter()
+        self.group = Group([str(find("Orthanc")), str(config)], folder / "orthanc.log")
+        try:
+            self.group.wait_until(self._answers)
+        except Exception:
+            self.group.stop()
+            raise
+        self.ready_seconds = time.perf_counter() - start
+        with self.connect() as connection:
+            self.version = str(json.loads(connection.get("/system").body)["Version"])
+            self.plugin = str(json.loads(connection.get("/plugins/dicom-web").body)["Version"])
+
+    def _answers(self) -> bool:
+        try:
+            with self.connect() as connection:
+                return connection.get(f"{DICOM_WEB}/studies?limit=1").status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self.group.stop()
+
+    def connect(self) -> Connection:
+        return Connection(self.host, self.port)
+
+
+class Nginx:
+    """nginx with one worker over a folder of files."""
+
+    name = "nginx"
+
+    def __init__(self, folder: Path, files: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.host, self.port = "127.0.0.1", free_port()
+        config = folder / "nginx.conf"
+        config.write_text(nginx_config(folder, files, self.port))
+        program = str(find("nginx"))
+        log = folder / "error.log"
+        self.group = Group([program, "-p", str(folder), "-c", str(config), "-e", str(folder / "early.log")], log)
+        try:
+            self.ready_seconds = self.group.wait_until(self._answers)
+        except Exception:
+            self.group.stop()
+            raise
+        said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
+        self.version = said.strip().rpartition("/")[2]
+
+    def _answers(self) -> bool:
+        try:
+            with self.connect() as connection:
+                return connection.get("/").status > 0
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self.group.stop()
+
+    def connect(self) -> Connection:
+        return Connection(self.host, self.port)
+
+
+def find(program: str) -> Path | None:
+    """Where a peer's program is; Debian puts servers in ``/usr/sbin``, which is not on everyone's path."""
+    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    return Path(found) if found else None
+
+
+def dicom_web_plugin() -> Path | None:
+    """Debian's DICOMweb plugin of Orthanc."""
+    found = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    return found if found.exists() else None
+
+
+def missing() -> dict[str, str]:
+    """The peers that cannot run here, and why."""
+    absent = {}
+    if not find("Orthanc"):
+        absent["orthanc"] = NOT_INSTALLED
+    elif not dicom_web_plugin():
+        absent["orthanc"] = f"{NOT_INSTALLED} (its DICOMweb plugin)"
+    if not find("nginx"):
+        absent["nginx"] = NOT_INSTALLED
+    return absent
+
+
+def voxcast_command() -> str:
+    """The command beside the running Python, else on the path."""
+    beside = Path(sys.executable).parent / "voxcast"
+    return str(beside) if beside.exists() else "voxcast"
+
+
+def parse_ready(line: str) -> tuple[str, int]:
+    """Host and port of ``voxcast ready http=http://HOST:PORT dicom=…``."""
+    words = line.split()
+    if words[:2] != ["voxcast", "ready"]:
+        raise ValueError(f"not a ready line: {line!r}")
+    address = dict(word.split("=", 1) for word in words[2:])["http"].removeprefix("http://").rstrip("/")
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def parse_counter(text: str, name: str) -> float:
+    """The value of an unlabelled counter in Prometheus text; 0 when it is not there."""
+    for line in text.splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    return 0.0
+
+
+def orthanc_config(folder: Path, port: int) -> dict[str, object]:
+    """What differs from the defaults, and the defaults that matter, spelled out."""
+    return {
+        "Name": "bench",
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"),
+        "StorageCompression": False,
+        "OverwriteInstances": False,
+        "Plugins": [str(dicom_web_plugin())],
+        "HttpPort": port,
+        "HttpServerEnabled": True,
+        "OrthancExplorerEnabled": False,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "SslEnabled": False,
+        "KeepAlive": True,
+        "TcpNoDelay": True,
+        "HttpThreadsCount": 50,
+        "MaximumStorageCacheSize": 128,
+        "DicomServerEnabled": False,
+        "WebDavEnabled": False,
+        "LimitFindResults": 0,
+        "LimitFindInstances": 0,
+        "DicomWeb": {"Enable": True, "Root": f"{DICOM_WEB}/", "EnableWado": True, "WadoRoot": "/wado", "Ssl": False},
+    }
+
+
+def nginx_config(folder: Path, files: Path, port: int) -> str:
+    """One worker, everything below `folder`."""
+    temporary = "".join(
+        f"  {kind}_temp_path {folder}/tmp-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return (
+        ("user root;\n" if os.geteuid() == 0 else "")  # else its worker may not read a private temporary folder
+        + f"daemon off;\nworker_processes 1;\npid {folder}/nginx.pid;\nerror_log stderr warn;\n"
+        + "events { worker_connections 1024; }\n"
+        + f"http {{\n{temporary}  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  tcp_nodelay on;\n"
+        + "  keepalive_timeout 600s;\n  keepalive_requests 100000000;\n  default_type application/octet-stream;\n"
+        + f"  server {{ listen 127.0.0.1:{port}; root {files}; }}\n}}\n"
+    )

@@ -1,0 +1,109 @@
+"""A server of a benchmark as a process group of its own: started, watched, ended by its id, its memory added up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class PeerFailed(Exception):
+    """A server that should have come up did not; the message has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of all processes of a server together, MB (10⁶). `pss_mb` counts a page shared by n processes as 1/n in each."""
+
+    processes: int
+    rss_mb: float
+    pss_mb: float
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listened on a moment ago."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Group:
+    """One started command and everything that it starts: they share its session."""
+
+    def __init__(self, command: Sequence[str], log: Path, *, stdout: int | None = None) -> None:
+        self.log = log
+        with log.open("wb") as sink:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink if stdout is None else stdout,
+                stderr=sink,
+                start_new_session=True,
+            )
+
+    def wait_until(self, is_ready: Callable[[], bool], seconds_max: float = 30.0) -> float:
+        """Poll until ready and return the seconds that it took."""
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds_max:
+            if is_ready():
+                return time.perf_counter() - start
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.002)
+        raise self.failed("did not come up")
+
+    def failed(self, what: str) -> PeerFailed:
+        """What to raise, with the end of what the server said."""
+        said = self.log.read_text(errors="replace")[-2000:].strip()
+        return PeerFailed(f"{Path(str(self.process.args[0])).name} {what}; it said: {said or 'nothing'}")  # type: ignore[index]
+
+    def pids(self) -> list[int]:
+        """Every living process of the session."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):  # it ended while we looked
+                    if session_of((entry / "stat").read_text()) == self.process.pid:
+                        found.append(int(entry.name))
+        return found
+
+    def memory(self) -> Memory:
+        """What they hold now."""
+        rss = pss = 0
+        pids = self.pids()
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                values = kilobytes(Path(f"/proc/{pid}/smaps_rollup").read_text())
+                rss, pss = rss + values["Rss"], pss + values["Pss"]
+        return Memory(len(pids), rss * 1024 / 1e6, pss * 1024 / 1e6)
+
+    def stop(self, seconds_max: float = 15.0) -> int:
+        """SIGTERM to the first process, as an operator would; what is left of the group after a while is killed."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds_max)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return self.process.wait(seconds_max)
+
+
+def session_of(stat: str) -> int:
+    """The session id in the text of ``/proc/PID/stat``; the command's name in it may hold spaces and brackets."""
+    return int(stat.rpartition(")")[2].split()[3])
+
+
+def kilobytes(smaps_rollup: str) -> dict[str, int]:
+    """The ``Name: N kB`` lines of ``/proc/PID/smaps_rollup``."""
+    values = {}
+    for line in smaps_rollup.splitlines():
+        name, _, rest = line.partition(":")
+        if rest.endswith(" kB"):
+            values[name] = int(rest.split()[0])
+    return values
