@@ -32,7 +32,9 @@ class Limits:
     segment_bytes: int = _limit(1 * GIB, "a segment is sealed at this size: what one compaction rewrites")
     spool_bytes: int = _limit(16 * MIB, "larger instances stream into a segment of their own, never through memory")
     instance_bytes_max: int = _limit(64 * GIB, "one instance")
-    disk_reserve_bytes: int = _limit(64 * MIB, "left free by instances, so that a full archive can still delete and commit")
+    disk_reserve_bytes: int = _limit(
+        64 * MIB, "left free by instances, so that a full archive can still delete and commit"
+    )
     # ingest
     accept_queue_bytes_max: int = _limit(32 * MIB, "bytes of instances waiting for their group commit, one process")
     group_commit_max: int = _limit(128, "instances in one group commit: bounds the wait of the first sender")

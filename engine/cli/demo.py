@@ -17,9 +17,9 @@ from types import FrameType
 from engine.cli.importing import Tally, accepting, import_with_progress
 from engine.cli.phantom import PhantomSeries, generate
 from engine.cli.progress import bar
-from engine.cli.serve import run as serve
 from engine.cli.terminal import FAILED, Terminal
 from engine.ingest.accept import Accepted, Acceptor
+from engine.server.supervisor import serve
 from engine.settings import Loaded, Settings, endpoint
 from engine.types import Source
 

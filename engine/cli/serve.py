@@ -1,13 +1,18 @@
-"""`voxcast serve`: the server until SIGTERM or SIGINT; its process stays, so it imports nothing large."""
+"""`voxcast serve`: the server until SIGTERM or SIGINT, in a process that forgets the command line's libraries."""
 
 from __future__ import annotations
 
+import os
+import sys
+
 from engine.errors import InvalidParameter
-from engine.server.supervisor import serve
 from engine.settings import Settings
 
 
 def run(settings: Settings) -> int:
+    """Checks, then becomes the supervisor: the process lives for years and need not hold typer and its models (19 MB)."""
     if settings.http == settings.dicom == "off":
         raise InvalidParameter("http", "off", "at least one front end: --http or --dicom must not be off")
-    return serve(settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "engine.server.supervisor", settings.to_json()])

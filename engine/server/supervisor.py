@@ -19,6 +19,7 @@ from pathlib import Path
 
 from engine import log
 from engine.archive.lock import ServerLock
+from engine.errors import EngineError
 from engine.server.child import FATAL, Job, archive_path
 from engine.server.listening import PortTaken, listen, name_of
 from engine.settings import Settings
@@ -215,3 +216,16 @@ class _Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def main() -> int:
+    """A process of its own (`cli/serve.py`): the settings as JSON are its one argument."""
+    try:
+        return serve(Settings.from_json(sys.argv[1]))
+    except EngineError as error:
+        print(f"voxcast: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
