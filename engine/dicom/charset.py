@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-# Number in a defined term (of either spelling) → Python codec of bytes 80 to FF; "ascii" where there are none (PS3.3 C.12-2 to C.12-5).
+# Number in a defined term (of either spelling) → Python codec of bytes 80 to FF; "ascii" where there are none.
 CODECS = {
     6: "ascii", 13: "shift_jis", 58: "gb2312", 87: "ascii", 100: "latin_1", 101: "iso8859_2", 109: "iso8859_3",
     110: "iso8859_4", 126: "iso8859_7", 127: "iso8859_6", 138: "iso8859_8", 144: "iso8859_5", 148: "iso8859_9",
@@ -22,7 +22,7 @@ _G0 = {
     b"\x1b(B": _ASCII, b"\x1b(J": _ASCII, b"\x1b$B": ("iso2022_jp", b"\x1b$B"), b"\x1b$@": ("iso2022_jp", b"\x1b$@"),
     b"\x1b$(D": ("iso2022_jp_2", b"\x1b$(D"),
 }  # fmt: skip
-_PIECES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]|[\x00-\x20\x7f]+|[\x21-\x7e]+|[\x80-\xff]+")
+_PIECES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]|\x1b|[\x00-\x1a\x1c-\x20\x7f]+|[\x21-\x7e]+|[\x80-\xff]+")
 # Behind these the first set is active again (PS3.5 6.1.2.5.3).
 _RESET = re.compile(rb"[\\\r\n\f\t]")
 _RESET_IN_NAME = re.compile(rb"[\\\r\n\f\t^=]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from engine.dicom.frame import FrameDescriptor, VoiLutFunction, Window
@@ -60,7 +60,7 @@ def plan(
     region = _region(d, spec)
     size = _size(d, region, spec, limits)
     match photometric_interpretation:
-        case "MONOCHROME1" | "MONOCHROME2":
+        case "MONOCHROME1" | "MONOCHROME2" | "":  # ACR-NEMA had no other than the second, and no name for it
             if d.samples_per_pixel != 1:
                 raise UnsupportedPixels(f"{photometric_interpretation} with {d.samples_per_pixel} samples")
         case "RGB":
@@ -77,14 +77,13 @@ def plan(
     if d.has_modality_lut:
         raise UnsupportedPixels("a Modality LUT Sequence")
     rescale = d.rescale(frame_index)
-    windows = d.frame_windows(frame_index)
     return RenderPlan(
         pipeline=Pipeline.GRAY,
         region=region,
         size=size,
         slope=rescale.slope,
         intercept=rescale.intercept,
-        window=spec.window or (windows[0] if windows else None),
+        window=_window(d, frame_index, spec),
         padding=_padding(d),
         # DX has MONOCHROME1 *and* the INVERSE shape for one and the same inversion (PS3.3 C.8.11.3.1.2).
         inverted=photometric_interpretation == "MONOCHROME1" or d.presentation_lut_shape == "INVERSE",
@@ -102,10 +101,10 @@ def reduction(descriptor: FrameDescriptor, frame_index: int, spec: RenderSpec, l
     InvalidParameter, TooLarge
     """
     d = descriptor
-    is_gray = d.photometric_interpretation in ("MONOCHROME1", "MONOCHROME2")
+    is_gray = d.photometric_interpretation in ("MONOCHROME1", "MONOCHROME2", "")
     if spec.region is not None or not (is_gray or d.photometric_interpretation.startswith(("RGB", "YBR"))):
         return 0
-    if is_gray and spec.window is None and not d.frame_windows(frame_index):
+    if is_gray and _window(d, frame_index, spec) is None:
         return 0
     width, height = _size(d, (0, 0, d.columns, d.rows), spec, limits)
     by = 0
@@ -128,8 +127,23 @@ def linear_terms(window: Window, slope: float, intercept: float) -> tuple[float,
 
 
 def range_window(low: float, high: float) -> Window:
-    """The window for pixels without one: the smallest value is black, the largest white."""
-    return Window((low + high) / 2.0, max(high - low, 1e-9), VoiLutFunction.LINEAR_EXACT)
+    """The window for pixels without one: the smallest value is black, the largest white; a single one stands beside zero."""
+    if not high > low:
+        low, high = min(low, 0.0), max(high, 0.0) or float(low == 0)
+    return Window((low + high) / 2.0, high - low, VoiLutFunction.LINEAR_EXACT)
+
+
+def _window(d: FrameDescriptor, frame_index: int, spec: RenderSpec) -> Window | None:
+    """The one that is asked for, or the header's first that means something.
+
+    A width under 1 is forbidden for LINEAR, whose formula turns round there, and usual where modality values are small
+    (doses in Gy, velocities): LINEAR_EXACT is what is meant. A width of 0 is a placeholder.
+    """
+    for window in (spec.window,) if spec.window is not None else d.frame_windows(frame_index):
+        if window.width > 0:
+            is_small = window.function is VoiLutFunction.LINEAR and window.width < 1
+            return replace(window, function=VoiLutFunction.LINEAR_EXACT) if is_small else window
+    return None
 
 
 def _padding(d: FrameDescriptor) -> tuple[float, float]:

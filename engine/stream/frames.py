@@ -22,7 +22,7 @@ from engine.dicom.transfer_syntax import (
 )
 from engine.errors import NoPixels
 from engine.executors import Executors
-from engine.imaging.plan import plan
+from engine.imaging.plan import plan, reduction
 from engine.imaging.spec import RenderSpec
 from engine.limits import MIB, Limits
 from engine.metrics import Metrics
@@ -117,7 +117,8 @@ class FrameService:
         def picture(body: Buffer | None) -> bytes | None:
             from engine.imaging.render import render  # numba: half a second and 70 MB, only where pictures are made
 
-            decoded = self._cache.get((record.location, frame_index))
+            by = reduction(descriptor, frame_index, spec, self._limits)
+            decoded = self._cached(record, frame_index, by)
             if decoded is not None:
                 self._metrics.add("frame_cache_hits")
             else:
@@ -127,10 +128,10 @@ class FrameService:
                     if body is None:
                         return None  # a slow disk must not hold up a decode
                 with timings.step("decode"):
-                    decoded = self._decoded(record, descriptor, frame_index, body)
+                    decoded = self._decoded(record, descriptor, frame_index, body, by)
             with timings.step("render"):
                 what = plan(descriptor, frame_index, decoded.photometric_interpretation, spec, self._limits)
-                display = render(what, decoded.stored_values)
+                display = render(what, decoded.stored_values, decoded.reduce)
             with timings.step("encode"):
                 return encode_jpeg(display, quality) if media_type == JPEG else encode_png(display)
 
@@ -155,14 +156,20 @@ class FrameService:
         assert body is not None
         return body
 
+    def _cached(self, record: InstanceRecord, frame_index: int, by: int) -> DecodedFrame | None:
+        """The whole frame, which serves every size, or the one that was decoded for this one."""
+        whole = self._cache.get((record.location, frame_index, 0))
+        return whole if whole is not None or not by else self._cache.get((record.location, frame_index, by))
+
     def _decoded(
-        self, record: InstanceRecord, descriptor: FrameDescriptor, frame_index: int, body: Buffer
+        self, record: InstanceRecord, descriptor: FrameDescriptor, frame_index: int, body: Buffer, by: int = 0
     ) -> DecodedFrame:
+        """Decode at 1/2**by of the size, where the code stream has that; whole otherwise (`DecodedFrame.reduce` says)."""
         assert record.frame_table is not None
         first_bit = record.frame_table[frame_index].first_bit
-        decoded = decode_frame(descriptor, body, self._limits, first_bit=first_bit)
+        decoded = decode_frame(descriptor, body, self._limits, first_bit=first_bit, reduce=by)
         self._metrics.add("frames_decoded")
-        self._cache.put((record.location, frame_index), decoded)
+        self._cache.put((record.location, frame_index, decoded.reduce), decoded)
         return decoded
 
 

@@ -90,6 +90,12 @@ EXPLAINED: dict[str, tuple[str, str]] = {
     # We do not, and say so.
     "fo-dicom__multiframe.dcm": ("DIFFERENT", "code streams of 121×55 pixels under a header of 240×240: we refuse"),
     "pydicom-data__liver_deflate.dcm": ("not decoded", "Deflated Image Frame Compression, kept and passed on"),
+    # The header claims a frame that the bytes do not hold.
+    "orthanc-tests__2026-05-26-oob-monochrome-65535.dcm": (
+        "no whole frame",
+        "65535×65535 pixels claimed over 256 bytes",
+    ),
+    "fo-dicom__GH1146.dcm": ("no whole frame", "512×512 pixels claimed over an empty element"),
     # Cut off, at the door.
     "fo-dicom__GH179B.dcm": ("refused", "truncated"),
     "dcm4che__3gb-bulk-data-truncated": ("refused", "truncated"),

@@ -30,6 +30,12 @@ def test_the_headers_first_window_unless_one_is_asked_for() -> None:
     assert planned(replace(CT, windows=())).window is None
 
 
+def test_windows_that_mean_nothing_are_passed_over_and_small_ones_are_exact() -> None:
+    d = replace(CT, windows=((Window(1, 0), Window(0.1, 0.2), Window(40, 400)),))
+    assert planned(d).window == Window(0.1, 0.2, VoiLutFunction.LINEAR_EXACT)
+    assert planned(replace(CT, windows=((Window(1, 0),),))).window is None
+
+
 def test_each_frame_has_its_own_numbers() -> None:
     d = replace(
         CT,
@@ -69,7 +75,7 @@ def test_the_decoded_values_say_which_colour() -> None:
     ("d", "said"),
     [
         (CT, "PALETTE COLOR"),
-        (CT, ""),
+        (RGB8, ""),
         (RGB8, "MONOCHROME2"),
         (replace(RGB8, bits_allocated=16), "YBR_FULL"),
         (replace(CT, has_modality_lut=True), "MONOCHROME2"),

@@ -85,8 +85,13 @@ def test_without_a_window_from_black_to_white() -> None:
     grey = rendered(GREY16, values)
     assert (grey.min(), grey.max()) == (0, 255)
     assert (grey[values == values.min()] == 0).all() and (grey[values == values.max()] == 255).all()
-    flat = rendered(GREY16, np.full((48, 64), 5, np.uint16))
-    assert len(np.unique(flat)) == 1
+
+
+@pytest.mark.parametrize(("value", "grey"), [(5, 255), (0, 0), (-7, 0)])
+def test_a_single_value_stands_beside_zero(value: int, grey: int) -> None:
+    """An empty segmentation is black, a full one white."""
+    d = replace(GREY16, pixel_representation=1)
+    assert np.unique(rendered(d, np.full((48, 64), value, np.int16))).tolist() == [grey]
 
 
 def test_padding_does_not_stretch_the_range() -> None:

@@ -1,0 +1,225 @@
+"""Rendered images of real files (PNG, so lossless) against a pipeline made of pydicom's functions and numpy, ±1 grey.
+
+The table of what was compared, and how close, is written to ``build/reference/rendered.md``.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from data import DATA, data_files, needs_data, pydicom_files
+from PIL import Image
+from pydicom.pixels import apply_modality_lut, pixel_array
+from pydicom.pixels.processing import apply_windowing
+
+from engine.codec.encode import encode_png
+from engine.codec.registry import DECODERS, decode_frame
+from engine.dicom.frame_table import FrameTableKind, join_fragments
+from engine.dicom.scan import scan
+from engine.errors import EngineError
+from engine.imaging.plan import plan
+from engine.imaging.render import render
+from engine.imaging.spec import RenderSpec
+from engine.limits import Limits
+
+Array = np.ndarray[Any, Any]
+LIMITS = Limits()
+SIZE_MAX = 64 * 1024 * 1024
+SERIES_MAX = 6  # of a series that is many times the same
+GREY_MAX = 1
+LOSSY_COLOUR_MEAN = 1.5  # JPEG's own freedom, as in test_pixels
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    transfer_syntax_uid: str
+    pipeline: str
+    outcome: str
+    detail: str = ""
+
+
+class NoOpinion(Exception):
+    """pydicom cannot do this file; says why."""
+
+
+def ours(content: bytes, frame_index: int) -> Array:
+    scanned = scan(content, LIMITS)
+    d, table = scanned.frame_descriptor, scanned.frame_table
+    assert d is not None and table is not None
+    span = table[frame_index]
+    code = join_fragments(memoryview(content)[span.offset : span.offset + span.length], span.fragment_count)
+    decoded = decode_frame(d, code, LIMITS, first_bit=span.first_bit)
+    what = plan(d, frame_index, decoded.photometric_interpretation, RenderSpec(), LIMITS)
+    return np.asarray(Image.open(io.BytesIO(encode_png(render(what, decoded.stored_values)))))
+
+
+def of_frame(ds: Any, frame_index: int, keyword: str, inside: str) -> Any:
+    """An attribute of the frame: of the data set, or of its functional groups (PS3.3 C.7.6.16), one's own first."""
+    groups = [*(ds.get("PerFrameFunctionalGroupsSequence") or [])[frame_index : frame_index + 1]]
+    groups += [*(ds.get("SharedFunctionalGroupsSequence") or [])[:1]]
+    for group in groups:
+        for item in group.get(inside) or []:
+            if item.get(keyword) is not None:
+                return item.get(keyword)
+    return ds.get(keyword)
+
+
+def theirs(path: Path, frame_index: int, uid: str) -> tuple[Array, str]:
+    """The frame's display values by pydicom, and by which pipeline."""
+    try:
+        ds = pydicom.dcmread(path, force=True)
+        if "TransferSyntaxUID" not in ds.file_meta:
+            ds.file_meta.TransferSyntaxUID = uid
+        values = pixel_array(ds, index=frame_index)
+    except Exception as error:
+        raise NoOpinion(str(error).splitlines()[0]) from error
+    photometric = str(ds.PhotometricInterpretation)
+    if values.ndim == 3:
+        # pixel_array gives RGB for what a JPEG or JPEG 2000 code stream has converted, and for YBR_FULL.
+        if ds.BitsStored > 8:
+            values = np.floor(values.astype(float) * 255.0 / ((1 << ds.BitsStored) - 1) + 0.5).astype(np.uint8)
+        return values, "colour"
+    first = lambda v: v[0] if isinstance(v, pydicom.multival.MultiValue | list | tuple) else v  # noqa: E731
+    step = pydicom.Dataset()
+    step.RescaleSlope = of_frame(ds, frame_index, "RescaleSlope", "PixelValueTransformationSequence")
+    step.RescaleIntercept = of_frame(ds, frame_index, "RescaleIntercept", "PixelValueTransformationSequence")
+    if step.RescaleSlope is None or step.RescaleIntercept is None:
+        step.RescaleSlope, step.RescaleIntercept = 1, 0
+    modality = apply_modality_lut(values.astype(np.float64), step)
+    center = first(of_frame(ds, frame_index, "WindowCenter", "FrameVOILUTSequence"))
+    width = first(of_frame(ds, frame_index, "WindowWidth", "FrameVOILUTSequence"))
+    function = of_frame(ds, frame_index, "VOILUTFunction", "FrameVOILUTSequence") or "LINEAR"
+    if center is None or not width or width <= 0:
+        kept = modality
+        if "PixelPaddingValue" in ds:
+            ends = sorted((int(ds.PixelPaddingValue), int(ds.get("PixelPaddingRangeLimit", ds.PixelPaddingValue))))
+            real = modality[(values < ends[0]) | (values > ends[1])]
+            kept = real if real.size else modality * 0
+        low, high = float(kept.min()), float(kept.max())
+        if low == high:  # a single value stands beside zero
+            low, high = min(low, 0.0), max(high, 0.0)
+        grey = np.clip((modality - low) / (high - low or 1.0), 0, 1) * 255.0
+        how = "range"
+    else:
+        if width < 1 and function == "LINEAR":
+            function = "LINEAR_EXACT"  # the other formula has no such widths
+        # apply_windowing stretches to the range of what Bits Stored can hold; an 8-bit unsigned one is 0 to 255.
+        step = pydicom.Dataset()
+        step.WindowCenter, step.WindowWidth, step.VOILUTFunction = center, width, function
+        step.PhotometricInterpretation, step.BitsStored, step.PixelRepresentation = "MONOCHROME2", 8, 0
+        try:
+            grey, how = apply_windowing(modality, step), str(function)
+        except ValueError as error:
+            raise NoOpinion(str(error)) from error
+    if photometric == "MONOCHROME1" or ds.get("PresentationLUTShape") == "INVERSE":
+        grey, how = 255.0 - grey, how + ", inverted"
+    return np.asarray(grey), how
+
+
+def compare(path: Path) -> list[Row]:
+    content = path.read_bytes()
+    try:
+        scanned = scan(content, LIMITS)
+    except EngineError:
+        return []  # test_pixels has the table of those
+    d, table, uid = scanned.frame_descriptor, scanned.frame_table, scanned.transfer_syntax_uid
+    if d is None or table is None or uid not in DECODERS or table.kind is FrameTableKind.DEFLATED or not len(table):
+        return []
+    rows = []
+    for index in sorted({0, len(table) - 1}):
+        name = f"{path.name}" + (f" [{index + 1}]" if len(table) > 1 else "")
+        try:
+            mine = ours(content, index)
+        except EngineError as error:
+            rows.append(Row(name, uid, "", "not shown", str(error)))
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                want, how = theirs(path, index, uid)
+            except NoOpinion as error:
+                rows.append(Row(name, uid, "", "pydicom has no pixels", str(error)))
+                continue
+        if mine.shape != want.shape:
+            rows.append(Row(name, uid, how, "DIFFERENT", f"shape {mine.shape}, pydicom {want.shape}"))
+            continue
+        gap = np.abs(mine.astype(np.float64) - want.astype(np.float64))
+        close = gap.max() <= GREY_MAX + 1e-6
+        lossy = how == "colour" and uid.startswith("1.2.840.10008.1.2.4.5") and gap.mean() <= LOSSY_COLOUR_MEAN
+        detail = f"largest {gap.max():.2f}, mean {gap.mean():.3f}"
+        rows.append(Row(name, uid, how, "equal" if close else "within lossy bound" if lossy else "DIFFERENT", detail))
+    return rows
+
+
+def candidates() -> list[Path]:
+    """Every file, but of each long series only some."""
+    taken: dict[Path, int] = {}
+    out = []
+    for path in [*data_files(""), *pydicom_files()]:
+        taken[path.parent] = taken.get(path.parent, 0) + 1
+        is_series = path.is_relative_to(DATA) and path.parent.name.startswith(("ct-", "mr-"))
+        if path.stat().st_size < SIZE_MAX and not (is_series and taken[path.parent] > SERIES_MAX):
+            out.append(path)
+    return out
+
+
+# what is refused, and by which words; palettes and LUTs are the next stage of the pipeline to be built
+NOT_SHOWN: dict[str, tuple[str, ...]] = {
+    "PALETTE COLOR": (
+        "dcm4che__jpeg-ls-Palette.dcm",
+        "dicom-test-files__US-PAL-8-10x-echo.dcm",
+        "highdicom__seg_image_sm_control_labelmap_palette_color.dcm",
+        "orthanc-tests__Implicit-vr-us-palette.dcm",
+        "pydicom-data__OBXXXX1A_expb.dcm",
+        "pydicom-data__OBXXXX1A_expb_2frame.dcm",
+        "pydicom-data__OBXXXX1A_rle.dcm",
+        "pydicom-data__OT-PAL-8-face.dcm",
+        "pydicom-data__gdcm-US-ALOKA-16.dcm",
+        "pydicom-data__gdcm-US-ALOKA-16_big.dcm",
+        "examples_palette.dcm",
+    ),
+    "a Modality LUT Sequence": (
+        "orthanc-tests__KarstenHilbertRF.dcm",
+        "dwv__leadtools-flowers-16-mono2-rle.dcm",
+        "dwv__leadtools-flowers-8-mono2-rle.dcm",
+        "fo-dicom__CR-ModalitySequenceLUT.dcm",
+        "pylibjpeg-data__JPEGLosslessP14SV1_1s_1f_u_16_16.dcm",
+    ),
+    "cannot be decoded": (  # test_pixels says why
+        "fo-dicom__genFile.dcm",
+        "fo-dicom__multiframe.dcm",
+        "libdicom__generated_encapsulated_empty_bot_1_to_1.dcm",
+        "libdicom__generated_encapsulated_empty_bot_2_to_1.dcm",
+        "pydicom-data__liver_rle.dcm",
+        "JPEG2000-embedded-sequence-delimiter.dcm",
+    ),
+}
+
+
+@needs_data
+@pytest.mark.timeout(600)
+def test_rendered_images_equal_an_independent_pipeline() -> None:
+    rows = [row for path in candidates() for row in compare(path)]
+    out = Path(__file__).parents[2] / "build" / "reference"
+    out.mkdir(parents=True, exist_ok=True)
+    lines = ["| file [frame] | transfer syntax | pipeline | outcome | how |", "|---|---|---|---|---|"]
+    lines += [f"| {r.name} | {r.transfer_syntax_uid} | {r.pipeline} | {r.outcome} | {r.detail} |" for r in rows]
+    (out / "rendered.md").write_text("\n".join(lines) + "\n")
+    assert [r for r in rows if r.outcome == "DIFFERENT"] == []
+    refused = {
+        (r.name.split(" [")[0], next((why for why in NOT_SHOWN if why in r.detail), r.detail))
+        for r in rows
+        if r.outcome == "not shown"
+    }
+    assert refused == {(name, why) for why, names in NOT_SHOWN.items() for name in names}
+    assert sum(r.outcome in ("equal", "within lossy bound") for r in rows) >= 320
+    assert len([r for r in rows if "inverted" in r.pipeline]) >= 10
+    assert {"LINEAR", "LINEAR_EXACT", "range", "colour"} <= {r.pipeline for r in rows}
