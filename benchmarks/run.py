@@ -3,8 +3,9 @@
     python -m benchmarks.run [--quick] [--only NAME]... [--keep] [--out NAME]
     python -m benchmarks.run --page benchmarks/results/run.json      the result as the table of docs/benchmarks.md
 
-All servers run at once and are asked in turn, one request at a time, so that a disturbance hits them alike; only the rows with several
-connections and those of storing load one server while the others idle. What each row measures and its traps are at the top of
+All servers run at once and are asked in turn, one request at a time, so that a disturbance hits them alike; only the rows with
+several connections and
+those of storing load one server while the others idle. What each row measures and its traps are at the top of
 `serving`, `storing`, `starting`, `client` and `peers`.
 """
 
@@ -19,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import measure, serving, storing
-from benchmarks.starting import starting
 from benchmarks.stage import Stage
+from benchmarks.starting import starting
 
 # In this order: searches first, while the index holds a few studies; the end stops the servers.
 CASES: dict[str, Callable[[Stage], None]] = {

@@ -15,7 +15,6 @@ from PIL import Image
 
 from benchmarks import data, load
 from benchmarks.client import BadAnswer, Response, first_part
-from benchmarks.data import Series
 from benchmarks.peers import DICOM_WEB, Voxcast
 from benchmarks.stage import AS_STORED, DICOM, JPEG, JSON, NATIVE, Ask, Stage, instance_paths, must, series_path
 

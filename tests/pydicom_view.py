@@ -80,7 +80,7 @@ def _words_swapped(element: DataElement, json: dict[str, Any], is_little: bool, 
     """PS3.18 F.2.7 wants InlineBinary little endian; pydicom gives the bytes as they are in the file."""
     size = WORDS.get(element.VR, 1)
     if element.tag in PIXELS and size == 2:
-        size = max(size, ds.BitsAllocated // 8)  # as pydicom's own pixel_array takes 32-bit cells in OW
+        size = max(size, ds.get("BitsAllocated", 16) // 8)  # as pydicom's own pixel_array takes 32-bit cells in OW
     if is_little or size == 1 or "InlineBinary" not in json:
         return json
     raw = base64.b64decode(json["InlineBinary"])

@@ -12,7 +12,7 @@ from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transactio
 from engine.archive.records import InstanceRecord, Spooled
 from engine.errors import EngineError
 from engine.limits import MIB
-from engine.types import Buffer
+from engine.types import Buffer, Location
 
 _LOG = logging.getLogger(__name__)
 _COPY_BATCH_BYTES = 32 * MIB
@@ -42,9 +42,10 @@ class Mover:
                 if member.content.location in waiting:
                     stones.append(member.content)
                 continue
-            record = self._living(member)
+            record = self._living(member.location, member.content) if member.content is not None else None
             if record is None:
                 continue
+            assert member.content is not None
             batch.append((record, member.content))
             size += member.location.length
             if size >= _COPY_BATCH_BYTES:
@@ -61,19 +62,17 @@ class Mover:
             self._core.write(lambda txn: index.forget_segment(txn, self._segment))
         return True
 
-    def _living(self, member: StoredMember) -> InstanceRecord | None:
+    def _living(self, location: Location, meta: MemberMeta) -> InstanceRecord | None:
         """The record of a member that the index names, and whose bytes are the acknowledged ones."""
-        meta = member.content
-        assert isinstance(meta, MemberMeta)
         try:
-            uid = self._core.scanned(member.location).sop_instance_uid
-            hashes = self._core.hashes(member.location, meta.data_set_offset)
+            uid = self._core.scanned(location).sop_instance_uid
+            hashes = self._core.hashes(location, meta.data_set_offset)
         except (EngineError, OSError):
             return None
         if hashes != (meta.header_sha256, meta.data_set_sha256):
             return None
         with self._core.engine.read() as view:
-            return index.version_at(view, uid, member.location)
+            return index.version_at(view, uid, location)
 
     def _copy(self, batch: list[_Live]) -> int:
         if not batch:

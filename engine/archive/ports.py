@@ -93,10 +93,10 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class StoredMember:
-    """One thing found in the blob store; `end` is where the next one of its segment begins."""
+    """One thing found in the blob store; `end` is where the next one of its segment begins. Erased ones have no content."""
 
     location: Location
-    content: MemberMeta | Tombstone
+    content: MemberMeta | Tombstone | None
     end: int
 
 

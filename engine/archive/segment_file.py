@@ -56,7 +56,7 @@ def read_members(fd: int, segment: int, start: int, *, check_hashes: bool, may_s
             continue
         if header.content == SEALED:
             return
-        if header.content is not None and not isinstance(header.content, str):
+        if not isinstance(header.content, str):
             yield StoredMember(Location(segment, at + HEADER_BYTES, header.size), header.content, at + header.end)
         at += header.end
 

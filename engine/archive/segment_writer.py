@@ -70,6 +70,19 @@ def create_segment(folder: Path) -> tuple[int, int]:
         return number, fd
 
 
+def write_all(fd: int, pieces: Sequence[Buffer], at: int) -> None:
+    """Write the pieces behind each other; a disk that fills up may take a part of them and only then say so."""
+    views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+    while views:
+        written = os.pwritev(fd, views[:_IOV_MAX], at)
+        at += written
+        while views and written >= len(views[0]):
+            written -= len(views[0])
+            del views[0]
+        if written:
+            views[0] = views[0][written:]
+
+
 def sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -103,7 +116,7 @@ class SegmentWriter:
         """
         if end > self._segment_bytes // 2:
             with suppress(OSError):  # no room: the next start tries again
-                os.pwrite(fd, pack_header(SEALED, 0) + END, end)
+                write_all(fd, [pack_header(SEALED, 0), END], end)
                 os.fdatasync(fd)
             return False
         if self._fd >= 0:
@@ -142,7 +155,7 @@ class SegmentWriter:
         if self._fd < 0:
             return
         try:
-            self._write([pack_header(SEALED, 0), END], self._end)
+            write_all(self._fd, [pack_header(SEALED, 0), END], self._end)
             os.ftruncate(self._fd, self._end + _SEAL_BYTES)
         except OSError as error:
             raise self._failed(error) from error
@@ -175,7 +188,7 @@ class SegmentWriter:
         try:
             if at + _SEAL_BYTES > self._allocated:
                 self._allocate(at + _SEAL_BYTES, any(isinstance(meta, MemberMeta) for meta, _ in members))
-            self._write(pieces, self._end)
+            write_all(self._fd, pieces, self._end)
         except OSError as error:
             raise self._failed(error) from error
         self.sync(self._fd)
@@ -217,9 +230,9 @@ class SegmentWriter:
         end = spool.offset + padded(spool.length)
         self._spools.append(spool)
         try:
-            os.pwrite(spool.fd, pack_header(meta, spool.length), spool.offset - HEADER_BYTES)
-            os.pwrite(spool.fd, bytes(end - spool.offset - spool.length) + pack_header(SEALED, 0) + END,
-                      spool.offset + spool.length)  # fmt: skip
+            tail = [bytes(end - spool.offset - spool.length), pack_header(SEALED, 0), END]
+            write_all(spool.fd, [pack_header(meta, spool.length)], spool.offset - HEADER_BYTES)
+            write_all(spool.fd, tail, spool.offset + spool.length)
         except OSError as error:
             raise self._failed(error) from error
         self.sync(spool.fd)
@@ -230,17 +243,6 @@ class SegmentWriter:
         for spool in self._spools:
             spool.publish()
         self._spools = []
-
-    def _write(self, pieces: Sequence[Buffer], at: int) -> None:
-        views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
-        while views:
-            written = os.pwritev(self._fd, views[:_IOV_MAX], at)
-            at += written
-            while views and written >= len(views[0]):
-                written -= len(views[0])
-                del views[0]
-            if written:
-                views[0] = views[0][written:]
 
     def sync(self, fd: int) -> None:
         """fdatasync, never repeated after a failure."""

@@ -16,8 +16,8 @@ from engine.archive.member import BLOCK, END, HEADER_BYTES, SEALED, pack_header,
 from engine.archive.ports import MemberMeta, SegmentSize, StoredMember, Tombstone
 from engine.archive.records import Spooled
 from engine.archive.segment_file import read_members, sealed_end, segment_numbers, segment_path
-from engine.archive.segment_writer import SegmentWriter, lock_segment, sync_folder
-from engine.errors import ArchiveFull, ArchiveReadOnly
+from engine.archive.segment_writer import SegmentWriter, disk_fault, lock_segment, sync_folder, write_all
+from engine.errors import ArchiveReadOnly
 from engine.limits import Limits
 from engine.types import Buffer, Location
 
@@ -193,15 +193,14 @@ class SegmentStore:
                 return  # the whole segment has gone
             at = location.offset - HEADER_BYTES
             header = parse_header(os.pread(fd, HEADER_BYTES, at))
-            if header is None or header.content == SEALED or header.size != location.length:
+            # A torn header is that of an erasure which was cut short.
+            if header is not None and (header.content == SEALED or header.size != location.length):
                 raise ArchiveReadOnly(str(self._folder.parent), f"no member at {location}; run verify")
-            os.pwrite(fd, pack_header(None, location.length), at)
+            write_all(fd, [pack_header(None, location.length)], at)
             self._writer.sync(fd)
             _punch_hole(fd, location.offset, padded(location.length))
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ArchiveFull(str(self._folder.parent)) from error
-            raise
+            raise disk_fault(str(self._folder.parent), error) from error
         finally:
             os.close(fd)
 

@@ -31,13 +31,15 @@ class Writer:
     def store(self, batch: Sequence[Incoming]) -> list[StoreOutcome]:
         """See `Archive.store`."""
         with self._core.write_lock:
-            fresh, outcomes = self._split_duplicates(batch)
+            fresh, again, outcomes = self._split_duplicates(batch)
             if fresh:
                 entries = [(self._meta(one, is_first), one.content) for _, one, is_first in fresh]
                 scans = [one.scanned for _, one, _ in fresh]
                 kept = self._core.append(entries, lambda txn, stored: self._index(txn, stored, scans))
                 for (place, _, _), outcome in zip(fresh, kept, strict=True):
                     outcomes[place] = outcome
+                for place, first in again.items():
+                    outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, kept[first].location)
         for place, one in enumerate(batch):
             if isinstance(one.content, Spooled) and all(place != stored for stored, _, _ in fresh):
                 one.content.drop()
@@ -76,7 +78,7 @@ class Writer:
         for member in batch:
             if isinstance(member.content, Tombstone):
                 self._bury(txn, indexer, member.content)
-            elif member.location not in deleted:
+            elif member.content is not None and member.location not in deleted:
                 try:
                     scanned = self._core.scanned(member.location)
                 except (InvalidInput, LimitExceeded) as error:
@@ -111,9 +113,13 @@ class Writer:
         indexer.finish()
         return outcomes
 
-    def _split_duplicates(self, batch: Sequence[Incoming]) -> tuple[list[Fresh], list[StoreOutcome | None]]:
-        """What has to be written, and the outcomes of what need not be."""
+    def _split_duplicates(
+        self, batch: Sequence[Incoming]
+    ) -> tuple[list[Fresh], dict[int, int], list[StoreOutcome | None]]:
+        """What has to be written, what is in the batch again (place → index of the first), the outcomes of what is known."""
         fresh: list[Fresh] = []
+        again: dict[int, int] = {}
+        first: dict[tuple[str, bytes], int] = {}
         outcomes: list[StoreOutcome | None] = [None] * len(batch)
         seen: set[str] = set()
         with self._core.engine.read() as view:
@@ -124,10 +130,13 @@ class Writer:
                 twin = next((r for r in known if r.data_set_sha256 == one.data_set_sha256), None)
                 if twin is not None:
                     outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, twin.location)
+                elif (sop, one.data_set_sha256) in first:
+                    again[place] = first[sop, one.data_set_sha256]
                 else:
+                    first[sop, one.data_set_sha256] = len(fresh)
                     fresh.append((place, one, served is None and sop not in seen))
                     seen.add(sop)
-        return fresh, outcomes
+        return fresh, again, outcomes
 
     def _meta(self, one: Incoming, is_first: bool) -> MemberMeta:
         scanned = one.scanned

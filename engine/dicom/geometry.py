@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 
 _NO_POSITION = 0xFF
+_KEY, _FLOAT = struct.Struct(">BQI"), struct.Struct(">d")
 
 
 def slice_key(orientation: Sequence[float], position: Sequence[float], instance_number: int | None) -> bytes:
@@ -25,16 +26,17 @@ def slice_key(orientation: Sequence[float], position: Sequence[float], instance_
         rx, ry, rz, cx, cy, cz = orientation
         normal = (ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx)
         sizes = [abs(n) for n in normal]
-        if max(sizes) > 0.01:
-            axis = sizes.index(max(sizes))
+        largest = max(sizes)
+        if largest > 0.01:
+            axis = sizes.index(largest)
             # Along the patient's axis, not against it: which way a plane was drawn does not turn the stack round.
             sign = 1.0 if normal[axis] > 0 else -1.0
-            along = sign * sum(n * p for n, p in zip(normal, position, strict=True))
+            along = sign * (normal[0] * position[0] + normal[1] * position[1] + normal[2] * position[2])
     number = max(-(2**31), min(2**31 - 1, instance_number or 0))
-    return struct.pack(">BQI", axis, _ordered(along), number + 2**31)
+    return _KEY.pack(axis, _ordered(along), number + 2**31)
 
 
 def _ordered(value: float) -> int:
     """An integer of 64 bits that orders as the float does."""
-    bits: int = struct.unpack(">Q", struct.pack(">d", value + 0.0))[0]
+    bits = int.from_bytes(_FLOAT.pack(value + 0.0))
     return bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 0x8000_0000_0000_0000)

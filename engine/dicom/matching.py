@@ -20,8 +20,9 @@ Attributes = Mapping[str, Any]  # DICOM JSON: eight hexadecimal digits → {"vr"
 
 def matches(attributes: Attributes, match: Match, fuzzy: bool = False) -> bool:
     """Whether one key matches; an absent or empty attribute matches only the universal key."""
-    if match.value in ("", "*", '""'):
-        return match.value != '""' or not any(_values(attributes, match))
+    key = match.value.strip()  # a value of blanks is an empty one (PS3.5 6.2)
+    if key in ("", "*", '""'):
+        return key != '""' or not any(_values(attributes, match))
     return any(_value_matches(value, match, fuzzy) for value in _values(attributes, match))
 
 
@@ -85,11 +86,16 @@ def _fuzzy_name(name: str, key: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _pattern(key: str, is_name: bool) -> re.Pattern[str]:
-    parts = re.split(r"([*?])", key)
-    wild = {"*": ".*", "?": "."}
     # Blanks at a wildcard's side are part of the key: only the whole is folded, not each part on its own.
     text = (lambda s: folded(s) if s.strip("^ ") == s else _folded_edges(s)) if is_name else (lambda s: s)
-    return re.compile("".join(wild.get(p) or re.escape(text(p)) for p in parts), re.DOTALL)
+    first, *others = (
+        "".join("." if p == "?" else re.escape(text(p)) for p in re.split(r"(\?)", part))
+        for part in re.split(r"\*+", key)
+    )
+    # What follows a star is settled where it is first found (an atomic group): trying again further on cannot help a later
+    # part, and with many stars it would take forever.
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])
+    return re.compile(first + between + "".join(f".*{part}" for part in others[-1:]), re.DOTALL)
 
 
 def _folded_edges(part: str) -> str:

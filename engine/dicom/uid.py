@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 _VALID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*", re.ASCII)
 
 
 def is_valid(uid: str) -> bool:
     """Whether PS3.5 9.1 allows this UID: digits and dots, no leading zeros, at most 64 characters."""
-    return 0 < len(uid) <= 64 and _VALID.fullmatch(uid) is not None
+    return 0 < len(uid) <= 64 and _is_dotted(uid)
+
+
+@lru_cache(maxsize=1024)  # study and series are mostly those of the instance before
+def _is_dotted(uid: str) -> bool:
+    return _VALID.fullmatch(uid) is not None
 
 
 def derived_uid(*parts: str) -> str:

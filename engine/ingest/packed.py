@@ -64,15 +64,15 @@ def zip_members(path: Path, limits: Limits) -> Iterator[Entry]:
                     if member.is_dir():
                         continue
                     label = f"{name}!{member.filename}"
-                    allowed -= member.file_size
                     if member.flag_bits & 1:
                         yield Entry(label, failure="encrypted")
                     elif member.file_size > _allowed(member.compress_size, limits):
                         yield Entry(label, failure=_bomb(limits))
-                    elif allowed < 0:  # members that overlap can each be innocent
+                    elif member.file_size > allowed:  # members that overlap can each be innocent
                         yield Entry(label, failure=_bomb(limits))
                         return
                     else:
+                        allowed -= member.file_size
                         yield Entry(label, member.file_size, open_stream=lambda m=member: archive.open(m))  # type: ignore[misc]
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error) as error:
         yield Entry(name, failure=f"a damaged zip file: {error}")

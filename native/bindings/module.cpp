@@ -105,17 +105,23 @@ class Scanner {
   static nb::tuple geometry(const voxcast::Geometry& g) {
     return nb::make_tuple(g.orientation, g.position, optional_int(g.instance_number));
   }
+  static nb::tuple numbers(const std::vector<double>& values) {
+    nb::list out;
+    for (const double v : values) out.append(v);
+    return nb::tuple(out);
+  }
+  // Tuples all the way down: Python keeps one description for all slices that have the same (engine/dicom/scan.py).
   static nb::tuple pixels(const voxcast::PixelValues& p) {
     nb::list rescales, windows;
     for (const auto& r : p.rescales) rescales.append(nb::make_tuple(r.slope, r.intercept, text(r.type)));
     for (const auto& w : p.windows) {
       nb::list names;
       for (const auto& name : w.explanations) names.append(text(name));
-      windows.append(nb::make_tuple(w.centers, w.widths, text(w.function), names));
+      windows.append(nb::make_tuple(numbers(w.centers), numbers(w.widths), text(w.function), nb::tuple(names)));
     }
     return nb::make_tuple(text(p.modality), p.rows, p.columns, p.number_of_frames, p.samples_per_pixel, p.bits_allocated, p.bits_stored,
                           p.high_bit, p.pixel_representation, p.planar_configuration, text(p.photometric_interpretation), p.keyword,
-                          rescales, windows, text(p.presentation_lut_shape), optional_int(p.padding_value), optional_int(p.padding_limit),
+                          nb::tuple(rescales), nb::tuple(windows), text(p.presentation_lut_shape), optional_int(p.padding_value), optional_int(p.padding_limit),
                           optional_int(p.smallest), optional_int(p.largest), p.has_modality_lut, p.has_voi_lut, p.has_palette,
                           p.has_overlay, nb::make_tuple(p.aspect_vertical, p.aspect_horizontal), p.has_swapped_bytes);
   }

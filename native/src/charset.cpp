@@ -1,6 +1,5 @@
 #include "charset.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -26,6 +25,15 @@ const uint16_t* page_of(const std::string& term) {
 }
 
 }  // namespace
+
+bool is_plain(const char* raw, size_t n) {
+  unsigned odd = 0;  // no early way out, so that it is done many bytes at a time
+  for (size_t i = 0; i < n; ++i) {
+    const auto c = static_cast<unsigned char>(raw[i]);
+    odd |= (c & 0x80u) | (c == 0x1B);
+  }
+  return odd == 0;
+}
 
 void append_code_point(std::string& out, uint32_t c) {
   if (c < 0x80) {
@@ -63,7 +71,7 @@ bool append_utf8(std::string& out, const char* raw, size_t n) {
 }
 
 bool append_unnamed(std::string& out, const char* raw, size_t n) {
-  if (std::all_of(raw, raw + n, [](char c) { return static_cast<unsigned char>(c) < 0x80 && c != 0x1B; })) {
+  if (is_plain(raw, n)) {
     out.append(raw, n);
     return true;
   }
@@ -96,13 +104,7 @@ void Charset::set(const std::string& specific) {
 }
 
 bool Charset::append(std::string& out, const char* raw, size_t n, bool is_name) const {
-  bool plain = true;
-  for (size_t i = 0; i < n; ++i)
-    if (static_cast<unsigned char>(raw[i]) >= 0x80 || raw[i] == 0x1B) {
-      plain = false;
-      break;
-    }
-  if (plain) {  // every set has ASCII below 128
+  if (is_plain(raw, n)) {
     out.append(raw, n);
     return true;
   }

@@ -29,6 +29,8 @@ class Charset {
   const uint16_t* page_ = nullptr;
 };
 
+// ASCII without an escape, which is the same in every set.
+bool is_plain(const char* raw, size_t n);
 void append_code_point(std::string& out, uint32_t code_point);
 // Copies n bytes that should be UTF-8; every ill-formed byte becomes U+FFFD and the answer false.
 bool append_utf8(std::string& out, const char* raw, size_t n);

@@ -39,10 +39,10 @@ bool begins_code_stream(Source& source, const Fragment& f) {
   return f.length >= 64 && p[0] >= 1 && p[0] <= 15 && p[1] == 0 && p[2] == 0 && p[3] == 0;
 }
 
-// Frames from the fragments at which they start.
-void append_spans(std::string& out, const std::vector<Fragment>& fragments, const std::vector<size_t>& starts) {
+// Frames from the fragments at which they start; the last one ends before fragment `end`.
+void append_spans(std::string& out, const std::vector<Fragment>& fragments, const std::vector<size_t>& starts, size_t end) {
   for (size_t i = 0; i < starts.size(); ++i) {
-    const size_t from = starts[i], to = i + 1 < starts.size() ? starts[i + 1] : fragments.size();
+    const size_t from = starts[i], to = i + 1 < starts.size() ? starts[i + 1] : end;
     const Fragment &first = fragments[from], &last = fragments[to - 1];
     const bool one = to - from == 1;
     const uint64_t at = one ? first.item + 8 : first.item;
@@ -122,6 +122,7 @@ FrameTable encapsulated_frames(Source& source, const EncapsulatedPixels& pixels,
   if (pixels.frames > limits.frames_max) throw ScanError(Fault::too_large, "frames_max", pixels.frames, limits.frames_max);
 
   std::vector<size_t> starts;
+  size_t behind = fragments.size();
   if (!pixels.extended_offsets.empty()) {
     if (pixels.extended_offsets.size() == pixels.frames) starts = starts_at(fragments, pixels.extended_offsets);
     if (starts.empty()) table.defects.emplace_back("offset-table-wrong");
@@ -139,12 +140,16 @@ FrameTable encapsulated_frames(Source& source, const EncapsulatedPixels& pixels,
   if (starts.empty()) {
     for (size_t i = 0; i < fragments.size(); ++i)
       if (i == 0 || begins_code_stream(source, fragments[i])) starts.push_back(i);
-    if (starts.size() > pixels.frames) starts.resize(pixels.frames), table.defects.emplace_back("pixel-data-long");
+    if (starts.size() > pixels.frames) {
+      behind = starts[pixels.frames];
+      starts.resize(pixels.frames);
+      table.defects.emplace_back("pixel-data-long");
+    }
     if (starts.size() < pixels.frames) table.defects.emplace_back("pixel-data-short");
   }
   table.packed = head(encapsulated, starts.size(), 0, 0, 0, 0);
   table.packed.reserve(table.packed.size() + starts.size() * 16);
-  append_spans(table.packed, fragments, starts);
+  append_spans(table.packed, fragments, starts, behind);
   return table;
 }
 

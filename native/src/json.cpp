@@ -12,7 +12,9 @@ constexpr char kHex[] = "0123456789ABCDEF";
 constexpr size_t kTextInlineMax = 1 << 20;
 
 void append_hex32(std::string& out, uint32_t v) {
-  for (int shift = 28; shift >= 0; shift -= 4) out += kHex[v >> shift & 15];
+  char text[8];
+  for (int i = 0; i < 8; ++i) text[i] = kHex[v >> (28 - 4 * i) & 15];
+  out.append(text, 8);
 }
 
 template <class T>
@@ -112,7 +114,7 @@ void append_name(std::string& out, const char* p, const char* end) {
       if (!first) out += ',';
       first = false;
       out += kGroups[group];
-      append_json_string(out, std::string(p, last));
+      append_json_string(out, {p, static_cast<size_t>(last - p)});
     }
     p = stop + 1;
   }
@@ -123,16 +125,20 @@ void append_strings(std::string& out, const Element& e, const char* raw, size_t 
   while (n > 0 && (raw[n - 1] == ' ' || raw[n - 1] == '\0')) --n;
   if (n == 0) return;
   std::string text;
-  if (e.tag == 0x00080005) {
-    text = "ISO_IR 192";  // what this JSON is in, whatever the data set was in (PS3.18 F.2)
-  } else if (is_text(e.vr)) {
-    text.reserve(n);
-    if (!charset.append(text, raw, n, e.vr == vr::PN)) defects.text = true;
-  } else if (!append_unnamed(text, raw, n)) {
-    defects.text = true;  // outside the default repertoire, which no character set extends here (PS3.5 6.1.2.2)
+  const char *p = raw, *end = raw + n;
+  if (e.tag == 0x00080005 || !is_plain(raw, n)) {  // most values need no decoding and no copy
+    if (e.tag == 0x00080005) {
+      text = "ISO_IR 192";  // what this JSON is in, whatever the data set was in (PS3.18 F.2)
+    } else if (is_text(e.vr)) {
+      text.reserve(2 * n);
+      if (!charset.append(text, raw, n, e.vr == vr::PN)) defects.text = true;
+    } else if (!append_unnamed(text, raw, n)) {
+      defects.text = true;  // outside the default repertoire, which no character set extends here (PS3.5 6.1.2.2)
+    }
+    p = text.data();
+    end = p + text.size();
   }
   out += ",\"Value\":[";
-  const char *p = text.data(), *end = p + text.size();
   for (bool first = true;; first = false) {
     if (!first) out += ',';
     const char* stop = is_single(e.vr) ? end : std::find(p, end, '\\');
@@ -147,10 +153,10 @@ void append_strings(std::string& out, const Element& e, const char* raw, size_t 
     } else if (e.vr == vr::DS || e.vr == vr::IS) {
       if (!append_number(out, a, b, e.vr == vr::IS)) {
         defects.number = true;
-        append_json_string(out, std::string(a, b));
+        append_json_string(out, {a, static_cast<size_t>(b - a)});
       }
     } else {
-      append_json_string(out, std::string(a, b));
+      append_json_string(out, {a, static_cast<size_t>(b - a)});
     }
     if (stop == end) break;
     p = stop + 1;
@@ -195,10 +201,8 @@ void append_numbers(std::string& out, uint16_t code, const uint8_t* p, size_t n,
 }
 
 void append_vr(std::string& out, uint16_t code) {
-  out += "\"vr\":\"";
-  out += static_cast<char>(code >> 8);
-  out += static_cast<char>(code & 0xFF);
-  out += '"';
+  const char text[] = {'"', 'v', 'r', '"', ':', '"', static_cast<char>(code >> 8), static_cast<char>(code & 0xFF), '"'};
+  out.append(text, sizeof text);
 }
 
 uint16_t settled_vr(uint16_t code, bool pixels_are_signed) {
@@ -283,7 +287,7 @@ class JsonVisitor {
     size_t start;
     Charset charset;
     bool pixels_are_signed;
-    std::vector<std::pair<uint32_t, size_t>> chunks;  // where each attribute begins
+    Members chunks;
   };
 
   static std::string trimmed(const uint8_t* p, size_t n) {
@@ -303,27 +307,7 @@ class JsonVisitor {
     out_ += '{';
   }
   void close() {
-    Level& level = levels_.back();
-    auto& chunks = level.chunks;
-    const bool in_order = std::adjacent_find(chunks.begin(), chunks.end(),
-                                             [](const auto& a, const auto& b) { return a.first >= b.first; }) == chunks.end();
-    if (!in_order) {
-      // Out of order or twice: sorted, the last one of a tag stays, as readers of data sets do.
-      const std::string all = out_.substr(level.start);
-      std::vector<std::pair<uint32_t, std::string>> sorted;
-      for (size_t i = 0; i < chunks.size(); ++i) {
-        const size_t from = chunks[i].second - level.start;
-        const size_t to = i + 1 < chunks.size() ? chunks[i + 1].second - level.start - 1 : all.size();
-        sorted.emplace_back(chunks[i].first, all.substr(from, to - from));
-      }
-      std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-      out_.resize(level.start);
-      for (size_t i = 0; i < sorted.size(); ++i) {
-        if (i + 1 < sorted.size() && sorted[i + 1].first == sorted[i].first) continue;
-        if (out_.size() > level.start) out_ += ',';
-        out_ += sorted[i].second;
-      }
-    }
+    sort_json_members(out_, levels_.back().start, levels_.back().chunks);
     out_ += '}';
     levels_.pop_back();
   }
@@ -352,19 +336,44 @@ class JsonVisitor {
 
 }  // namespace
 
-void append_json_tag(std::string& out, uint32_t tag) {
-  out += '"';
-  append_hex32(out, tag);
-  out += "\":";
+void sort_json_members(std::string& out, size_t start, const Members& members) {
+  const auto later = [](const auto& a, const auto& b) { return a.first >= b.first; };
+  if (std::adjacent_find(members.begin(), members.end(), later) == members.end()) return;
+  const std::string all = out.substr(start);
+  std::vector<std::pair<uint32_t, std::string_view>> sorted;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const size_t from = members[i].second - start;
+    const size_t to = i + 1 < members.size() ? members[i + 1].second - start - 1 : all.size();
+    sorted.emplace_back(members[i].first, std::string_view(all).substr(from, to - from));
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  out.resize(start);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (i + 1 < sorted.size() && sorted[i + 1].first == sorted[i].first) continue;
+    if (out.size() > start) out += ',';
+    out += sorted[i].second;
+  }
 }
 
-void append_json_string(std::string& out, const std::string& utf8) {
+void append_json_tag(std::string& out, uint32_t tag) {
+  char text[11] = {'"'};
+  for (int i = 0; i < 8; ++i) text[1 + i] = kHex[tag >> (28 - 4 * i) & 15];
+  text[9] = '"';
+  text[10] = ':';
+  out.append(text, sizeof text);
+}
+
+void append_json_string(std::string& out, std::string_view utf8) {
   out += '"';
-  for (const char c : utf8) {
+  const char *p = utf8.data(), *end = p + utf8.size();
+  for (;;) {
+    const char* run = p;
+    while (p < end && static_cast<unsigned char>(*p) >= 0x20 && *p != '"' && *p != '\\') ++p;
+    out.append(run, p);
+    if (p == end) break;
+    const char c = *p++;
     const auto u = static_cast<unsigned char>(c);
-    if (u >= 0x20 && c != '"' && c != '\\') {
-      out += c;
-    } else if (c == '"' || c == '\\') {
+    if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (c == '\n') {
@@ -413,7 +422,9 @@ std::string data_set_json(Source& source, uint64_t at, Encoding encoding, const 
   }
   if (!options.transfer_syntax.empty()) {
     std::string member = "\"vr\":\"UI\",\"Value\":[";
-    append_json_string(member, options.transfer_syntax);
+    std::string uid;
+    append_unnamed(uid, options.transfer_syntax.data(), options.transfer_syntax.size());
+    append_json_string(member, uid);
     visitor.add(0x00083002, member + "]");
   }
   visitor.close_data_set();

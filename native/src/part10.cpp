@@ -45,7 +45,7 @@ Part10 read_part10(Source& source, const Limits& limits) {
   if (source.size() < 8) throw ScanError(Fault::not_dicom, "shorter than one element");
   uint64_t at = 0;
   bool has_prefix = false;
-  if (source.size() >= 132 + 8 && std::memcmp(source.at(128, 4), "DICM", 4) == 0) {
+  if (source.size() >= 132 && std::memcmp(source.at(128, 4), "DICM", 4) == 0) {
     at = 132;
     has_prefix = true;
   } else if (source.size() >= 12 && std::memcmp(source.at(0, 4), "DICM", 4) == 0) {
@@ -53,6 +53,7 @@ Part10 read_part10(Source& source, const Limits& limits) {
     has_prefix = true;
     out.defects.emplace_back("no-preamble");
   }
+  if (source.size() - at < 8) throw ScanError(Fault::truncated, "the File Meta Information", at + 8, source.size());
   const uint8_t* p = source.at(at, 8);
   if (read16(p, false) == 2) {
     const bool is_explicit = is_letters(p + 4);
@@ -86,7 +87,7 @@ Part10 read_part10(Source& source, const Limits& limits) {
   const bool looks_big = p[0] == 0 && p[1] != 0;  // groups of the first element are below 256
   if (!has_prefix) {
     const uint16_t group = read16(p, looks_big);
-    const bool first_groups = group == 8 || group == 4 || group == 2 || (group == 0 && !looks_explicit) || group == 0x10 || group == 0x20 || group == 0x28;
+    const bool first_groups = group == 8 || group == 4 || group == 2 || group == 0x10 || group == 0x20 || group == 0x28;
     if (!first_groups || (!looks_explicit && read32(p + 4, false) > source.size() - at - 8))
       throw ScanError(Fault::not_dicom, "no DICM prefix, and the first bytes are no element of a data set");
   }

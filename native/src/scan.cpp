@@ -1,6 +1,7 @@
 #include "scan.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -31,17 +32,26 @@ std::vector<std::string> components(const std::string& value) {
   }
 }
 
-bool as_double(const std::string& text, double& out) {
-  char* end = nullptr;
-  out = std::strtod(text.c_str(), &end);
-  return end != text.c_str() && *end == 0 && out - out == 0;
+// One decimal string between its padding; strtod would ask the process's locale what a decimal point is.
+bool as_double(const char* p, const char* end, double& out) {
+  while (p < end && *p == ' ') ++p;
+  while (end > p && (end[-1] == ' ' || end[-1] == 0)) --end;
+  if (p < end && *p == '+') ++p;
+  const auto [stop, error] = std::from_chars(p, end, out);
+  return error == std::errc() && stop == end && p < end && out - out == 0;
 }
 
 // Collects what `Scan` needs while the walker goes over the data set.
 class Collector {
  public:
   Collector(Source& source, const std::vector<IndexTag>& tags, const Limits& limits, const Hooks& hooks, Scan& out)
-      : source_(source), tags_(tags), limits_(limits), charset_(&hooks.decode_text), out_(out) {}
+      : source_(source), tags_(tags), limits_(limits), charset_(&hooks.decode_text), out_(out) {
+    for (int level = 0; level < 4; ++level) {
+      members_[level].reserve(24);
+      out.json[level].reserve(1536);
+      out.json[level] = "{";
+    }
+  }
 
   bool sequence(const Element& e, unsigned depth) {
     if (depth == 0) {
@@ -117,17 +127,8 @@ class Collector {
   void finish() {
     Scan& s = out_;
     for (int level = 0; level < 4; ++level) {
-      auto& members = members_[level];
-      const auto by_tag = [](const auto& a, const auto& b) { return a.first < b.first; };
-      if (!std::is_sorted(members.begin(), members.end(), by_tag)) std::stable_sort(members.begin(), members.end(), by_tag);
-      std::string& json = s.json[level];
-      json += '{';
-      for (size_t i = 0; i < members.size(); ++i) {
-        if (i + 1 < members.size() && members[i + 1].first == members[i].first) continue;  // the last of a tag stays
-        if (json.size() > 1) json += ',';
-        json += members[i].second;
-      }
-      json += '}';
+      sort_json_members(s.json[level], 1, members_[level]);
+      s.json[level] += '}';
     }
     PixelValues& p = s.pixels;
     if (any_frame_rescale_) {
@@ -168,15 +169,21 @@ class Collector {
     return at != tags_.end() && at->tag == tag ? &*at : nullptr;
   }
   std::string& begin_member(const IndexTag& tag) {
-    auto& members = members_[tag.level];
-    members.emplace_back(tag.tag, std::string());
-    std::string& json = members.back().second;
+    std::string& json = out_.json[tag.level];
+    if (!members_[tag.level].empty()) json += ',';
+    members_[tag.level].emplace_back(tag.tag, json.size());
     append_json_tag(json, tag.tag);
     json += '{';
     return json;
   }
   bool pixels_signed() const { return out_.pixels.pixel_representation == 1; }
 
+  size_t padding_off(const Element& e) {
+    const uint8_t* p = source_.at(e.at, e.length);
+    size_t n = e.length;
+    while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == 0)) --n;
+    return n;
+  }
   std::string text(const Element& e) { return e.length > kIndexValueMax ? std::string() : trimmed(source_.at(e.at, e.length), e.length); }
   std::string utf8(const Element& e) {
     const std::string raw = text(e);
@@ -215,15 +222,20 @@ class Collector {
       }
       return out;
     }
-    for (const std::string& part : components(text(e))) {
+    const size_t n = e.length > kIndexValueMax ? 0 : padding_off(e);
+    if (n == 0) return out;
+    const char* p = reinterpret_cast<const char*>(source_.at(e.at, e.length));
+    for (const char* const end = p + n;;) {
+      const char* stop = std::find(p, end, '\\');
       double v;
-      if (!as_double(part, v)) {
+      if (!as_double(p, stop, v)) {
         defect("number-invalid", e.tag);
         return {};
       }
       out.push_back(v);
+      if (stop == end) return out;
+      p = stop + 1;
     }
-    return out;
   }
 
   void rescale_or_window(const Element& e, RescaleValues& rescale, WindowValues& window) {
@@ -319,7 +331,7 @@ class Collector {
   Charset charset_;
   Scan& out_;
   JsonDefects json_defects_;
-  std::vector<std::pair<uint32_t, std::string>> members_[4];
+  Members members_[4];
   Element pixel_element_;
   uint64_t behind_pixels_ = 0;
   uint32_t group_ = 0, macro_ = 0, frame_ = 0;

@@ -11,7 +11,7 @@ namespace voxcast {
 const uint8_t* FileSource::at(uint64_t offset, size_t n) {
   if (offset > size_ || n > size_ - offset) throw ScanError(Fault::truncated, "", offset + n, size_);
   if (offset >= window_at_ && offset - window_at_ + n <= window_.size()) return window_.data() + (offset - window_at_);
-  if (n > window_max_) throw ScanError(Fault::too_large, "one header value", n, window_max_);
+  if (n > window_max_) throw ScanError(Fault::too_large, "header_bytes_max", n, window_max_);
   // A hop lands on an element header: a small read is enough there, a large one where a value is asked for.
   constexpr size_t kStep = 16 * 1024;
   const size_t want = static_cast<size_t>(std::min<uint64_t>(std::max(n, kStep), size_ - offset));

@@ -54,7 +54,7 @@ def twins(archive: Archive, uid: str = "1.2.3.4.1", is_later: bool = True) -> li
     first = archive.store([incoming(content, 10)])[0].location
     writer = archive._writer
     split = writer._split_duplicates
-    writer._split_duplicates = lambda batch: ([(0, batch[0], True)], [None])  # type: ignore[method-assign]
+    writer._split_duplicates = lambda batch: ([(0, batch[0], True)], {}, [None])  # type: ignore[method-assign]
     second = archive.store([incoming(content, 20 if is_later else 5)])[0].location
     writer._split_duplicates = split  # type: ignore[method-assign]
     assert first != second
