@@ -3,10 +3,9 @@
     python -m benchmarks.run [--quick] [--only NAME]... [--keep] [--out NAME]
     python -m benchmarks.run --page benchmarks/results/run.json      the result as the table of docs/benchmarks.md
 
-All servers run at once and are asked in turn, one request at a time, so that a disturbance hits them alike; only the rows with
-several connections and
-those of storing load one server while the others idle. What each row measures and its traps are at the top of
-`serving`, `storing`, `starting`, `client` and `peers`.
+All servers run at once and are asked in turn, one request at a time, so that a disturbance hits them alike; only the rows
+with several connections and those of storing load one server while the others idle. What each row measures and its traps
+are at the top of `serving`, `storing`, `starting`, `client` and `peers`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Rows of what comes in: import of a folder, STOW-RS on one connection and on several, beside the disk's own limit.
 
 Traps: the same instance sent twice is stored once, so every round has new UIDs (put in before the clock starts). Voxcast syncs the
-disk
-before it says yes and Orthanc 1.10 does not: the ratio compares a durable yes with one that a power cut can take back. The import's
-time is the whole command's, its interpreter's start included.
+disk before it says yes and Orthanc 1.10 does not: the ratio compares a durable yes with one that a power cut can take back.
+The import's time is the whole command's, its interpreter's start included.
 """
 
 from __future__ import annotations
