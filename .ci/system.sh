@@ -27,6 +27,8 @@ PY
     bench)
         has Orthanc || [ -x /usr/sbin/Orthanc ] || echo orthanc
         [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || echo orthanc-dicomweb
+        [ -e /usr/share/orthanc/plugins/libOrthancGdcm.so ] || echo orthanc-gdcm
+        has wrk || echo wrk
         has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
         has storescu || echo dcmtk
         ;;

@@ -75,9 +75,10 @@ def jpeg2000(series: Series, folder: Path) -> Series:
         ds = pydicom.dcmread(path)
         if ds.file_meta.TransferSyntaxUID.is_compressed:
             raise ValueError(f"{path.name} is compressed already")
-        # imagecodecs has no JPEG 2000 with fewer bits than the items': 16 bits of precision, as many encoders write.
-        pixels = ds.pixel_array
-        ds.PixelData = encapsulate([imagecodecs.jpeg2k_encode(pixels, reversible=True, level=0, codecformat="j2k")])
+        stream = imagecodecs.jpeg2k_encode(
+            ds.pixel_array, level=0, reversible=True, codecformat="j2k", bitspersample=ds.BitsStored
+        )
+        ds.PixelData = encapsulate([stream])
         ds["PixelData"].VR = "OB"
         ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
         reidentify(ds, "jpeg2000")

@@ -3,11 +3,13 @@
 Fair settings, the same for every row:
 - all listen on loopback, without TLS and authentication, with keep-alive and TCP_NODELAY, and write no access log;
 - Orthanc 1.10 as Debian ships it: default threads (50 HTTP) and storage cache (128 MB), StorageCompression off (its default,
-  so stored bytes need no inflating), its SQLite index in the same temporary folder, no plugin but DICOMweb, DICOM port off;
+  so stored bytes need no inflating), its SQLite index in the same temporary folder, DICOM port off, the plugins DICOMweb and GDCM
+  (without which it cannot decode JPEG 2000; where `orthanc-gdcm` is missing those rows say so);
 - nginx: one worker, sendfile on, no open-file cache, so it opens the file for every request as it would with many files;
 - voxcast: ``voxcast serve`` with no option but addresses and the archive.
-All three read from the page cache: the files were just written. What differs on purpose: voxcast syncs every instance to the
-disk before it says yes; Orthanc 1.10 writes files without fsync and its index with SQLite's synchronous=NORMAL.
+All three read from the page cache: the files were just written. What they promise differs: voxcast says yes when bytes and index
+are on stable storage; Orthanc (SyncStorageArea on, its default) fsyncs each file but not its folder, and commits its index with
+SQLite's synchronous=NORMAL, which a power cut can take back.
 """
 
 from __future__ import annotations
@@ -78,7 +80,11 @@ class Orthanc:
         self.ready_seconds = time.perf_counter() - start
         with self.connect() as connection:
             self.version = str(json.loads(connection.get("/system").body)["Version"])
-            self.plugin = str(json.loads(connection.get("/plugins/dicom-web").body)["Version"])
+            self.plugins = {
+                f"orthanc {name}": str(json.loads(connection.get(f"/plugins/{name}").body)["Version"])
+                for name in json.loads(connection.get("/plugins").body)
+                if name in ("dicom-web", "gdcm")
+            }
 
     def _answers(self) -> bool:
         try:
@@ -135,9 +141,9 @@ def find(program: str) -> Path | None:
     return Path(found) if found else None
 
 
-def dicom_web_plugin() -> Path | None:
-    """Debian's DICOMweb plugin of Orthanc."""
-    found = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+def plugin(name: str) -> Path | None:
+    """One of Debian's plugins of Orthanc: ``OrthancDicomWeb`` or ``OrthancGdcm``."""
+    found = Path(f"/usr/share/orthanc/plugins/lib{name}.so")
     return found if found.exists() else None
 
 
@@ -146,8 +152,8 @@ def missing() -> dict[str, str]:
     absent = {}
     if not find("Orthanc"):
         absent["orthanc"] = NOT_INSTALLED
-    elif not dicom_web_plugin():
-        absent["orthanc"] = f"{NOT_INSTALLED} (its DICOMweb plugin)"
+    elif not plugin("OrthancDicomWeb"):
+        absent["orthanc"] = f"{NOT_INSTALLED} (orthanc-dicomweb)"
     if not find("nginx"):
         absent["nginx"] = NOT_INSTALLED
     return absent
@@ -185,7 +191,8 @@ def orthanc_config(folder: Path, port: int) -> dict[str, object]:
         "IndexDirectory": str(folder / "storage"),
         "StorageCompression": False,
         "OverwriteInstances": False,
-        "Plugins": [str(dicom_web_plugin())],
+        "SyncStorageArea": True,
+        "Plugins": [str(path) for path in map(plugin, ("OrthancDicomWeb", "OrthancGdcm")) if path],
         "HttpPort": port,
         "HttpServerEnabled": True,
         "OrthancExplorerEnabled": False,

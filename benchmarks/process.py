@@ -69,7 +69,8 @@ class Group:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):  # it ended while we looked
-                    if session_of((entry / "stat").read_text()) == self.process.pid:
+                    state, session = state_of((entry / "stat").read_text())
+                    if session == self.process.pid and state not in "ZX":
                         found.append(int(entry.name))
         return found
 
@@ -94,9 +95,10 @@ class Group:
         return self.process.wait(seconds_max)
 
 
-def session_of(stat: str) -> int:
-    """The session id in the text of ``/proc/PID/stat``; the command's name in it may hold spaces and brackets."""
-    return int(stat.rpartition(")")[2].split()[3])
+def state_of(stat: str) -> tuple[str, int]:
+    """State and session id in the text of ``/proc/PID/stat``; the command's name in it may hold spaces and brackets."""
+    fields = stat.rpartition(")")[2].split()
+    return fields[0], int(fields[3])
 
 
 def kilobytes(smaps_rollup: str) -> dict[str, int]:

@@ -15,8 +15,21 @@ from PIL import Image
 
 from benchmarks import data, load
 from benchmarks.client import BadAnswer, Response, first_part
+from benchmarks.measure import interleave
 from benchmarks.peers import DICOM_WEB, Voxcast
-from benchmarks.stage import AS_STORED, DICOM, JPEG, JSON, NATIVE, Ask, Stage, instance_paths, must, series_path
+from benchmarks.stage import (
+    AS_STORED,
+    DICOM,
+    JPEG,
+    JSON,
+    NATIVE,
+    Ask,
+    Stage,
+    instance_paths,
+    multipart,
+    must,
+    series_path,
+)
 
 PICTURE = "/rendered?window=40,400,linear&quality=90"
 SMALL = "/rendered?window=40,400,linear&quality=90&viewport=128,128"
@@ -28,28 +41,27 @@ def rendered(stage: Stage) -> None:
     if stage.real is not None and stage.real_j2k is not None:
         sets += [("real CT, raw", stage.real, 3.0), ("real CT, JPEG 2000", stage.real_j2k, 1.0)]
     for name, series, least in sets:
-        ask = Ask(instance_paths(series, PICTURE), JPEG, is_jpeg(512))
-        asks = {"voxcast": ask, "orthanc": ask}
+        absent = stage.no_jpeg2000 if "2000" in name else {}
+        paths = instance_paths(series, PICTURE)
         rounds = min(len(series) - 4, 60 if stage.is_quick else 250)
         before = stage.voxcast.counter("frames_decoded")
-        row = stage.latency(f"rendered, first look: {name}", asks, rounds, targets={"orthanc": least})
+        both = dict.fromkeys(("voxcast", "orthanc"), Ask(paths, JPEG, is_jpeg(512)))
+        row = stage.latency(f"rendered, first look: {name}", both, rounds, absent=absent, targets={"orthanc": least})
         row.detail["decoded_per_request"] = (stage.voxcast.counter("frames_decoded") - before) / (rounds + 3)
-        again = Ask(
-            [f"{ask.paths[0].replace('40,400', f'{40 + i % 50},400')}" for i in range(rounds)], JPEG, is_jpeg(512)
-        )
-        stage.latency(
-            f"rendered, same slice in another window: {name}", {"voxcast": again, "orthanc": again}, min(rounds, 100)
-        )
+        rounds = min(rounds, 100)
+        again = [paths[0].replace("40,400", f"{40 + i % 50},400") for i in range(rounds)]
+        both = dict.fromkeys(("voxcast", "orthanc"), Ask(again, JPEG, is_jpeg(512)))
+        stage.latency(f"rendered, same slice in another window: {name}", both, rounds, absent=absent)
 
 
 def thumbnail(stage: Stage) -> None:
     """128 by 128; Orthanc has no /thumbnail, so it is asked for /rendered with a viewport."""
-    for name, series in (("raw", stage.raw), ("JPEG 2000", stage.j2k)):
+    for name, series, absent in (("raw", stage.raw, {}), ("JPEG 2000", stage.j2k, stage.no_jpeg2000)):
         asks = {
             "voxcast": Ask(instance_paths(series, "/thumbnail"), JPEG, is_jpeg(128)),
             "orthanc": Ask(instance_paths(series, SMALL), JPEG, is_jpeg(128)),
         }
-        stage.latency(f"thumbnail: {name}", asks, min(len(series) - 4, 40 if stage.is_quick else 150))
+        stage.latency(f"thumbnail: {name}", asks, min(len(series) - 4, 40 if stage.is_quick else 150), absent=absent)
 
 
 def frames(stage: Stage) -> None:
@@ -75,7 +87,8 @@ def frames(stage: Stage) -> None:
     wanted = {data.stored_frame(path) for path in stage.raw.files[-3:]}
     ask = Ask(instance_paths(stage.j2k, "/frames/1"), NATIVE, holds(wanted))
     rounds = min(len(stage.j2k) - 4, 40 if stage.is_quick else 150)
-    stage.latency("native frame from JPEG 2000, first look", {"voxcast": ask, "orthanc": ask}, rounds)
+    both = {"voxcast": ask, "orthanc": ask}
+    stage.latency("native frame from JPEG 2000, first look", both, rounds, absent=stage.no_jpeg2000)
 
 
 def rates(stage: Stage, name: str, asks: dict[str, Ask], connections: int, seconds: float, turns: int) -> None:
@@ -104,10 +117,7 @@ def metadata(stage: Stage) -> None:
         series = data.headers_only(stage.raw, stage.folder / f"headers-{i}", f"headers-{i}")
         put(stage, [path.read_bytes() for path in series.files])
         firsts.append(f"{series_path(series)}/metadata")
-    # Each series is asked for once: `warmup` and `check` have one of their own at the end.
     connections = {s.name: s.connect() for s in stage.servers() if s.name != "nginx"}
-    samples: dict[str, list[float]] = {who: [] for who in connections}
-    from benchmarks.measure import interleave
 
     def once(who: str) -> Callable[[int], None]:
         return lambda i: has_instances(count)(must(connections[who].get(firsts[i], JSON)))
@@ -180,8 +190,6 @@ def _searches(stage: Stage, name: str, patient_id: str, dates: str) -> None:
 
 def put(stage: Stage, instances: list[bytes]) -> None:
     """Into every archive, by STOW-RS in voxcast and POST in Orthanc (neither is timed)."""
-    from benchmarks.storing import multipart
-
     for server in stage.servers():
         if server.name == "nginx":
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from benchmarks import data
 from benchmarks.client import BadAnswer, Connection, Response
 from benchmarks.data import Series
 from benchmarks.measure import Report, Row, interleave
-from benchmarks.peers import DICOM_WEB, Nginx, Orthanc, Voxcast, missing, voxcast_command
+from benchmarks.peers import DICOM_WEB, NOT_INSTALLED, Nginx, Orthanc, Voxcast, missing, voxcast_command
 
 JPEG = {"Accept": "image/jpeg"}
 JSON = {"Accept": "application/dicom+json"}
@@ -71,13 +72,19 @@ class Stage:
         self.voxcast = self.keep(Voxcast(self.archive, self.folder / "voxcast.log"))
         if "orthanc" not in self.absent:
             self.orthanc = self.keep(Orthanc(self.orthanc_folder))
-            self.report.versions |= {"orthanc": self.orthanc.version, "orthanc-dicomweb": self.orthanc.plugin}
+            self.report.versions |= {"orthanc": self.orthanc.version, **self.orthanc.plugins}
             with self.orthanc.connect() as connection:
                 for path in (path for s in series for path in s.files):
                     must(connection.post("/instances", path.read_bytes(), DICOM))
         if "nginx" not in self.absent:
             self.nginx = self.keep(Nginx(self.folder / "nginx", self.folder / "www"))
             self.report.versions["nginx"] = self.nginx.version
+
+    @property
+    def no_jpeg2000(self) -> dict[str, str]:
+        """Which peers cannot decode JPEG 2000 here."""
+        has_decoder = self.orthanc is None or "orthanc gdcm" in self.orthanc.plugins
+        return {} if has_decoder else {"orthanc": f"{NOT_INSTALLED} (orthanc-gdcm)"}
 
     @property
     def archive(self) -> Path:
@@ -98,20 +105,22 @@ class Stage:
     def servers(self) -> list[Server]:
         return [s for s in (self.voxcast, self.orthanc, self.nginx) if s is not None]
 
-    def latency(self, name: str, asks: Mapping[str, Ask], rounds: int, **row: object) -> Row:
+    def latency(
+        self, name: str, asks: Mapping[str, Ask], rounds: int, *, absent: Mapping[str, str] | None = None, **row: object
+    ) -> Row:
         """A row of milliseconds: each server on one connection, in turn, a different path each round."""
         connections: list[Connection] = []
         work = {}
+        absent = {who: why for who, why in {**self.absent, **(absent or {})}.items() if who in asks}
         try:
             for server in self.servers():
-                if server.name in asks:
+                if server.name in asks and server.name not in absent:
                     connections.append(server.connect())
                     work[server.name] = caller(connections[-1], asks[server.name])
             samples = interleave(work, rounds, seconds_max=20.0 if self.is_quick else 60.0)
         finally:
             for connection in connections:
                 connection.close()
-        absent = {who: self.absent[who] for who in asks if who in self.absent}
         return self.report.add(name, "ms", samples, subject="voxcast", missing=absent, **row)  # type: ignore[arg-type]
 
 
@@ -153,3 +162,14 @@ def series_path(series: Series) -> str:
 def instance_paths(series: Series, suffix: str) -> list[str]:
     """The address of every instance, with something behind it."""
     return [f"{series_path(series)}/instances/{uid}{suffix}" for uid in series.sop_instance_uids]
+
+
+def multipart(instances: list[bytes]) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a STOW-RS request (PS3.18 10.5)."""
+    boundary = uuid.uuid4().hex
+    parts = [b"--%s\r\nContent-Type: application/dicom\r\n\r\n%s\r\n" % (boundary.encode(), one) for one in instances]
+    headers = {
+        "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+        "Accept": "application/dicom+json",
+    }
+    return headers, b"".join(parts) + b"--%s--\r\n" % boundary.encode()

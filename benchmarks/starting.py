@@ -1,7 +1,7 @@
 """Rows of a server that does nothing: time from the command to ready, and memory of all its processes.
 
-Traps: resident memory counts a page that n processes share n times, proportional memory (PSS) counts it once; both are given. The
-time to ready is of a second start, with the kernels compiled and the files in the page cache.
+Traps: resident memory counts a page that n processes share n times, proportional memory (PSS) counts it once; both are given.
+The time to ready is of a second start, with the kernels compiled and the files in the page cache.
 """
 
 from __future__ import annotations

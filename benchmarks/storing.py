@@ -1,8 +1,8 @@
 """Rows of what comes in: import of a folder, STOW-RS on one connection and on several, beside the disk's own limit.
 
-Traps: the same instance sent twice is stored once, so every round has new UIDs (put in before the clock starts). Voxcast syncs the
-disk before it says yes and Orthanc 1.10 does not: the ratio compares a durable yes with one that a power cut can take back.
-The import's time is the whole command's, its interpreter's start included.
+Traps: the same instance sent twice is stored once, so every round has new UIDs (put in before the clock starts). Both servers sync
+each instance's bytes; only voxcast also syncs its index before it says yes. The import's time is the whole command's, its
+interpreter's start included; the disk's row is one program that appends and syncs, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.client import BadAnswer
 from benchmarks.data import renamed
 from benchmarks.peers import DICOM_WEB, Orthanc, Voxcast
-from benchmarks.stage import DICOM, Stage, must, voxcast_import
+from benchmarks.stage import DICOM, Stage, multipart, must, voxcast_import
 
 IMPORT_TARGET = 1000.0
 
@@ -131,14 +130,3 @@ def _disk(path: Path, batch: list[bytes]) -> float:
     finally:
         os.close(fd)
         path.unlink()
-
-
-def multipart(instances: list[bytes]) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a STOW-RS request (PS3.18 10.5)."""
-    boundary = uuid.uuid4().hex
-    parts = [b"--%s\r\nContent-Type: application/dicom\r\n\r\n%s\r\n" % (boundary.encode(), one) for one in instances]
-    headers = {
-        "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
-        "Accept": "application/dicom+json",
-    }
-    return headers, b"".join(parts) + b"--%s--\r\n" % boundary.encode()

@@ -26,5 +26,6 @@ DEFECTS: dict[str, str] = {
     "pixel-data-long": "there is more in the pixel data than the header claims",
     "offset-table-wrong": "the offset table does not point at fragments; frames were found without it",
     "encapsulated-without-fragments": "a compressed transfer syntax, but pixel data of defined length",
+    "chrominance-not-subsampled": "4:2:2 by name, but with the bytes of every pixel's own chrominance; read as YBR_FULL",
     "pixel-limit": "one frame is larger than limits.frame_bytes_max; kept, not shown",
 }

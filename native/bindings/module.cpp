@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 #include <nanobind/stl/pair.h>
 
+#include "locate.hpp"
 #include "scan.hpp"
 
 namespace nb = nanobind;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "locate.hpp"
 #include "scan.hpp"
 
 using namespace voxcast;

@@ -1,352 +1,18 @@
 #include "scan.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
-
+#include "collector.hpp"
 #include "frames.hpp"
-#include "json.hpp"
-#include "part10.hpp"
 
 namespace voxcast {
 namespace {
 
-constexpr size_t kIndexValueMax = 16 * 1024;  // longer values are no use as search keys
-
-std::string trimmed(const uint8_t* p, size_t n) {
-  while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == 0)) --n;
-  while (n > 0 && *p == ' ') ++p, --n;
-  return std::string(reinterpret_cast<const char*>(p), n);
-}
-
-std::vector<std::string> components(const std::string& value) {
-  std::vector<std::string> out;
-  if (value.empty()) return out;
-  for (size_t at = 0;;) {
-    const size_t stop = std::min(value.find('\\', at), value.size());
-    out.push_back(trimmed(reinterpret_cast<const uint8_t*>(value.data()) + at, stop - at));
-    if (stop == value.size()) return out;
-    at = stop + 1;
-  }
-}
-
-// One decimal string between its padding; strtod would ask the process's locale what a decimal point is.
-bool as_double(const char* p, const char* end, double& out) {
-  while (p < end && *p == ' ') ++p;
-  while (end > p && (end[-1] == ' ' || end[-1] == 0)) --end;
-  if (p < end && *p == '+') ++p;
-  const auto [stop, error] = std::from_chars(p, end, out);
-  return error == std::errc() && stop == end && p < end && out - out == 0;
-}
-
-// Collects what `Scan` needs while the walker goes over the data set.
-class Collector {
- public:
-  Collector(Source& source, const std::vector<IndexTag>& tags, const Limits& limits, const Hooks& hooks, Scan& out)
-      : source_(source), tags_(tags), limits_(limits), charset_(&hooks.decode_text), out_(out) {
-    for (int level = 0; level < 4; ++level) {
-      members_[level].reserve(24);
-      out.json[level].reserve(1536);
-      out.json[level] = "{";
-    }
-  }
-
-  bool sequence(const Element& e, unsigned depth) {
-    if (depth == 0) {
-      switch (e.tag) {
-        case 0x00283000: out_.pixels.has_modality_lut = e.length != 0; break;
-        case 0x00283010: out_.pixels.has_voi_lut = e.length != 0; break;
-        default: break;
-      }
-      if (const IndexTag* tag = find(e.tag)) {
-        std::string& json = begin_member(*tag);
-        append_json_sequence(json, source_, e, limits_, charset_, pixels_signed(), json_defects_);
-        json += '}';
-      }
-      if (e.tag != 0x52009229 && e.tag != 0x52009230) return false;
-      group_ = e.tag;
-      return true;
-    }
-    if (depth != 1 || (e.tag != 0x00289145 && e.tag != 0x00289132)) return false;
-    macro_ = e.tag;
-    return true;
-  }
-  void sequence_end(const Element& e, unsigned depth, bool damaged) {
-    if (damaged) defect("sequence-damaged", e.tag);
-    if (depth == 0) group_ = 0;
-  }
-  void item(uint32_t index, unsigned depth) {
-    if (depth != 0) return;
-    frame_ = index;
-    rescale_ = {};
-    window_ = {};
-  }
-  void item_end(unsigned depth) {
-    if (depth != 0) return;
-    if (group_ == 0x52009229) {
-      shared_rescale_ = rescale_;
-      shared_window_ = window_;
-    } else if (per_frame_rescale_.size() < limits_.frames_max) {
-      any_frame_rescale_ = any_frame_rescale_ || rescale_.is_set;
-      any_frame_window_ = any_frame_window_ || window_.is_set();
-      per_frame_rescale_.push_back(std::move(rescale_));
-      per_frame_window_.push_back(std::move(window_));
-    }
-  }
-
-  bool value(const Element& e, unsigned depth) {
-    if (depth == 2) return functional_group(e);
-    if (depth != 0) return true;
-    if (e.tag >= kFloatPixelData && (e.tag == kPixelData || e.tag == kFloatPixelData || e.tag == kDoublePixelData)) {
-      pixel_element_ = e;
-      out_.pixels.keyword = e.tag;
-      behind_pixels_ = 0;
-      return true;
-    }
-    if (pixel_element_.tag != 0 && e.tag != 0xFFFCFFFC) ++behind_pixels_;
-    if (e.length == kUndefined) return true;
-    describe(e);
-    if (const IndexTag* tag = find(e.tag)) {
-      if (e.length > kIndexValueMax) {
-        defect("index-value-long", e.tag);
-        return true;
-      }
-      std::string& json = begin_member(*tag);
-      const bool text_before = json_defects_.text, number_before = json_defects_.number;
-      append_json_value(json, e, source_.at(e.at, e.length), pixels_signed(), charset_, json_defects_);
-      json += '}';
-      if (json_defects_.text && !text_before) defect("text-undecodable", e.tag);
-      if (json_defects_.number && !number_before) defect("number-invalid", e.tag);
-    }
-    return true;
-  }
-
-  // Behind the walk: puts together what came in pieces.
-  void finish() {
-    Scan& s = out_;
-    for (int level = 0; level < 4; ++level) {
-      sort_json_members(s.json[level], 1, members_[level]);
-      s.json[level] += '}';
-    }
-    PixelValues& p = s.pixels;
-    if (any_frame_rescale_) {
-      for (RescaleValues& r : per_frame_rescale_)
-        if (!r.is_set) r = shared_rescale_.is_set ? shared_rescale_ : rescale_top_;
-      p.rescales = std::move(per_frame_rescale_);
-    } else if (shared_rescale_.is_set || rescale_top_.is_set) {
-      p.rescales.push_back(shared_rescale_.is_set ? shared_rescale_ : rescale_top_);
-    }
-    if (any_frame_window_) {
-      for (WindowValues& w : per_frame_window_)
-        if (!w.is_set()) w = shared_window_.is_set() ? shared_window_ : window_top_;
-      p.windows = std::move(per_frame_window_);
-    } else if (shared_window_.is_set() || window_top_.is_set()) {
-      p.windows.push_back(shared_window_.is_set() ? shared_window_ : window_top_);
-    }
-    // One value per frame or one for all; anything else cannot be told apart.
-    const auto frames = static_cast<size_t>(std::max<int64_t>(p.number_of_frames, 1));
-    if (p.rescales.size() > 1 && p.rescales.size() != frames) defect("functional-groups-wrong", 0x52009230), p.rescales.resize(1);
-    if (p.windows.size() > 1 && p.windows.size() != frames) p.windows.resize(1);
-  }
-
-  const Element& pixel_element() const { return pixel_element_; }
-  bool has_more_behind_pixels() const { return behind_pixels_ > 0; }
-  std::vector<uint64_t> extended_offsets, extended_lengths;
-  bool has_rows = false, has_columns = false, has_bits = false;
-
-  void defect(const char* code, uint32_t tag) {
-    std::string detail;
-    append_json_tag(detail, tag);
-    out_.defects.emplace_back(code, detail.substr(1, 8));
-  }
-  const JsonDefects& json_defects() const { return json_defects_; }
-
- private:
-  const IndexTag* find(uint32_t tag) const {
-    const auto at = std::lower_bound(tags_.begin(), tags_.end(), tag, [](const IndexTag& a, uint32_t t) { return a.tag < t; });
-    return at != tags_.end() && at->tag == tag ? &*at : nullptr;
-  }
-  std::string& begin_member(const IndexTag& tag) {
-    std::string& json = out_.json[tag.level];
-    if (!members_[tag.level].empty()) json += ',';
-    members_[tag.level].emplace_back(tag.tag, json.size());
-    append_json_tag(json, tag.tag);
-    json += '{';
-    return json;
-  }
-  bool pixels_signed() const { return out_.pixels.pixel_representation == 1; }
-
-  size_t padding_off(const Element& e) {
-    const uint8_t* p = source_.at(e.at, e.length);
-    size_t n = e.length;
-    while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == 0)) --n;
-    return n;
-  }
-  std::string text(const Element& e) { return e.length > kIndexValueMax ? std::string() : trimmed(source_.at(e.at, e.length), e.length); }
-  std::string utf8(const Element& e) {
-    const std::string raw = text(e);
-    std::string out;
-    charset_.append(out, raw.data(), raw.size());
-    return out;
-  }
-  uint32_t u16(const Element& e) {
-    if (e.vr == vr::IS || e.vr == vr::DS) return static_cast<uint32_t>(std::atoi(text(e).c_str()));
-    if (e.length == 4 && e.vr == vr::UL) return read32(source_.at(e.at, 4), e.encoding.is_big_endian);
-    return e.length >= 2 ? read16(source_.at(e.at, 2), e.encoding.is_big_endian) : 0;
-  }
-  std::optional<int64_t> pixel_value(const Element& e) {
-    if (e.length < 2) return std::nullopt;
-    const uint16_t v = read16(source_.at(e.at, 2), e.encoding.is_big_endian);
-    if (pixels_signed()) return static_cast<int16_t>(v);
-    return v;
-  }
-  std::vector<double> numbers(const Element& e) {
-    std::vector<double> out;
-    if (e.vr == vr::FD || e.vr == vr::FL) {
-      const size_t size = e.vr == vr::FD ? 8 : 4;
-      for (size_t i = 0; i + size <= e.length && i < 64 * size; i += size) {
-        const uint8_t* p = source_.at(e.at + i, size);
-        if (size == 8) {
-          const uint64_t bits = read64(p, e.encoding.is_big_endian);
-          double v;
-          std::memcpy(&v, &bits, 8);
-          out.push_back(v);
-        } else {
-          const uint32_t bits = read32(p, e.encoding.is_big_endian);
-          float v;
-          std::memcpy(&v, &bits, 4);
-          out.push_back(v);
-        }
-      }
-      return out;
-    }
-    const size_t n = e.length > kIndexValueMax ? 0 : padding_off(e);
-    if (n == 0) return out;
-    const char* p = reinterpret_cast<const char*>(source_.at(e.at, e.length));
-    for (const char* const end = p + n;;) {
-      const char* stop = std::find(p, end, '\\');
-      double v;
-      if (!as_double(p, stop, v)) {
-        defect("number-invalid", e.tag);
-        return {};
-      }
-      out.push_back(v);
-      if (stop == end) return out;
-      p = stop + 1;
-    }
-  }
-
-  void rescale_or_window(const Element& e, RescaleValues& rescale, WindowValues& window) {
-    switch (e.tag) {
-      case 0x00281052:
-        if (const auto v = numbers(e); !v.empty()) rescale.intercept = v[0], rescale.is_set = true;
-        break;
-      case 0x00281053:
-        if (const auto v = numbers(e); !v.empty()) {
-          if (v[0] != 0) rescale.slope = v[0], rescale.is_set = true;
-          else defect("rescale-slope-zero", e.tag);
-        }
-        break;
-      case 0x00281054: rescale.type = utf8(e); break;
-      case 0x00281050: window.centers = numbers(e); break;
-      case 0x00281051: window.widths = numbers(e); break;
-      case 0x00281055: window.explanations = components(utf8(e)); break;
-      case 0x00281056: window.function = text(e); break;
-      default: break;
-    }
-  }
-
-  bool functional_group(const Element& e) {
-    if (e.length != kUndefined && (e.tag >> 16) == 0x0028) rescale_or_window(e, rescale_, window_);
-    return true;
-  }
-
-  void describe(const Element& e) {
-    Scan& s = out_;
-    PixelValues& p = s.pixels;
-    switch (e.tag) {
-      case 0x00080005: charset_.set(text(e)); break;
-      case 0x00080016: s.sop_class_uid = text(e); break;
-      case 0x00080018: s.sop_instance_uid = text(e); break;
-      case 0x00080060: p.modality = text(e); break;
-      case 0x0020000D: s.study_instance_uid = text(e); break;
-      case 0x0020000E: s.series_instance_uid = text(e); break;
-      case 0x00200013: {
-        const std::string v = text(e);
-        if (!v.empty()) s.geometry.instance_number = std::strtoll(v.c_str(), nullptr, 10);
-        break;
-      }
-      case 0x00200032: s.geometry.position = numbers(e); break;
-      case 0x00200037: s.geometry.orientation = numbers(e); break;
-      case 0x20500020: p.presentation_lut_shape = text(e); break;
-      case 0x7FE00001: extended_offsets = table(e); break;
-      case 0x7FE00002: extended_lengths = table(e); break;
-      default: break;
-    }
-    if ((e.tag >> 16) == 0x0028) describe_pixels(e, p);
-    if ((e.tag & 0xFF00FFFF) == 0x60003000) p.has_overlay = true;
-  }
-
-  void describe_pixels(const Element& e, PixelValues& p) {
-    switch (e.tag & 0xFFFF) {
-      case 0x0002: p.samples_per_pixel = u16(e); break;
-      case 0x0004: p.photometric_interpretation = text(e); break;
-      case 0x0006: p.planar_configuration = u16(e); break;
-      case 0x0008: {
-        const std::string v = text(e);
-        if (!v.empty()) p.number_of_frames = std::strtoll(v.c_str(), nullptr, 10);
-        break;
-      }
-      case 0x0010: p.rows = u16(e), has_rows = e.length > 0; break;
-      case 0x0011: p.columns = u16(e), has_columns = e.length > 0; break;
-      case 0x0034:
-        if (const auto v = numbers(e); v.size() == 2 && v[0] > 0 && v[1] > 0) p.aspect_vertical = v[0], p.aspect_horizontal = v[1];
-        break;
-      case 0x0100: p.bits_allocated = u16(e), has_bits = e.length > 0; break;
-      case 0x0101: p.bits_stored = u16(e); break;
-      case 0x0102: p.high_bit = u16(e), has_high_bit_ = true; break;
-      case 0x0103: p.pixel_representation = u16(e); break;
-      case 0x0106: p.smallest = pixel_value(e); break;
-      case 0x0107: p.largest = pixel_value(e); break;
-      case 0x0120: p.padding_value = pixel_value(e); break;
-      case 0x0121: p.padding_limit = pixel_value(e); break;
-      case 0x1101: p.has_palette = true; break;
-      default: rescale_or_window(e, rescale_top_, window_top_);
-    }
-  }
-
-  std::vector<uint64_t> table(const Element& e) {
-    if (e.length / 8 > limits_.frames_max) throw ScanError(Fault::too_large, "frames_max", e.length / 8, limits_.frames_max);
-    std::vector<uint64_t> out;
-    out.reserve(e.length / 8);
-    for (uint64_t i = 0; i + 8 <= e.length; i += 8) out.push_back(read64(source_.at(e.at + i, 8), e.encoding.is_big_endian));
-    return out;
-  }
-
-  Source& source_;
-  const std::vector<IndexTag>& tags_;
-  const Limits& limits_;
-  Charset charset_;
-  Scan& out_;
-  JsonDefects json_defects_;
-  Members members_[4];
-  Element pixel_element_;
-  uint64_t behind_pixels_ = 0;
-  uint32_t group_ = 0, macro_ = 0, frame_ = 0;
-  bool has_high_bit_ = false, any_frame_rescale_ = false, any_frame_window_ = false;
-  RescaleValues rescale_, rescale_top_, shared_rescale_;
-  WindowValues window_, window_top_, shared_window_;
-  std::vector<RescaleValues> per_frame_rescale_;
-  std::vector<WindowValues> per_frame_window_;
-};
+constexpr uint32_t kSideMax = 1 << 20;  // US ends at 65535; products of what is not US must not wrap
 
 // The header's claims about the pixels, as far as they make sense together (PS3.5 section 8, PS3.3 C.7.6.3).
 bool make_sense(const PixelValues& p, const Collector& c) {
   const bool bits_ok = p.bits_allocated == 1 || p.bits_allocated == 8 || p.bits_allocated == 12 || p.bits_allocated == 16 ||
                        p.bits_allocated == 24 || p.bits_allocated == 32 || p.bits_allocated == 64;
-  return c.has_rows && c.has_columns && c.has_bits && p.rows > 0 && p.columns > 0 && bits_ok && p.number_of_frames > 0 &&
+  return c.has_rows && c.has_columns && c.has_bits && p.rows - 1 < kSideMax && p.columns - 1 < kSideMax && bits_ok && p.number_of_frames > 0 &&
          p.samples_per_pixel > 0 && p.samples_per_pixel <= 4 && p.pixel_representation <= 1 && p.planar_configuration <= 1;
 }
 
@@ -354,28 +20,18 @@ bool make_sense(const PixelValues& p, const Collector& c) {
 
 Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits, const Hooks& hooks) {
   Scan out;
-  const Part10 outside = read_part10(file, limits);
+  DataSet data_set(file, limits, hooks);
+  Source& source = data_set.source();
+  const Part10& outside = data_set.outside;
   for (const std::string& code : outside.defects) out.defects.emplace_back(code, "");
   out.transfer_syntax_uid = outside.transfer_syntax_uid;
   out.data_set_at = outside.data_set_at;
 
-  Source* source = &file;
-  uint64_t at = outside.data_set_at;
-  std::string inflated;
-  std::unique_ptr<Source> inner;
-  if (outside.is_deflated) {
-    const auto n = static_cast<size_t>(file.size() - at);
-    inflated = hooks.inflate(file.at(at, n), n, limits.inflated_bytes_max);
-    inner = std::make_unique<MemorySource>(reinterpret_cast<const uint8_t*>(inflated.data()), inflated.size());
-    source = inner.get();
-    at = 0;
-  }
-
-  Collector collector(*source, tags, limits, hooks, out);
-  Walker<Collector> walker(*source, limits, collector);
+  Collector collector(source, tags, limits, hooks, out);
+  Walker<Collector> walker(source, limits, collector);
   bool is_damaged = false;
   try {
-    walker.walk(at, outside.encoding, false);
+    walker.walk(data_set.at(), outside.encoding, false);
   } catch (const ScanError& error) {
     // Where the structure breaks, what was read so far still names the instance; bytes that are missing do not come back.
     if (error.fault != Fault::malformed || out.sop_instance_uid.empty()) throw;
@@ -411,22 +67,31 @@ Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits,
   FrameTable table;
   const auto frames = static_cast<uint64_t>(p.number_of_frames);
   if (e.length == kUndefined) {
+    if (outside.is_deflated) {  // fragments are for compressed frames; what this is meant to be nobody says (PS3.5 A.5)
+      out.defects.emplace_back("pixels-not-described", "");
+      return out;
+    }
     EncapsulatedPixels pixels{e.at, frames, std::move(collector.extended_offsets), std::move(collector.extended_lengths)};
     uint64_t end = 0;
-    table = encapsulated_frames(*source, pixels, limits, end);
+    table = encapsulated_frames(source, pixels, limits, end);
   } else if (outside.is_encapsulated && !outside.is_deflated) {
     out.defects.emplace_back("encapsulated-without-fragments", "");
     return out;
   } else {
-    const bool is_422 = p.photometric_interpretation == "YBR_FULL_422" && p.samples_per_pixel == 3;
-    const uint64_t samples = is_422 ? 2 : p.samples_per_pixel;
-    uint64_t stride = uint64_t(p.rows) * p.columns * samples * p.bits_allocated;
-    p.has_swapped_bytes = e.encoding.is_big_endian && e.vr == vr::OW && p.bits_allocated <= 8;
-    if (p.has_swapped_bytes && frames == 1 && e.length * uint64_t(8) >= stride) stride = (stride + 15) / 16 * 16;  // whole words
-    table = native_frames({e.at, e.length, stride, frames, outside.is_deflated, outside.data_set_at, file.size() - outside.data_set_at}, limits);
-    if (table.packed.empty() && is_422) {  // 4:4:4 under a 4:2:2 name is found in the wild, never the other way round
-      table = native_frames({e.at, e.length, stride / 2 * 3, frames, outside.is_deflated, outside.data_set_at, file.size() - outside.data_set_at}, limits);
+    const uint64_t pixels = uint64_t(p.rows) * p.columns, bits = uint64_t(e.length) * 8;
+    uint64_t samples = p.samples_per_pixel;
+    if (p.photometric_interpretation == "YBR_FULL_422" && samples == 3) {
+      if (bits / p.bits_allocated / pixels / samples >= frames) {
+        p.photometric_interpretation = "YBR_FULL";  // every pixel has its own chrominance whatever the name says
+        out.defects.emplace_back("chrominance-not-subsampled", "");
+      } else {
+        samples = 2;
+      }
     }
+    uint64_t stride = pixels * samples * p.bits_allocated;
+    p.has_swapped_bytes = e.encoding.is_big_endian && e.vr == vr::OW && p.bits_allocated <= 8;
+    if (p.has_swapped_bytes && frames == 1 && bits >= stride) stride = (stride + 15) / 16 * 16;  // whole words
+    table = native_frames({e.at, e.length, stride, frames, outside.is_deflated, outside.data_set_at, file.size() - outside.data_set_at}, limits);
   }
   for (const std::string& code : table.defects) out.defects.emplace_back(code, "");
   if (table.packed.empty()) return out;
@@ -436,95 +101,10 @@ Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits,
 }
 
 std::string part10_json(Source& file, const Limits& limits, const Hooks& hooks, const std::string& bulk_data_uri, bool is_prefix) {
-  const Part10 outside = read_part10(file, limits);
-  const JsonOptions options{bulk_data_uri, outside.transfer_syntax_uid, is_prefix};
+  DataSet data_set(file, limits, hooks);
+  const JsonOptions options{bulk_data_uri, data_set.outside.transfer_syntax_uid, is_prefix};
   JsonDefects defects;
-  if (!outside.is_deflated) return data_set_json(file, outside.data_set_at, outside.encoding, limits, hooks.decode_text, options, defects);
-  const auto n = static_cast<size_t>(file.size() - outside.data_set_at);
-  const std::string inflated = hooks.inflate(file.at(outside.data_set_at, n), n, limits.inflated_bytes_max);
-  MemorySource source(reinterpret_cast<const uint8_t*>(inflated.data()), inflated.size());
-  return data_set_json(source, 0, outside.encoding, limits, hooks.decode_text, options, defects);
-}
-
-namespace {
-// Goes down one path and stops at its end.
-struct PathVisitor {
-  const std::vector<uint32_t>& path;  // tag, item, tag, item, …, tag
-  Source& source;
-  std::optional<Element> found;
-  uint32_t bits_allocated = 0;
-  std::vector<bool> on_path;
-  bool sequence(const Element& e, unsigned depth) {
-    return !found && 2 * depth + 1 < path.size() && path[2 * depth] == e.tag && inside(depth);
-  }
-  void sequence_end(const Element&, unsigned, bool) {}
-  void item(uint32_t index, unsigned depth) {
-    on_path.resize(depth + 1);
-    on_path[depth] = 2 * depth + 1 < path.size() && path[2 * depth + 1] == index;
-  }
-  void item_end(unsigned depth) { on_path.resize(depth); }
-  bool inside(unsigned depth) const { return depth == 0 || (on_path.size() >= depth && on_path[depth - 1]); }
-  bool value(const Element& e, unsigned depth) {
-    if (depth == 0 && e.tag == 0x00280100 && e.length == 2) bits_allocated = read16(source.at(e.at, 2), e.encoding.is_big_endian);
-    if (2 * depth + 1 != path.size() || path[2 * depth] != e.tag || !inside(depth)) return true;
-    found = e;
-    return false;
-  }
-};
-}  // namespace
-
-std::optional<Located> locate(Source& file, const std::vector<uint32_t>& path, const Limits& limits, const Hooks& hooks) {
-  const Part10 outside = read_part10(file, limits);
-  std::string inflated;
-  std::unique_ptr<Source> inner;
-  Source* source = &file;
-  uint64_t at = outside.data_set_at;
-  if (outside.is_deflated) {
-    const auto n = static_cast<size_t>(file.size() - at);
-    inflated = hooks.inflate(file.at(at, n), n, limits.inflated_bytes_max);
-    inner = std::make_unique<MemorySource>(reinterpret_cast<const uint8_t*>(inflated.data()), inflated.size());
-    source = inner.get();
-    at = 0;
-  }
-  PathVisitor visitor{path, *source, std::nullopt, 0, {}};
-  Walker<PathVisitor> walker(*source, limits, visitor);
-  try {
-    walker.walk(at, outside.encoding, false);
-  } catch (const ScanError& error) {
-    if (error.fault != Fault::malformed || !visitor.found) throw;
-  }
-  if (!visitor.found) return std::nullopt;
-  const Element& e = *visitor.found;
-  Located out;
-  out.is_encapsulated = e.length == kUndefined;
-  out.at = e.at;
-  if (e.length != kUndefined) {
-    out.length = e.length;
-  } else {
-    uint64_t p = e.at;
-    for (;;) {
-      const uint8_t* item = source->at(p, 8);
-      const uint32_t tag = uint32_t(read16(item, false)) << 16 | read16(item + 2, false), length = read32(item + 4, false);
-      p += 8;
-      if (tag != kItem) break;
-      p += length;
-    }
-    out.length = p - e.at;
-  }
-  size_t word = word_size(e.vr);
-  // Cells of 32 and 64 bits in OW are turned round whole, as pydicom and others take them.
-  if (e.tag == kPixelData && path.size() == 1 && word == 2 && visitor.bits_allocated > 16) word = visitor.bits_allocated / 8;
-  if (e.encoding.is_big_endian && word > 1 && !out.is_encapsulated) {
-    // What leaves is little endian (PS3.18 8.7.3.3.2).
-    const uint8_t* p = source->at(e.at, e.length);
-    out.bytes.assign(reinterpret_cast<const char*>(p), e.length);
-    for (size_t i = 0; i + word <= out.bytes.size(); i += word) std::reverse(out.bytes.begin() + i, out.bytes.begin() + i + word);
-    out.at = 0;
-  } else if (inner) {
-    out.bytes = inflated.substr(static_cast<size_t>(out.at), static_cast<size_t>(out.length));
-    out.at = 0;
-  }
-  return out;
+  return data_set_json(data_set.source(), data_set.at(), data_set.outside.encoding, limits, hooks.decode_text, options, defects);
 }
 
 }  // namespace voxcast

@@ -1,12 +1,11 @@
 // One pass over an instance: index values, pixel description, frame table, defects.
 #pragma once
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "charset.hpp"
+#include "data_set.hpp"
 #include "limits.hpp"
 #include "source.hpp"
 
@@ -16,12 +15,6 @@ namespace voxcast {
 struct IndexTag {
   uint32_t tag;
   int level;
-};
-
-struct Hooks {
-  TextDecoder decode_text;
-  // Raw deflate (RFC 1951) to bytes; at most `max` of them, else it throws ScanError(too_large).
-  std::function<std::string(const uint8_t* data, size_t n, size_t max)> inflate;
 };
 
 struct RescaleValues {
@@ -70,13 +63,5 @@ Scan scan(Source& source, const std::vector<IndexTag>& tags, const Limits& limit
 
 // DICOM JSON of the whole data set (PS3.18 F); see data_set_json.
 std::string part10_json(Source& source, const Limits& limits, const Hooks& hooks, const std::string& bulk_data_uri, bool is_prefix);
-
-// Where the value is that a BulkDataURI names by its path: tag, or tag/item/tag….
-struct Located {
-  std::string bytes;         // when the value had to be inflated or swapped
-  uint64_t at = 0, length = 0;  // otherwise: in the stream
-  bool is_encapsulated = false;
-};
-std::optional<Located> locate(Source& source, const std::vector<uint32_t>& path, const Limits& limits, const Hooks& hooks);
 
 }  // namespace voxcast

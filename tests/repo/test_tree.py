@@ -20,7 +20,7 @@ LINES_MAX = {
     ".py": 400,
     ".js": 400,
     ".ts": 400,
-    ".cpp": 600,
+    ".cpp": 400,
     ".hpp": 400,
 }  # a C++ file spends a third on braces and types
 GENERATED = {"dictionary_data.py", "charset_data.inc", "dictionary_data.inc"}
