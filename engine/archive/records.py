@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from engine.archive.linux import begin_writeback
 from engine.dicom.frame import FrameDescriptor
 from engine.dicom.frame_table import FrameTable
 from engine.dicom.scanned import Defect, ScannedInstance
+from engine.limits import MIB
 from engine.types import Buffer, Location, Source
 
 
@@ -97,11 +99,13 @@ class Spooled:
     def write(self, data: Buffer) -> None:
         """Append to the stream. Raises OSError (a full disk); the owner then drops the spool."""
         self.check_room(self.fd, len(data))
-        view = memoryview(data)
+        view, start = memoryview(data), self.offset + self.length
         while len(view):
             written = os.pwrite(self.fd, view, self.offset + self.length)
             self.length += written
             view = view[written:]
+        if len(data) >= MIB:
+            begin_writeback(self.fd, start, len(data))
 
     def drop(self) -> None:
         """Forget it: the file and its descriptor are gone afterwards; harmless a second time."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from engine.archive.linux import begin_writeback
 from engine.archive.member import END, HEADER_BYTES, SEALED, pack_header, padded
 from engine.archive.ports import MemberMeta, StoredMember, Tombstone
 from engine.archive.records import Spooled
@@ -21,6 +23,7 @@ from engine.types import Buffer, Location
 _ALLOCATE_BYTES = 64 * MIB
 _SEAL_BYTES = HEADER_BYTES + len(END)
 _IOV_MAX = 1000
+_CHUNK_BYTES = 4 * MIB  # written at once; the disk begins with it while the next is copied
 
 
 def lock_segment(path: Path) -> int | None:
@@ -72,15 +75,26 @@ def create_segment(folder: Path) -> tuple[int, int]:
 
 def write_all(fd: int, pieces: Sequence[Buffer], at: int) -> None:
     """Write the pieces behind each other; a disk that fills up may take a part of them and only then say so."""
-    views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+    views = deque(memoryview(piece).cast("B") for piece in pieces if len(piece))
     while views:
-        written = os.pwritev(fd, views[:_IOV_MAX], at)
+        chunk: list[memoryview] = []
+        size = 0
+        while views and size < _CHUNK_BYTES and len(chunk) < _IOV_MAX:
+            chunk.append(views.popleft())
+            size += len(chunk[-1])
+        written = os.pwritev(fd, chunk, at)
+        if size >= _CHUNK_BYTES:
+            begin_writeback(fd, at, written)
         at += written
-        while views and written >= len(views[0]):
-            written -= len(views[0])
-            del views[0]
-        if written:
-            views[0] = views[0][written:]
+        if written < size:
+            views.extendleft(reversed(_behind(chunk, written)))
+
+
+def _behind(chunk: list[memoryview], written: int) -> list[memoryview]:
+    """What is left of a chunk of which this many bytes were written."""
+    while written >= len(chunk[0]):
+        written -= len(chunk.pop(0))
+    return [chunk[0][written:], *chunk[1:]]
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import threading
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+from engine.archive.linux import punch_hole
 from engine.archive.member import BLOCK, END, HEADER_BYTES, SEALED, pack_header, padded, parse_header
 from engine.archive.ports import MemberMeta, SegmentSize, StoredMember, Tombstone
 from engine.archive.records import Spooled
@@ -22,7 +22,6 @@ from engine.limits import Limits
 from engine.types import Buffer, Location
 
 _OPEN_FILES_MAX = 256
-_PUNCH_HOLE, _KEEP_SIZE = 0x02, 0x01
 
 
 class SegmentStore:
@@ -198,7 +197,7 @@ class SegmentStore:
                 raise ArchiveReadOnly(str(self._folder.parent), f"no member at {location}; run verify")
             write_all(fd, [pack_header(None, location.length)], at)
             self._writer.sync(fd)
-            _punch_hole(fd, location.offset, padded(location.length))
+            punch_hole(fd, location.offset, padded(location.length))
         except OSError as error:
             raise disk_fault(str(self._folder.parent), error) from error
         finally:
@@ -241,11 +240,3 @@ def _read(fd: int, at: int, length: int, location: Location) -> bytes:
     if len(data) < length:
         raise FileNotFoundError(f"segment {location.segment} ends before {at + length}: moved")
     return data
-
-
-def _punch_hole(fd: int, offset: int, length: int) -> None:
-    """fallocate(2) with FALLOC_FL_PUNCH_HOLE; a file system without holes keeps the blocks until compaction."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    done = libc.fallocate(fd, _PUNCH_HOLE | _KEEP_SIZE, ctypes.c_int64(offset), ctypes.c_int64(length))
-    if done != 0 and ctypes.get_errno() not in (errno.EOPNOTSUPP, errno.ENOSYS):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -15,7 +15,7 @@ from engine.archive.archive import Archive
 from engine.archive.member import BLOCK, END, HEADER_BYTES, pack_header, padded
 from engine.archive.ports import MemberMeta, Tombstone
 from engine.archive.segment_file import read_members, sealed_end
-from engine.archive.segment_writer import create_segment, lock_segment
+from engine.archive.segment_writer import create_segment, lock_segment, write_all
 from engine.errors import CorruptInstance
 from engine.types import Location, Source
 
@@ -221,3 +221,21 @@ def test_one_place_can_be_asked_for(archive: Archive) -> None:
     wrong = Location(locations[1].segment, locations[1].offset + BLOCK, locations[1].length)
     assert list(blobs.members(wrong)) == []
     assert list(blobs.members(Location(99, HEADER_BYTES, 10))) == []
+
+
+@pytest.mark.parametrize("most", [1, 7, 511, 4096, 10**9])
+def test_a_write_that_is_taken_in_parts_is_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    pwritev = os.pwritev
+
+    def short(fd: int, views: list[memoryview], at: int) -> int:
+        return pwritev(fd, [b"".join(views)[:most]], at)
+
+    monkeypatch.setattr(os, "pwritev", short)
+    monkeypatch.setattr("engine.archive.segment_writer._CHUNK_BYTES", 2000)
+    pieces = [os.urandom(n) for n in (0, 1, 511, 512, 3000, 0, 2, 1999, 2000)]
+    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    write_all(fd, pieces, 100)
+    os.close(fd)
+    assert (tmp_path / "file").read_bytes() == bytes(100) + b"".join(pieces)
