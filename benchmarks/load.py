@@ -44,6 +44,7 @@ class Load:
     """One run. `generator` is ``wrk`` or ``python``."""
 
     requests_per_s: float
+    seconds: float
     mb_per_s: float
     p50_ms: float
     p99_ms: float
@@ -88,7 +89,14 @@ def parse(output: str, generator: str) -> Load:
     if found["errors"] or not found["requests"]:
         raise BadAnswer(f"{found['errors']} of {found['requests']} answers were errors")
     rate = 1 / found["seconds"]
-    return Load(found["requests"] * rate, found["bytes"] * rate / 1e6, found["p50_ms"], found["p99_ms"], generator)
+    return Load(
+        found["requests"] * rate,
+        found["seconds"],
+        found["bytes"] * rate / 1e6,
+        found["p50_ms"],
+        found["p99_ms"],
+        generator,
+    )
 
 
 def _threads(

@@ -80,6 +80,7 @@ def interleave(
     *,
     warmup: int = 2,
     repeat: int = 1,
+    burst: int = 1,
     seconds_max: float = 60.0,
     rounds_min: int = 5,
     scale: float = 1e3,
@@ -90,6 +91,8 @@ def interleave(
     ----------
     work : name → function of the round number (0, 1, … behind the warm-up's negative ones), so that inputs can differ
     repeat : calls timed as one, for work of a few microseconds; a sample is their mean
+    burst : calls in a row before the next one's turn, each with a number of its own (so `rounds` times `burst` numbers). Of several
+        the first is not kept: it pays for waking a server that slept while the others had their turns.
     seconds_max : no round begins after this long once there are `rounds_min`
     scale : 1e3 gives milliseconds, 1e6 microseconds
     """
@@ -108,11 +111,14 @@ def interleave(
                 break
             for k in range(len(names)):
                 name = names[(i + k) % len(names)]
-                call = work[name]
-                start = clock()
-                for _ in range(repeat):
-                    call(i)
-                times[name].append((clock() - start) / repeat * scale)
+                call, kept = work[name], times[name]
+                for b in range(i * burst, (i + 1) * burst):
+                    start = clock()
+                    for _ in range(repeat):
+                        call(b)
+                    took = clock() - start
+                    if burst == 1 or b > i * burst:
+                        kept.append(took / repeat * scale)
     finally:
         if collecting:
             gc.enable()
@@ -180,7 +186,8 @@ class Report:
         subject = subject or next(iter(samples))
         row = Row(name, unit, subject, missing=dict(missing or {}), targets=dict(targets or {}), limit=limit, note=note)
         row.detail = dict(detail)
-        row.results = {who: summarise(s) for who, s in samples.items() if len(s)}
+        names = sorted(samples, key=lambda who: who != subject)  # the subject first, the others as they came
+        row.results = {who: summarise(samples[who]) for who in names if len(samples[who])}
         if subject in row.results:
             for who in row.results:
                 if who != subject:

@@ -84,6 +84,14 @@ class Group:
                 rss, pss = rss + values["Rss"], pss + values["Pss"]
         return Memory(len(pids), rss * 1024 / 1e6, pss * 1024 / 1e6)
 
+    def cpu_seconds(self) -> float:
+        """What its living processes have used, user and system."""
+        ticks = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                ticks += cpu_ticks(Path(f"/proc/{pid}/stat").read_text())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self, seconds_max: float = 15.0) -> int:
         """SIGTERM to the first process, as an operator would; what is left of the group after a while is killed."""
         if self.process.poll() is None:
@@ -99,6 +107,12 @@ def state_of(stat: str) -> tuple[str, int]:
     """State and session id in the text of ``/proc/PID/stat``; the command's name in it may hold spaces and brackets."""
     fields = stat.rpartition(")")[2].split()
     return fields[0], int(fields[3])
+
+
+def cpu_ticks(stat: str) -> int:
+    """User and system time in the text of ``/proc/PID/stat``, without ended children."""
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def kilobytes(smaps_rollup: str) -> dict[str, int]:

@@ -3,7 +3,7 @@
     python -m benchmarks.run [--quick] [--only NAME]... [--keep] [--out NAME]
     python -m benchmarks.run --page benchmarks/results/run.json      the result as the table of docs/benchmarks.md
 
-All servers run at once and are asked in turn, one request at a time, so that a disturbance hits them alike; only the rows
+All servers run at once and are asked in turn, a few requests at a time, so that a disturbance hits them alike; only the rows
 with several connections and those of storing load one server while the others idle. What each row measures and its traps
 are at the top of `serving`, `storing`, `starting`, `client` and `peers`.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.page:
         PAGE.write_text(with_results(PAGE.read_text(), json.loads(options.page.read_text())))
         return 0
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no server is left behind
     folder = Path(tempfile.mkdtemp(prefix="voxcast-bench-"))
     report = measure.Report(options.out, "voxcast beside Orthanc and nginx, same files, same run")
     stage = Stage(folder, report, options.quick, 160 if options.quick else 300)

@@ -21,6 +21,7 @@ JSON = {"Accept": "application/dicom+json"}
 AS_STORED = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=*'}
 NATIVE = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'}
 DICOM = {"Content-Type": "application/dicom"}
+BURST = 5
 Server = Voxcast | Orthanc | Nginx
 
 
@@ -108,7 +109,10 @@ class Stage:
     def latency(
         self, name: str, asks: Mapping[str, Ask], rounds: int, *, absent: Mapping[str, str] | None = None, **row: object
     ) -> Row:
-        """A row of milliseconds: each server on one connection, in turn, a different path each round."""
+        """A row of milliseconds: each server on one connection, some requests at a time in turn, each with the next path.
+
+        `rounds` is the number of requests to each; one of every `BURST` is not kept.
+        """
         connections: list[Connection] = []
         work = {}
         absent = {who: why for who, why in {**self.absent, **(absent or {})}.items() if who in asks}
@@ -117,7 +121,9 @@ class Stage:
                 if server.name in asks and server.name not in absent:
                     connections.append(server.connect())
                     work[server.name] = caller(connections[-1], asks[server.name])
-            samples = interleave(work, rounds, seconds_max=20.0 if self.is_quick else 60.0)
+            samples = interleave(
+                work, max(1, rounds // BURST), burst=BURST, seconds_max=20.0 if self.is_quick else 60.0
+            )
         finally:
             for connection in connections:
                 connection.close()

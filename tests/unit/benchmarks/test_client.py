@@ -110,7 +110,7 @@ def test_an_answer_of_one_part_and_one_without_boundary() -> None:
 def test_the_output_of_a_load_generator() -> None:
     line = '{"requests":300,"seconds":1.5,"bytes":3000000,"errors":0,"p50_ms":0.4,"p99_ms":2.5}'
     done = load.parse(f"Running 1s test\n  1 threads\n{line}\n", "wrk")
-    assert done == load.Load(200.0, 2.0, 0.4, 2.5, "wrk")
+    assert done == load.Load(200.0, 1.5, 2.0, 0.4, 2.5, "wrk")
     for bad in ("nothing", line.replace('"errors":0', '"errors":3'), line.replace("300,", "0,")):
         with pytest.raises(BadAnswer):
             load.parse(bad, "wrk")

@@ -64,6 +64,15 @@ def test_repeated_calls_are_one_sample() -> None:
     assert calls == [0] * 10 + [1] * 10
 
 
+def test_the_first_call_of_a_burst_is_not_kept() -> None:
+    calls: list[tuple[str, int]] = []
+    work = {name: (lambda i, name=name: calls.append((name, i))) for name in "ab"}  # type: ignore[misc]
+    times = interleave(work, 2, warmup=0, burst=3)
+    turns = (("a", 0, 3), ("b", 0, 3), ("b", 3, 6), ("a", 3, 6))
+    assert calls == [(name, i) for name, first, end in turns for i in range(first, end)]
+    assert {name: len(t) for name, t in times.items()} == {"a": 4, "b": 4}
+
+
 def test_a_measurement_ends_in_time_and_leaves_collection_on(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(10_000))
     monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(now)))
@@ -107,6 +116,12 @@ def test_the_table_says_all_of_it(report: Report) -> None:
     lines = measure.markdown(report.rows).splitlines()
     assert {line.count("|") for line in lines} == {9}
     assert len(lines) == 2 + 2 + 2 + 1
+
+
+def test_the_subject_stands_first() -> None:
+    row = Report("x").add("time", "ms", {"b": [1.0], "us": [1.0], "a": [2.0]}, subject="us")
+    assert list(row.results) == ["us", "b", "a"]
+    assert list(row.ratios) == ["b", "a"]
 
 
 def test_a_report_is_kept_whole(report: Report, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import peers
-from benchmarks.process import Group, PeerFailed, free_port, kilobytes, state_of
+from benchmarks.process import Group, PeerFailed, cpu_ticks, free_port, kilobytes, state_of
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,12 @@ def test_a_counter() -> None:
 def test_the_session_of_a_process_with_an_odd_name() -> None:
     assert state_of("77 (a) b (c) S 1 42 43 0 -1 4194304") == ("S", 43)
     assert state_of(Path("/proc/self/stat").read_text())[1] == os.getsid(0)
+
+
+def test_processor_time() -> None:
+    assert cpu_ticks("77 (a b) S 1 77 43 0 -1 4194304 1 2 3 4 150 50 7 8 20 0 1") == 200
+    own = cpu_ticks(Path("/proc/self/stat").read_text()) / os.sysconf("SC_CLK_TCK")
+    assert own == pytest.approx(sum(os.times()[:2]), abs=0.1)
 
 
 def test_memory_lines() -> None:
