@@ -169,7 +169,9 @@ class FrameService:
         first_bit = record.frame_table[frame_index].first_bit
         decoded = decode_frame(descriptor, body, self._limits, first_bit=first_bit, reduce=by)
         self._metrics.add("frames_decoded")
-        self._cache.put((record.location, frame_index, decoded.reduce), decoded)
+        if record.frame_table.kind is not FrameTableKind.NATIVE:
+            # Native pixels come from the page cache as quickly as from here, and would push out what was dear to decode.
+            self._cache.put((record.location, frame_index, decoded.reduce), decoded)
         return decoded
 
 

@@ -16,7 +16,7 @@ from engine.web.access import refusal
 from engine.web.errors import problem, problem_response
 from engine.web.load import LOAD
 from engine.web.routes import ROUTE_OF, Route
-from engine.web.services import BEGUN, REQUEST_ID, TIMINGS, services
+from engine.web.services import BEGUN, REQUEST_ID, START, TIMINGS, services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LOG = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
     given = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = given if _SANE_ID.fullmatch(given) else request.app[LOAD].next_id()
     request[TIMINGS] = Timings()
-    start = time.perf_counter()
+    request[START] = start = time.perf_counter()
     route = ROUTE_OF.get((request.method, _path_of(request)))
     kind = route.kind if route else "other"
     counters = services(request).metrics
@@ -48,7 +48,9 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Headers that every answer carries; called just before it is sent."""
     request[BEGUN] = True
     response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
-    response.headers["Server-Timing"] = request[TIMINGS].header() if TIMINGS in request else ""
+    if START in request:
+        request[TIMINGS].add("total", (time.perf_counter() - request[START]) * 1e3)
+        response.headers["Server-Timing"] = request[TIMINGS].header()
     response.headers["X-Content-Type-Options"] = "nosniff"
 
 

@@ -116,12 +116,20 @@ def said(request: web.Request) -> str:
     return str(request.query.get("accept") or request.headers.get("Accept") or "*/*")
 
 
-def _media_range(text: str) -> MediaRange:
+def media_type_of(text: str) -> tuple[str, dict[str, str]]:
+    """Media type and parameters of a Content-Type (aiohttp asks the email package, 0.2 ms for every new boundary)."""
+    media_type, parameters = _split(text)
+    return media_type, dict(parameters)
+
+
+def _split(text: str) -> tuple[str, list[tuple[str, str]]]:
     name, semicolon, rest = text.strip().partition(";")
-    parameters: list[tuple[str, str]] = [
-        (key.lower(), value.strip().strip('"')) for key, value in _PARAMETER.findall(semicolon + rest)
-    ]
-    media_type = name.strip().lower()
+    found = [(key.lower(), value.strip().strip('"')) for key, value in _PARAMETER.findall(semicolon + rest)]
+    return name.strip().lower(), found
+
+
+def _media_range(text: str) -> MediaRange:
+    media_type, parameters = _split(text)
     is_multipart = media_type == MULTIPART
     if is_multipart:
         media_type = next((value.lower() for key, value in parameters if key == "type"), "*/*")

@@ -15,7 +15,7 @@ from engine.ingest.accept import Accepted
 from engine.limits import MIB
 from engine.types import Source
 from engine.web.multipart import MultipartParser, PartBegin, PartEnd
-from engine.web.negotiate import DICOM, DICOM_JSON, MULTIPART, choose
+from engine.web.negotiate import DICOM, DICOM_JSON, MULTIPART, choose, media_type_of
 from engine.web.services import Services, services
 from engine.web.stow_answer import Outcome, answer
 from engine.web.upload import Upload
@@ -28,14 +28,15 @@ _UNDER_WAY_BYTES_MAX = 16 * MIB
 async def store_instances(request: web.Request) -> web.Response:
     """``multipart/related; type="application/dicom"``, or one bare ``application/dicom`` instance."""
     choose(request, (DICOM_JSON,))
-    if request.content_type == DICOM:
+    media_type, parameters = media_type_of(request.headers.get("Content-Type", ""))
+    if media_type == DICOM:
         boundary = ""
-    elif request.content_type == MULTIPART and _type_of(request) in ("", DICOM):
-        boundary = request.headers.get("Content-Type", "").partition("boundary=")[2].split(";")[0].strip().strip('"')
+    elif media_type == MULTIPART and parameters.get("type", DICOM).lower() == DICOM:
+        boundary = parameters.get("boundary", "")
         if not boundary:
-            raise InvalidParameter("Content-Type", request.content_type, "a boundary parameter")
+            raise InvalidParameter("Content-Type", media_type, "a boundary parameter")
     else:
-        raise web.HTTPUnsupportedMediaType(text=f'send multipart/related; type="{DICOM}", not {request.content_type}')
+        raise web.HTTPUnsupportedMediaType(text=f'send multipart/related; type="{DICOM}", not {media_type[:80]}')
     receiver = _Receiver(request, services(request))
     try:
         await (receiver.take_parts(MultipartParser(boundary)) if boundary else receiver.take_one())
@@ -164,12 +165,3 @@ async def _outcome(upload: Upload) -> Outcome:
         return Outcome(accepted=await upload.finish())
     except (EngineError, OSError) as error:
         return Outcome(error=error)
-
-
-def _type_of(request: web.Request) -> str:
-    """The ``type`` parameter of the request's Content-Type."""
-    for part in request.headers.get("Content-Type", "").split(";")[1:]:
-        name, _, value = part.strip().partition("=")
-        if name.strip().lower() == "type":
-            return value.strip().strip('"').lower()
-    return ""

@@ -9,7 +9,7 @@ from engine.errors import NotAcceptable
 from engine.web.multipart import boundary_for, closing, content_type, part_head
 from engine.web.negotiate import DICOM, MediaRange, accepted, said
 from engine.web.sending import begin, send, send_stored
-from engine.web.services import on, services
+from engine.web.services import TIMINGS, on, services
 
 
 async def retrieve_study(request: web.Request) -> web.StreamResponse:
@@ -45,7 +45,8 @@ async def retrieve_instance(request: web.Request) -> web.StreamResponse:
 def record_of(request: web.Request) -> InstanceRecord:
     """The instance that the address names; `InstanceNotFound` also when it is in another study or series."""
     match = request.match_info
-    return services(request).archive.instance(match["instance"], match["study"], match["series"])
+    with request[TIMINGS].step("read"):
+        return services(request).archive.instance(match["instance"], match["study"], match["series"])
 
 
 async def _send_parts(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:

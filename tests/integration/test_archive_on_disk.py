@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -10,30 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from archives import LIMITS, incoming
 from data import make_instance
 
 from engine.archive.archive import REPLACE, Archive
-from engine.archive.records import Incoming
 from engine.archive.reindex import reindex
-from engine.dicom.scan import scan
 from engine.errors import ArchiveLocked, IndexMismatch
-from engine.limits import Limits
-from engine.types import Source
-
-LIMITS = Limits(segment_bytes=256 * 1024, spool_bytes=64 * 1024)
-
-
-def incoming(content: bytes, received_ns: int) -> Incoming:
-    scanned = scan(content, LIMITS)
-    at = scanned.data_set_offset
-    return Incoming(
-        scanned=scanned,
-        content=content,
-        data_set_sha256=hashlib.sha256(content[at:]).digest(),
-        header_sha256=hashlib.sha256(content[:at]).digest(),
-        received_ns=received_ns,
-        source=Source("test", "peer"),
-    )
 
 
 def fill(archive: Archive, count: int, rows: int = 32) -> dict[str, bytes]:

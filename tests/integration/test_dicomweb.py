@@ -173,7 +173,11 @@ def test_every_answer_has_an_id_and_its_timing(server: Serving) -> None:
     answer = server.get(f"{AT}/instances/1.2.3.4.5/rendered", X_Request_Id="mine-1")
     assert answer.headers["X-Request-Id"] == "mine-1"
     assert {part.split(";")[0] for part in answer.headers["Server-Timing"].split(", ")} >= {"read", "render", "encode"}
-    assert server.get("/healthz").headers["X-Request-Id"]
+    for path in ("/healthz", "/nowhere", "/dicom-web/studies", f"{AT}/instances/1.2.3.4.1/frames/1", f"{AT}/metadata"):
+        answer = server.get(path)
+        assert answer.headers["X-Request-Id"]
+        assert "total;dur=" in answer.headers["Server-Timing"], path
+    assert "total;dur=" in server.store(make_instance()).headers["Server-Timing"]
     assert server.session.delete(server.url + "/dicom-web/studies").status_code == 405
     counters = server.get("/metrics").text
     assert "voxcast_instances_stored_total" in counters

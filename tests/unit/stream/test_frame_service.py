@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import io
 import threading
 
+import pydicom
 import pytest
+from archives import incoming
 from data import make_instance
+from pydicom.uid import RLELossless
 
 from engine.archive.archive import Archive
-from engine.archive.records import Incoming
 from engine.dicom.frame import Window
-from engine.dicom.scan import scan
 from engine.executors import Executors
 from engine.imaging.spec import RenderSpec
 from engine.limits import Limits
 from engine.metrics import Metrics
 from engine.stream.flight import SingleFlight
 from engine.stream.frames import JPEG, PNG, FrameService
-from engine.types import Source, Timings
+from engine.types import Timings
 
 LIMITS = Limits()
 
 
 @pytest.fixture
 def archive() -> Archive:
+    """1.2.3.4.1: four native frames; 1.2.3.4.2: the same, RLE compressed by pydicom."""
     archive = Archive.in_memory(LIMITS)
-    content = make_instance(frames=4, rows=16, columns=16)
-    scanned = scan(content, LIMITS)
-    at = scanned.data_set_offset
-    archive.store(
-        [
-            Incoming(
-                scanned=scanned,
-                content=content,
-                data_set_sha256=hashlib.sha256(content[at:]).digest(),
-                header_sha256=hashlib.sha256(content[:at]).digest(),
-                received_ns=1,
-                source=Source("test"),
-            )
-        ]
-    )
+    native = make_instance(frames=4, rows=16, columns=16)
+    ds = pydicom.dcmread(io.BytesIO(native))
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.2"
+    ds.compress(RLELossless, generate_instance_uid=False)
+    packed = io.BytesIO()
+    ds.save_as(packed)
+    archive.store([incoming(native), incoming(packed.getvalue())])
     return archive
 
 
@@ -53,7 +47,7 @@ def count(metrics: Metrics, name: str) -> int:
 def test_equal_requests_are_one_decode_and_another_window_none(archive: Archive) -> None:
     executors, metrics = Executors(2), Metrics()
     service = FrameService(archive, executors, LIMITS, metrics)
-    record = archive.instance("1.2.3.4.1")
+    record = archive.instance("1.2.3.4.2")
 
     async def ask() -> list[bytes]:
         same = [service.rendered(record, 1, RenderSpec(), JPEG, 90, Timings()) for _ in range(8)]
@@ -67,6 +61,21 @@ def test_equal_requests_are_one_decode_and_another_window_none(archive: Archive)
     assert pictures[8].startswith(b"\x89PNG")
     assert (count(metrics, "frames_decoded"), count(metrics, "frame_cache_hits")) == (1, 1)
     assert archive.reads - reads == 1
+    executors.close()
+
+
+def test_native_pixels_are_not_kept_twice_in_memory(archive: Archive) -> None:
+    executors, metrics = Executors(1), Metrics()
+    service = FrameService(archive, executors, LIMITS, metrics)
+    record = archive.instance("1.2.3.4.1")
+
+    async def ask() -> set[bytes]:
+        return {await service.rendered(record, 1, RenderSpec(), JPEG, 90, Timings()) for _ in range(3)}
+
+    reads = archive.reads
+    assert len(asyncio.run(ask())) == 1
+    assert count(metrics, "frame_cache_hits") == 0
+    assert archive.reads - reads == 3
     executors.close()
 
 
