@@ -111,7 +111,7 @@ def _places(content: bytes, uid: bytes) -> list[int]:
 def run_import(path: Path, source: Path, threads: int | None) -> tuple[float, list[float], dict[str, object]]:
     """Seconds, milliseconds of each group commit, and the work that was done."""
     limits = Limits()
-    archive = Archive.open(path, limits)
+    archive = Archive.open(path, limits, is_bulk=True)
     times: list[float] = []
     sizes: list[int] = []
     store = archive.store

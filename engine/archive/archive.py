@@ -43,7 +43,7 @@ KEEP_FIRST, REPLACE = "keep-first", "replace"
 
 
 class Archive(Reading):
-    """One archive, opened by one process; thread-safe, except that one thread at a time stores or deletes."""
+    """One archive, opened by one process; thread-safe."""
 
     def __init__(
         self, core: Core, path: Path | None, on_conflict: str, is_writer: bool = True, writing: WriterLock | None = None
@@ -56,9 +56,19 @@ class Archive(Reading):
 
     @classmethod
     def open(
-        cls, path: Path, limits: Limits | None = None, *, mode: str = "write", on_conflict: str = KEEP_FIRST
+        cls,
+        path: Path,
+        limits: Limits | None = None,
+        *,
+        mode: str = "write",
+        on_conflict: str = KEEP_FIRST,
+        is_bulk: bool = False,
     ) -> Archive:
         """Open the archive in folder `path`; ``"write"`` makes it when it is not there and recovers after a crash.
+
+        Parameters
+        ----------
+        is_bulk : what is stored is not what readers want next: it does not stay in the page cache.
 
         Raises
         ------
@@ -81,7 +91,7 @@ class Archive(Reading):
                 if not is_writer:
                     raise IndexMismatch(str(path), "there is no archive here")
             engine = LmdbEngine(index_path, TABLES, is_writable=is_writer)
-            store = SegmentStore(segments, limits)
+            store = SegmentStore(segments, limits, is_bulk=is_bulk)
             core = Core(engine, store, limits, path)
             archive = cls(core, path, on_conflict, is_writer, writing)
             archive._check_schema()

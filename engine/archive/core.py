@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from engine.archive.index import indexed_end
 from engine.archive.lmdb_engine import MapGrown
-from engine.archive.ports import Blobs, IndexEngine, MemberMeta, StoredMember, Tombstone, Transaction
+from engine.archive.ports import BlobLane, Blobs, IndexEngine, MemberMeta, StoredMember, Tombstone, Transaction
 from engine.archive.records import InstanceRecord, Spooled
 from engine.archive.segment_file import hash_range
 from engine.dicom.scan import scan_file
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Core:
-    """Engine, blobs, limits, and the lock that lets one thread of this process write at a time.
+    """Engine, blobs and limits. Any thread writes: each through a lane of its own, the index transactions in turn.
 
     Attributes
     ----------
@@ -35,10 +35,9 @@ class Core:
 
     def __init__(self, engine: IndexEngine, blobs: Blobs, limits: Limits, path: Path | None = None) -> None:
         self.engine, self.blobs, self.limits = engine, blobs, limits
-        self.write_lock = threading.RLock()
         self.commits = 0
         self._path = path
-        self._removing = threading.Lock()
+        self._removing, self._counting = threading.Lock(), threading.Lock()
 
     @property
     def read_only_reason(self) -> str:
@@ -58,7 +57,7 @@ class Core:
     def removing(self) -> Iterator[None]:
         """Deleting, erasing and moving exclude each other, in all processes of the archive; storing goes on meanwhile.
 
-        Otherwise what is deleted while it is being moved would come back at its new place. Taken before `write_lock`.
+        Otherwise what is deleted while it is being moved would come back at its new place.
         """
         with self._removing:
             if self._path is None:
@@ -76,7 +75,9 @@ class Core:
         members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]],
         work: Callable[[Transaction, list[StoredMember]], T],
     ) -> T:
-        """Write these to the blob store, then run `work`, which tells the index: both or neither. Needs `write_lock`.
+        """Write these to the blob store, then run `work`, which tells the index: both or neither.
+
+        While one thread waits for the disk or the index, another may be in here with the next group.
 
         Raises
         ------
@@ -85,27 +86,28 @@ class Core:
         """
         if self.read_only_reason:
             raise ArchiveReadOnly(str(self._path), self.read_only_reason)
-        stored = self.blobs.append(members)
-        try:
-            return self.write(lambda txn: work(txn, stored))
-        except BaseException as error:
-            self._settle(stored, error)
-            raise
+        with self.blobs.lane() as lane:
+            stored = lane.append(members)
+            try:
+                return self.write(lambda txn: work(txn, stored))
+            except BaseException as error:
+                self._settle(lane, stored, error)
+                raise
 
-    def _settle(self, stored: list[StoredMember], error: BaseException) -> None:
+    def _settle(self, lane: BlobLane, stored: list[StoredMember], error: BaseException) -> None:
         """After a failed transaction: the bytes go only if the index is sure not to have them."""
         try:
             with self.engine.read() as view:
                 is_indexed = any(m.end <= indexed_end(view, m.location.segment) for m in stored)
         except Exception:  # noqa: BLE001 - whatever keeps the index from being asked, it is in doubt
-            self.blobs.retract(f"the index failed in the middle of a transaction: {error}")
+            lane.retract(f"the index failed in the middle of a transaction: {error}")
             return
         if is_indexed:
             return  # it was only told to stop (KeyboardInterrupt) once all was done
         if self.engine.read_only_reason:
-            self.blobs.retract(self.engine.read_only_reason)  # perhaps on the disk, though not to be seen from here
+            lane.retract(self.engine.read_only_reason)  # perhaps on the disk, though not to be seen from here
         else:
-            self.blobs.retract()
+            lane.retract()
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction; again when the map had to grow."""
@@ -113,7 +115,8 @@ class Core:
             try:
                 with self.engine.write() as txn:
                     result = work(txn)
-                self.commits += 1
+                with self._counting:
+                    self.commits += 1
                 return result
             except MapGrown:
                 continue

@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from engine.archive.packing import SCHEMA_VERSION, pack_instance, pack_series, unpack_instance, unpack_series
 from engine.archive.ports import Snapshot, Transaction
@@ -309,6 +310,7 @@ def _fingerprint(r: InstanceRecord) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
+@lru_cache(maxsize=64)
 def _modality(series_json: bytes) -> str:
     values = json.loads(series_json).get("00080060", {}).get("Value") or [""]
     return str(values[0] or "")

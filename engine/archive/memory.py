@@ -70,40 +70,33 @@ class _MemoryTxn:
 
 
 class MemoryBlobs:
-    """`BlobStore` and `BlobUpkeep` on a list; every `append` makes one segment of its own."""
+    """`BlobStore` and `BlobUpkeep` on a list; every append makes one segment of its own."""
 
     def __init__(self) -> None:
         self._members: dict[tuple[int, int], tuple[MemberMeta | Tombstone, bytes]] = {}
         self._next = 1
-        self._published: list[Spooled] = []
+        self._lane = threading.Lock()
         self.syncs = 0
         self.read_only_reason = ""
 
-    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
-        if self.read_only_reason:
-            raise ArchiveReadOnly("in memory", self.read_only_reason)
-        self._give_up()
+    @contextmanager
+    def lane(self) -> Iterator[_MemoryLane]:
+        with self._lane:
+            lane = _MemoryLane(self)
+            try:
+                yield lane
+            finally:
+                lane.published()
+
+    def keep(self, members: Sequence[tuple[MemberMeta | Tombstone, bytes]]) -> list[StoredMember]:
         segment, self._next = self._next, self._next + 1
         stored, offset = [], 0
-        for meta, content in members:
-            if isinstance(content, Spooled):
-                data = os.pread(content.fd, content.length, content.offset)
-                self._published.append(content)
-            else:
-                data = bytes(content)
+        for meta, data in members:
             stored.append(StoredMember(Location(segment, offset, len(data)), meta, offset + len(data) + 1))
             self._members[segment, offset] = (meta, data)
             offset += len(data) + 1
         self.syncs += 1
         return stored
-
-    def retract(self, doubt: str = "") -> None:
-        if doubt:
-            self.read_only_reason = doubt
-            self._give_up()
-            return
-        self._published = []
-        self.drop(self._next - 1)
 
     def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes:
         try:
@@ -146,11 +139,37 @@ class MemoryBlobs:
             del self._members[key]
 
     def close(self) -> None:
-        self._give_up()
         self._members.clear()
 
-    def _give_up(self) -> None:
-        """The index has the last `append`: descriptors of its spooled blobs are closed."""
-        for spool in self._published:
+
+class _MemoryLane:
+    """`BlobLane`; as good as one lane is, for nothing waits here."""
+
+    def __init__(self, blobs: MemoryBlobs) -> None:
+        self._blobs = blobs
+        self._spools: list[Spooled] = []
+        self._segment = 0
+
+    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
+        if self._blobs.read_only_reason:
+            raise ArchiveReadOnly("in memory", self._blobs.read_only_reason)
+        self._spools = [content for _, content in members if isinstance(content, Spooled)]
+        stored = self._blobs.keep([(meta, _bytes(content)) for meta, content in members])
+        self._segment = stored[0].location.segment
+        return stored
+
+    def retract(self, doubt: str = "") -> None:
+        if doubt:
+            self._blobs.read_only_reason = doubt
+            return
+        self._spools = []
+        self._blobs.drop(self._segment)
+
+    def published(self) -> None:
+        """The index has the last `append`, or may have it: descriptors of its spooled blobs are closed."""
+        for spool in self._spools:
             spool.publish()
-        self._published = []
+
+
+def _bytes(content: Buffer | Spooled) -> bytes:
+    return os.pread(content.fd, content.length, content.offset) if isinstance(content, Spooled) else bytes(content)

@@ -55,11 +55,10 @@ class Mover:
         if moved != live:
             _LOG.error("segment %d is kept: %d of its %d instances cannot be moved", self._segment, live - moved, live)
             return False
-        with self._core.write_lock:
-            if stones:
-                self._core.append([(stone, b"") for stone in stones], self._note_ends)
-            self._core.blobs.drop(self._segment)
-            self._core.write(lambda txn: index.forget_segment(txn, self._segment))
+        if stones:
+            self._core.append([(stone, b"") for stone in stones], self._note_ends)
+        self._core.blobs.drop(self._segment)
+        self._core.write(lambda txn: index.forget_segment(txn, self._segment))
         return True
 
     def _living(self, location: Location, meta: MemberMeta) -> InstanceRecord | None:
@@ -88,8 +87,7 @@ class Mover:
                     indexer.move(record, member.location, now)
                 self._note_ends(txn, stored)
 
-            with self._core.write_lock:
-                self._core.append(entries, move)
+            self._core.append(entries, move)
         except BaseException:
             for _, content in entries:
                 if isinstance(content, Spooled):

@@ -100,8 +100,24 @@ class StoredMember:
     end: int
 
 
+class BlobLane(Protocol):
+    """One way into the blob store; one thread at a time."""
+
+    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
+        """One durable write for all of them; raises `ArchiveFull` or `ArchiveReadOnly` and then keeps none."""
+        ...
+
+    def retract(self, doubt: str = "") -> None:
+        """Take the last `append` back: the index could not be told of it, so nobody was told yes.
+
+        Spooled blobs of it are their maker's again. With a `doubt` (why nobody can say whether the index has it) the bytes
+        stay, no more are taken, and the next start finds out.
+        """
+        ...
+
+
 class BlobStore(Protocol):
-    """Keeps bytes; what `append` has returned is on stable storage. Any thread reads, one at a time appends.
+    """Keeps bytes; what a lane's `append` has returned is on stable storage. Any thread reads.
 
     Attributes
     ----------
@@ -116,16 +132,8 @@ class BlobStore(Protocol):
     @property
     def read_only_reason(self) -> str: ...
 
-    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
-        """One durable write for all of them; raises `ArchiveFull` or `ArchiveReadOnly` and then keeps none."""
-        ...
-
-    def retract(self, doubt: str = "") -> None:
-        """Take the last `append` back: the index could not be told of it, so nobody was told yes.
-
-        Spooled blobs of it are their maker's again. With a `doubt` (why nobody can say whether the index has it) the bytes
-        stay, no more are taken, and the next start finds out.
-        """
+    def lane(self) -> AbstractContextManager[BlobLane]:
+        """A way in that nobody else has meanwhile; waits for one. A single writer gets the same one each time."""
         ...
 
     def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | bytearray | None:

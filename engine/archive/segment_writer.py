@@ -7,10 +7,9 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from engine.archive.linux import begin_writeback
+from engine.archive.linux import begin_writeback, write_through
 from engine.archive.member import END, HEADER_BYTES, SEALED, pack_header, padded
 from engine.archive.ports import MemberMeta, StoredMember, Tombstone
 from engine.archive.records import Spooled
@@ -23,7 +22,8 @@ from engine.types import Buffer, Location
 _ALLOCATE_BYTES = 64 * MIB
 _SEAL_BYTES = HEADER_BYTES + len(END)
 _IOV_MAX = 1000
-_CHUNK_BYTES = 4 * MIB  # written at once; the disk begins with it while the next is copied
+_CHUNK_BYTES = 1 * MIB  # written at once
+_WRITEBACK_BYTES = 4 * MIB  # the disk begins with these while the next are copied
 
 
 def lock_segment(path: Path) -> int | None:
@@ -73,19 +73,26 @@ def create_segment(folder: Path) -> tuple[int, int]:
         return number, fd
 
 
-def write_all(fd: int, pieces: Sequence[Buffer], at: int) -> None:
+def write_all(fd: int, pieces: Sequence[Buffer], at: int, *, is_bulk: bool = False) -> None:
     """Write the pieces behind each other; a disk that fills up may take a part of them and only then say so."""
+    write = write_through if is_bulk else os.pwritev
     views = deque(memoryview(piece).cast("B") for piece in pieces if len(piece))
+    begun = at  # the disk has been asked to write what lies before this
     while views:
         chunk: list[memoryview] = []
         size = 0
         while views and size < _CHUNK_BYTES and len(chunk) < _IOV_MAX:
-            chunk.append(views.popleft())
-            size += len(chunk[-1])
-        written = os.pwritev(fd, chunk, at)
-        if size >= _CHUNK_BYTES:
-            begin_writeback(fd, at, written)
+            view = views.popleft()
+            if len(view) > _CHUNK_BYTES - size:
+                views.appendleft(view[_CHUNK_BYTES - size :])
+                view = view[: _CHUNK_BYTES - size]
+            chunk.append(view)
+            size += len(view)
+        written = write(fd, chunk, at)
         at += written
+        if at - begun >= _WRITEBACK_BYTES:
+            begin_writeback(fd, begun, at - begun)
+            begun = at
         if written < size:
             views.extendleft(reversed(_behind(chunk, written)))
 
@@ -115,8 +122,11 @@ class SegmentWriter:
         pages), so nothing more is acknowledged until a restart has looked at what is there.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int, reserve_bytes: int, on_sync: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, segment_bytes: int, reserve_bytes: int, is_bulk: bool, on_sync: Callable[[], None]
+    ) -> None:
         self._folder, self._segment_bytes, self._on_sync = folder, segment_bytes, on_sync
+        self._is_bulk = is_bulk
         self._reserve_bytes = reserve_bytes
         self._fd = -1
         self._segment = self._end = self._allocated = self._before = 0
@@ -124,15 +134,7 @@ class SegmentWriter:
         self.read_only_reason = ""
 
     def adopt(self, segment: int, fd: int, end: int) -> bool:
-        """Go on with a recovered segment (locked, cut at `end`) unless there is one already or it is nearly full.
-
-        A nearly full one is sealed: it would never be compacted otherwise.
-        """
-        if end > self._segment_bytes // 2:
-            with suppress(OSError):  # no room: the next start tries again
-                write_all(fd, [pack_header(SEALED, 0), END], end)
-                os.fdatasync(fd)
-            return False
+        """Go on with a recovered segment (locked, cut at `end`) unless there is one already."""
         if self._fd >= 0:
             return False
         self._segment, self._fd, self._end, self._allocated = segment, fd, end, end
@@ -141,7 +143,6 @@ class SegmentWriter:
     def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
         if self.read_only_reason:
             raise ArchiveReadOnly(str(self._folder.parent), self.read_only_reason)
-        self.published()
         small = [(meta, content) for meta, content in members if not isinstance(content, Spooled)]
         self._before, self._spools = self._end, []
         places = iter(self._append_small(small) if small else [])
@@ -158,7 +159,6 @@ class SegmentWriter:
         """Cut the last `append` off; it was not acknowledged. See `BlobStore.retract`."""
         if doubt:
             self.read_only_reason = self.read_only_reason or doubt
-            self.published()
             return
         if self._fd >= 0 and not self.read_only_reason:
             self._cut(self._before)
@@ -202,7 +202,7 @@ class SegmentWriter:
         try:
             if at + _SEAL_BYTES > self._allocated:
                 self._allocate(at + _SEAL_BYTES, any(isinstance(meta, MemberMeta) for meta, _ in members))
-            write_all(self._fd, pieces, self._end)
+            write_all(self._fd, pieces, self._end, is_bulk=self._is_bulk)
         except OSError as error:
             raise self._failed(error) from error
         self.sync(self._fd)
@@ -253,7 +253,7 @@ class SegmentWriter:
         return StoredMember(Location(spool.segment, spool.offset, spool.length), meta, end)
 
     def published(self) -> None:
-        """The index has the last `append`: descriptors of its spooled streams are given up."""
+        """The index has the last `append`, or may have it: descriptors of its spooled streams are given up."""
         for spool in self._spools:
             spool.publish()
         self._spools = []

@@ -6,22 +6,24 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
 from engine.archive.linux import punch_hole
 from engine.archive.member import BLOCK, END, HEADER_BYTES, SEALED, pack_header, padded, parse_header
-from engine.archive.ports import MemberMeta, SegmentSize, StoredMember, Tombstone
+from engine.archive.ports import MemberMeta, SegmentSize, StoredMember
 from engine.archive.records import Spooled
 from engine.archive.segment_file import read_members, sealed_end, segment_numbers, segment_path
 from engine.archive.segment_writer import SegmentWriter, disk_fault, lock_segment, sync_folder, write_all
 from engine.errors import ArchiveReadOnly
 from engine.limits import Limits
-from engine.types import Buffer, Location
+from engine.types import Location
 
 _OPEN_FILES_MAX = 256
+# Segments that grow at once: while the disk takes one group the next is copied, and neither waits for the index.
+_LANES = 2
 
 
 class SegmentStore:
@@ -33,16 +35,21 @@ class SegmentStore:
         fdatasync calls so far, for tests that count work.
     """
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, limits: Limits, *, is_bulk: bool = False) -> None:
+        self._folder, self._segment_bytes = folder, limits.segment_bytes
         self._files: OrderedDict[int, FileIO] = OrderedDict()
         self._lock = threading.Lock()
-        self._writer = SegmentWriter(folder, limits.segment_bytes, limits.disk_reserve_bytes, self._count_sync)
+        self._writers = [
+            SegmentWriter(folder, limits.segment_bytes, limits.disk_reserve_bytes, is_bulk, self._count_sync)
+            for _ in range(_LANES)
+        ]
+        self._free = list(self._writers)
+        self._freed = threading.Condition(self._lock)
         self.syncs = 0
 
     @property
     def read_only_reason(self) -> str:
-        return self._writer.read_only_reason
+        return next((w.read_only_reason for w in self._writers if w.read_only_reason), "")
 
     # -- reading
 
@@ -106,19 +113,28 @@ class SegmentStore:
 
     # -- writing
 
-    def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
-        return self._writer.append(members)
-
-    def retract(self, doubt: str = "") -> None:
-        self._writer.retract(doubt)
+    @contextmanager
+    def lane(self) -> Iterator[SegmentWriter]:
+        with self._freed:
+            while not self._free:
+                self._freed.wait()
+            # The first that is free: a second segment is begun only when two threads really meet.
+            writer = min(self._free, key=self._writers.index)
+            self._free.remove(writer)
+        try:
+            yield writer
+        finally:
+            writer.published()
+            with self._freed:
+                self._free.append(writer)
+                self._freed.notify()
 
     def spool(self) -> Spooled:
         if self.read_only_reason:
             raise ArchiveReadOnly(str(self._folder.parent), self.read_only_reason)
-        segment, fd = self._writer.create()
-        return Spooled(
-            segment, fd, HEADER_BYTES, segment_path(self._folder, segment), check_room=self._writer.check_room
-        )
+        first = self._writers[0]
+        segment, fd = first.create()
+        return Spooled(segment, fd, HEADER_BYTES, segment_path(self._folder, segment), check_room=first.check_room)
 
     def recover(self, indexed_end: Callable[[int], int], take: Callable[[list[StoredMember]], None]) -> None:
         """After a crash: hand every whole member behind the indexed end to `take`, then cut what is torn.
@@ -141,7 +157,12 @@ class SegmentStore:
             end = found[-1].end if found else start
             if seal is None:
                 os.ftruncate(fd, end)
-                if self._writer.adopt(segment, fd, end):
+                if end > self._segment_bytes // 2:
+                    # Nearly full: it would never be compacted otherwise. No room for that: the next start tries again.
+                    with suppress(OSError):
+                        write_all(fd, [pack_header(SEALED, 0), END], end)
+                        os.fdatasync(fd)
+                elif any(writer.adopt(segment, fd, end) for writer in self._writers):
                     continue
                 if end == 0:
                     path.unlink()
@@ -196,7 +217,7 @@ class SegmentStore:
             if header is not None and (header.content == SEALED or header.size != location.length):
                 raise ArchiveReadOnly(str(self._folder.parent), f"no member at {location}; run verify")
             write_all(fd, [pack_header(None, location.length)], at)
-            self._writer.sync(fd)
+            self._writers[0].sync(fd)
             punch_hole(fd, location.offset, padded(location.length))
         except OSError as error:
             raise disk_fault(str(self._folder.parent), error) from error
@@ -214,20 +235,21 @@ class SegmentStore:
         with empty.open("wb") as file:
             file.write(pack_header(SEALED, 0) + END)
             file.flush()
-            self._writer.sync(file.fileno())
+            self._writers[0].sync(file.fileno())
         empty.replace(path)
         sync_folder(self._folder)
         with self._lock:
             self._files.pop(segment, None)
 
     def close(self) -> None:
-        self._writer.published()
-        self._writer.close()
+        for writer in self._writers:
+            writer.close()
         with self._lock:
             self._files.clear()
 
     def _count_sync(self) -> None:
-        self.syncs += 1
+        with self._lock:
+            self.syncs += 1
 
 
 def _read(fd: int, at: int, length: int, location: Location) -> bytes:

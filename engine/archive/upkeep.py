@@ -79,7 +79,7 @@ class Upkeep:
 
     def erase_due(self, grace_s: float = _GRACE_S) -> int:
         """Give back the bytes of what was deleted longer than `grace_s` seconds ago; returns how many members."""
-        with self._core.removing(), self._core.write_lock:
+        with self._core.removing():
             with self._core.engine.read() as view:
                 due = [place for place, at in index.erasures(view) if time.time_ns() - at >= grace_s * 1e9]
             for location in due:

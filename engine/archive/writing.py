@@ -23,23 +23,22 @@ Fresh = tuple[int, Incoming, bool]  # place in the batch, the instance, whether 
 
 
 class Writer:
-    """Stores, deletes and takes over; one thread of the process at a time (others wait)."""
+    """Stores, deletes and takes over; any thread (the index itself decides, inside its transaction, what is served)."""
 
     def __init__(self, core: Core, *, replaces: bool) -> None:
         self._core, self._replaces = core, replaces
 
     def store(self, batch: Sequence[Incoming]) -> list[StoreOutcome]:
         """See `Archive.store`."""
-        with self._core.write_lock:
-            fresh, again, outcomes = self._split_duplicates(batch)
-            if fresh:
-                entries = [(self._meta(one, is_first), one.content) for _, one, is_first in fresh]
-                scans = [one.scanned for _, one, _ in fresh]
-                kept = self._core.append(entries, lambda txn, stored: self._index(txn, stored, scans))
-                for (place, _, _), outcome in zip(fresh, kept, strict=True):
-                    outcomes[place] = outcome
-                for place, first in again.items():
-                    outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, kept[first].location)
+        fresh, again, outcomes = self._split_duplicates(batch)
+        if fresh:
+            entries = [(self._meta(one, is_first), one.content) for _, one, is_first in fresh]
+            scans = [one.scanned for _, one, _ in fresh]
+            kept = self._core.append(entries, lambda txn, stored: self._index(txn, stored, scans))
+            for (place, _, _), outcome in zip(fresh, kept, strict=True):
+                outcomes[place] = outcome
+            for place, first in again.items():
+                outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, kept[first].location)
         for place, one in enumerate(batch):
             if isinstance(one.content, Spooled) and all(place != stored for stored, _, _ in fresh):
                 one.content.drop()
@@ -47,7 +46,7 @@ class Writer:
 
     def delete(self, study_uid: str, series_uid: str, sop_uid: str) -> int:
         """See `Archive.delete`: tombstones on disk, then the index; the bytes go when no reader can still want them."""
-        with self._core.removing(), self._core.write_lock:
+        with self._core.removing():
             doomed = self._all_versions(study_uid, series_uid, sop_uid)
             uids = {r.sop_instance_uid for r in doomed}
             with self._core.engine.read() as view:

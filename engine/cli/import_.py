@@ -12,7 +12,7 @@ from engine.settings import Settings
 
 def run(settings: Settings, paths: list[Path], terminal: Terminal) -> int:
     tally = Tally()
-    with accepting(settings) as acceptor:
+    with accepting(settings, is_bulk=True) as acceptor:
         try:
             import_with_progress(paths, acceptor, settings, terminal, tally)
         except ArchiveFault as error:

@@ -60,10 +60,10 @@ class Tally:
 
 
 @contextmanager
-def accepting(settings: Settings) -> Iterator[Acceptor]:
-    """The archive of these settings, open for writing; what was submitted is stored when the block ends."""
+def accepting(settings: Settings, *, is_bulk: bool = False) -> Iterator[Acceptor]:
+    """The archive of these settings, open for writing (`Archive.open`); what was submitted is stored when the block ends."""
     assert settings.archive is not None
-    archive = Archive.open(settings.archive, settings.limits, on_conflict=settings.on_conflict)
+    archive = Archive.open(settings.archive, settings.limits, on_conflict=settings.on_conflict, is_bulk=is_bulk)
     try:
         acceptor = Acceptor(archive, settings.limits)
         try:

@@ -16,10 +16,12 @@ from engine.archive.segment_file import hash_range
 from engine.dicom.scan import scan, scan_file
 from engine.dicom.scanned import Defect, ScannedInstance
 from engine.errors import ArchiveFault, TooBusy, TooLarge
-from engine.limits import Limits
+from engine.limits import MIB, Limits
 from engine.types import Buffer, Source
 
 _QUEUE_DEADLINE_S = 30.0  # longer than any disk hiccup that a sender should not hear of
+_COMMITTERS = 2  # as many as the archive has lanes
+_GROUP_BYTES = 8 * MIB  # of a group, with its last instance: beyond, a wait for the disk weighs nothing
 _QUEUED_MAX = 1024  # small or spooled instances: several group commits, whatever their bytes
 
 Check = Callable[[ScannedInstance], None]  # raises what makes the sender's request and its instance contradict
@@ -55,20 +57,26 @@ class _Waiting:
 
 
 class Acceptor:
-    """Takes instances from any number of threads; one committer thread makes those that wait durable together.
+    """Takes instances from any number of threads; committer threads make those that wait durable together.
 
-    The length of a group adapts by itself: while one commit runs the next group gathers. Nobody waits for a timer.
+    The length of a group adapts by itself: while one commit runs the next group gathers. Nobody waits for a timer. A
+    second group is begun beside the first only when it is large: then the disk writes one while the other is copied,
+    synced and indexed. Small ones are better off together, for each group costs two waits for the disk.
     """
 
     def __init__(self, archive: Archive, limits: Limits) -> None:
         self._archive, self._limits = archive, limits
         self._queue: deque[_Waiting] = deque()
-        self._group: list[_Waiting] = []  # what the committer has at the moment
-        self._queued_bytes = 0
+        self._groups: dict[int, list[_Waiting]] = {}  # what each committer has at the moment
+        self._queued_bytes = 0  # with what the committers have
         self._changed = threading.Condition()
         self._is_closing = False
-        self._thread = threading.Thread(target=self._commit_forever, name="committer", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._commit_forever, args=(n,), name=f"committer-{n}", daemon=True)
+            for n in range(_COMMITTERS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, content: Buffer, source: Source, check: Check = _any) -> Future[Accepted]:
         """Accept one instance that is in memory. Scans and hashes on the calling thread, and may wait there for room.
@@ -124,7 +132,8 @@ class Acceptor:
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _enqueue(self, waiting: _Waiting) -> Future[Accepted]:
         deadline = time.monotonic() + _QUEUE_DEADLINE_S
@@ -143,32 +152,56 @@ class Acceptor:
         is_light = self._queued_bytes + waiting.in_memory <= self._limits.accept_queue_bytes_max
         return len(self._queue) < _QUEUED_MAX and (is_light or not self._queued_bytes)
 
-    def _commit_forever(self) -> None:
+    def _commit_forever(self, committer: int) -> None:
         try:
-            self._commit_groups()
+            while group := self._next_group(committer):
+                self._commit(group)
+                with self._changed:
+                    self._queued_bytes -= sum(waiting.in_memory for waiting in group)
+                    del self._groups[committer]
+                    self._changed.notify_all()
         finally:  # also when the thread itself fails: nobody waits for an answer that cannot come
             with self._changed:
-                self._is_closing = True
-                for waiting in (*self._group, *self._queue):
+                failed = self._groups.pop(committer, [])
+                if failed or not self._is_closing:
+                    self._is_closing = True
+                    failed += self._queue
+                    self._queue.clear()
+                for waiting in failed:
                     if not waiting.answer.done():
                         _refuse(waiting, TooBusy("accept"))
-                self._queue.clear()
                 self._changed.notify_all()
 
-    def _commit_groups(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._is_closing:
-                    self._changed.wait()
-                if not self._queue:
-                    return
-                size = min(len(self._queue), self._limits.group_commit_max)
-                self._group = [self._queue.popleft() for _ in range(size)]
-            self._commit(self._group)
-            with self._changed:
-                self._queued_bytes -= sum(waiting.in_memory for waiting in self._group)
-                self._group = []
-                self._changed.notify_all()
+    def _next_group(self, committer: int) -> list[_Waiting]:
+        """Wait for what this committer shall do next; empty when there will be nothing more."""
+        with self._changed:
+            while True:
+                group = self._begin_group()
+                if group or (self._is_closing and not self._queue):
+                    self._groups[committer] = group
+                    break
+                self._changed.wait()
+            if not group:
+                del self._groups[committer]
+            return group
+
+    def _begin_group(self) -> list[_Waiting]:
+        """Take from the queue what may be committed now, in order."""
+        others = [waiting for group in self._groups.values() for waiting in group]
+        if others:
+            waiting_bytes = self._queued_bytes - sum(waiting.in_memory for waiting in others)
+            if waiting_bytes < _GROUP_BYTES:
+                return []
+        # The same instance in two groups at once would be written twice before either knew of the other.
+        busy = {waiting.incoming.scanned.sop_instance_uid for waiting in others}
+        group: list[_Waiting] = []
+        size = 0
+        while self._queue and len(group) < self._limits.group_commit_max and size < _GROUP_BYTES:
+            if self._queue[0].incoming.scanned.sop_instance_uid in busy:
+                break
+            group.append(self._queue.popleft())
+            size += group[-1].in_memory
+        return group
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from engine.archive.linux import read_through
 from engine.errors import ArchiveFault, EngineError, NotDicom
 from engine.ingest.accept import Accepted, Acceptor
 from engine.ingest.entries import find_entries, reason
@@ -81,7 +82,7 @@ def _load_file(path: Path, acceptor: Acceptor, limits: Limits, source: Source) -
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= limits.spool_bytes:
-            return acceptor.submit(file.readall(), source)
+            return acceptor.submit(read_through(file.fileno(), size), source)
         return _load_stream(file, size, acceptor, limits, source)
 
 

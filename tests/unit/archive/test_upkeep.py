@@ -15,6 +15,7 @@ from engine.archive import index
 from engine.archive.archive import Archive
 from engine.archive.member import HEADER_BYTES
 from engine.archive.moving import Mover
+from engine.archive.segment_writer import SegmentWriter
 from engine.errors import InstanceNotFound
 
 
@@ -250,7 +251,7 @@ def test_a_compaction_that_was_cut_short_loses_and_resurrects_nothing(
 
     if cut_at == "after append":
         monkeypatch.setattr(core, "write", kill)
-        monkeypatch.setattr(core.blobs, "retract", lambda doubt="": None)
+        monkeypatch.setattr(SegmentWriter, "retract", lambda self, doubt="": None)
     elif cut_at == "after move":
         monkeypatch.setattr(core.blobs, "drop", kill)
     else:
@@ -258,7 +259,7 @@ def test_a_compaction_that_was_cut_short_loses_and_resurrects_nothing(
     with pytest.raises(Killed), core.removing():
         Mover(core, segment).run(len(moved))
     monkeypatch.undo()
-    core.blobs._writer._release()  # type: ignore[attr-defined]  # the kernel closes what a killed process had open
+    core.blobs._writers[0]._release()  # type: ignore[attr-defined]  # the kernel closes what a killed process had open
     archive.close()
     assert archive.path is not None
     reopened = Archive.open(archive.path, LIMITS)

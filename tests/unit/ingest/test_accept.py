@@ -89,6 +89,61 @@ def test_what_waits_while_one_commits_is_one_group(
     assert (archive.syncs - syncs, archive.commits - commits) == (2, 2)
 
 
+def test_bulk_has_two_groups_under_way_and_each_bears_its_own_failure(
+    archive: Archive, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are in the store before either is done; the index refuses one of them, and the other is kept."""
+    monkeypatch.setattr(accept, "_GROUP_BYTES", 1)  # every instance is a group
+    both = threading.Barrier(2)
+    write = archive._core.write
+
+    def meet(work: object) -> object:
+        both.wait(30)
+        if threading.current_thread().name == "committer-0":
+            raise ArchiveFull("x")
+        return write(work)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(archive._core, "write", meet)
+    answers = {i: acceptor.submit(instance(i), SOURCE) for i in (1, 2)}
+    wait(answers.values(), 30)
+    monkeypatch.undo()
+    failed = [i for i, answer in answers.items() if answer.exception()]
+    assert len(failed) == 1
+    assert archive.stats().instances == 1
+    assert acceptor.submit(instance(failed[0]), SOURCE).result(10).status is StoreStatus.STORED
+    assert [archive.read(archive.instance(f"1.2.3.4.{i}")) for i in (1, 2)] == [instance(1), instance(2)]
+    assert problems(archive) == []
+
+
+def test_small_instances_wait_for_one_group_and_do_not_begin_a_second(
+    archive: Archive, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(archive, monkeypatch)
+    answers = [acceptor.submit(instance(0), SOURCE)]
+    assert gate.entered.wait(10)
+    answers += [acceptor.submit(instance(i), SOURCE) for i in (1, 2, 3)]
+    time.sleep(0.05)  # the second committer has been woken by each of them
+    assert gate.groups == [1]
+    gate.open()
+    wait(answers, 10)
+    assert gate.groups == [1, 3]
+
+
+def test_one_instance_is_never_in_two_groups_at_once(
+    archive: Archive, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent twice in a row: the second must find the first in the index, or its bytes would be written again."""
+    monkeypatch.setattr(accept, "_GROUP_BYTES", 1)
+    gate = Gate(archive, monkeypatch)
+    answers = [acceptor.submit(instance(1), SOURCE) for _ in range(3)]
+    assert gate.entered.wait(10)
+    time.sleep(0.05)
+    assert gate.groups == [1]
+    gate.open()
+    assert [a.result(10).status for a in answers] == [StoreStatus.STORED, *[StoreStatus.DUPLICATE] * 2]
+    assert len(list(archive._core.blobs.members())) == 1
+
+
 def test_a_sender_that_goes_away_does_not_stop_the_others(
     archive: Archive, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
