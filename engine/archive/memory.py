@@ -104,6 +104,13 @@ class MemoryBlobs:
         except KeyError:
             raise FileNotFoundError(f"segment {location.segment}") from None
 
+    def read_into(self, location: Location, start: int, room: memoryview) -> bool:
+        data = self.read(location, start, len(room))
+        if len(data) != len(room):
+            return False
+        room[:] = data
+        return True
+
     def members(self, where: int | Location | None = None) -> Iterator[StoredMember]:
         for (segment, offset), (meta, data) in sorted(self._members.items(), key=lambda item: item[0]):
             location = Location(segment, offset, len(data))

@@ -140,6 +140,10 @@ class BlobStore(Protocol):
         """Bytes of one blob. None: `cached_only` and not in memory. `FileNotFoundError`: it was moved or erased."""
         ...
 
+    def read_into(self, location: Location, start: int, room: memoryview) -> bool:
+        """Fill `room` with bytes of one blob if they are in memory; False, and `room` undefined, if they are not."""
+        ...
+
     def file_of(self, location: Location) -> tuple[FileIO, int] | None:
         """The open local file that holds a blob, and where in it the blob begins; None when it is in no local file.
 

@@ -74,6 +74,22 @@ class Reading:
         self.reads += data is not None
         return data if data is not None and len(data) == length else None
 
+    def read_framed(
+        self, record: InstanceRecord, start: int, length: int, head: bytes, tail: bytes
+    ) -> bytearray | None:
+        """`head`, bytes of the Part 10 stream, and `tail` in one buffer, if that needs no disk; safe on an event loop."""
+        body = bytearray(len(head) + length + len(tail))
+        view = memoryview(body)
+        try:
+            if not self._core.blobs.read_into(record.location, start, view[len(head) : len(head) + length]):
+                return None
+        except FileNotFoundError:
+            return None
+        self.reads += 1
+        view[: len(head)] = head
+        view[len(head) + length :] = tail
+        return body
+
     def file_range(self, record: InstanceRecord, start: int, length: int) -> tuple[FileIO, int] | None:
         """The open file and the offset in it of bytes that the page cache has: the kernel can send them without a copy.
 

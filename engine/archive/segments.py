@@ -54,20 +54,22 @@ class SegmentStore:
     # -- reading
 
     def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes | bytearray | None:
+        if cached_only:
+            buffer = bytearray(length)
+            return buffer if self.read_into(location, start, memoryview(buffer)) else None
         file = self._file(location.segment)  # kept alive by this name: closed only when the last reader is done
-        at = location.offset + start
-        if not cached_only:
-            return _read(file.fileno(), at, length, location)
-        buffer = bytearray(length)
+        return _read(file.fileno(), location.offset + start, length, location)
+
+    def read_into(self, location: Location, start: int, room: memoryview) -> bool:
+        file = self._file(location.segment)
         try:
-            got = os.preadv(file.fileno(), [buffer], at, os.RWF_NOWAIT)
+            return os.preadv(file.fileno(), [room], location.offset + start, os.RWF_NOWAIT) == len(room)
         except BlockingIOError:
-            return None
+            return False
         except OSError as error:
             if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):
-                return None  # a file system without the flag: the caller reads on a thread
+                return False  # a file system without the flag: the caller reads on a thread
             raise
-        return buffer if got == length else None
 
     def file_of(self, location: Location) -> tuple[FileIO, int] | None:
         return self._file(location.segment), location.offset

@@ -21,10 +21,11 @@ class Load:
         self._by_client: dict[str, int] = {}
         self._total = 0
         self._ids = itertools.count(1)
+        self._process = f"{os.getpid():x}"
 
     def next_id(self) -> str:
         """An id that no other request on this machine has while this process lives."""
-        return f"{os.getpid():x}-{next(self._ids):x}"
+        return f"{self._process}-{next(self._ids):x}"
 
     @contextmanager
     def admitted(self, client: str) -> Iterator[None]:
