@@ -15,8 +15,15 @@ BUILD_TOOLS := scikit-build-core nanobind cmake ninja
 NATIVE := $(shell find native -name '*.?pp' -o -name '*.inc' -o -name CMakeLists.txt) CMakeLists.txt pyproject.toml
 JOBS ?= 2
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := $(patsubst native/fuzz/fuzz_%.cpp,%,$(wildcard native/fuzz/fuzz_*.cpp))
+CMAKE_NATIVE = $(PY) -m cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(VENV)/bin/ninja
+# What runs native code. Not those that measure memory: a sanitizer takes it eightfold, and keeps what was freed.
+NATIVE_TESTS := tests/unit/dicom/test_scan.py tests/conformance tests/property/test_scan_hostile.py \
+	$(foreach noun,bits resolutions rle,tests/unit/codec/test_$(noun).py) tests/property/test_native_codec.py tests/reference/test_rle.py \
+	--deselect tests/property/test_scan_hostile.py::test_hostile_lengths_allocate_nothing_of_their_size \
+	--deselect tests/property/test_scan_hostile.py::test_a_deflated_bomb_ends_at_its_limit
 
-.PHONY: help demo test lint format docs lock bench torture fuzz wheel clean
+.PHONY: help demo test lint format docs lock bench torture fuzz sanitize wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,15 +55,28 @@ bench: $(VENV)/.tests ## measure beside Orthanc and nginx on the same files
 	@PYTHON=$(PY) .ci/system.sh bench
 	$(PY) -m benchmarks.run $(ARGS)
 
-fuzz: $(VENV)/.tests ## the native scanner against mutated files (FUZZ_SECONDS=60)
+fuzz: $(VENV)/.tests ## every fuzz target of the native part (FUZZ_SECONDS=60 each)
 	@.ci/system.sh fuzz
-	@$(PY) -m cmake -S . -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(VENV)/bin/ninja \
-		-DCMAKE_CXX_COMPILER=clang++ -DVOXCAST_FUZZ=ON >/dev/null
+	@$(CMAKE_NATIVE) -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DVOXCAST_FUZZ=ON >/dev/null
 	@$(PY) -m cmake --build build/fuzz
-	@mkdir -p build/fuzz/corpus
-	build/fuzz/native/fuzz_scan -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
-		build/fuzz/corpus $$($(PY) -c 'from pydicom.data import get_testdata_file as f; from pathlib import Path; \
-		print(Path(f("CT_small.dcm")).parent)')
+	@$(PY) native/tools/make_seeds.py build/fuzz/seeds
+	@ln -sfn "$$($(PY) -c 'import pydicom; print(pydicom.__path__[0])')/data/test_files" build/fuzz/seeds/scan
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p build/fuzz/corpus/$$target; \
+		echo "fuzz_$$target for $(FUZZ_SECONDS) s"; \
+		build/fuzz/native/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/$$target- build/fuzz/corpus/$$target build/fuzz/seeds/$$target || exit 1; \
+	done
+
+sanitize: $(VENV)/.tests ## the tests of the native part, against a build with AddressSanitizer and UBSan
+	@.ci/system.sh sanitize
+	@$(CMAKE_NATIVE) -B build/sanitize -DCMAKE_CXX_COMPILER=g++ -DVOXCAST_SANITIZE=ON \
+		-DPython_EXECUTABLE=$(CURDIR)/$(PY) >/dev/null
+	@$(PY) -m cmake --build build/sanitize
+	@export LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+		UBSAN_OPTIONS=print_stacktrace=1 VOXCAST_NATIVE=$(CURDIR)/build/sanitize/native PYTHONPATH=$(CURDIR)/tests/native_build; \
+	$(PY) -c 'import engine._native as n; print("testing", n.__file__); assert "/build/sanitize/" in n.__file__' && \
+	$(PY) -m pytest -p no:cacheprovider $(NATIVE_TESTS) $(ARGS)
 
 wheel: $(VENV)/.tests ## a wheel in dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .

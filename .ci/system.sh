@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for the programs of the system that make needs; installs the missing ones where it may (root, apt), else says how.
-#   system.sh make|python|build|fuzz  must be there: fails without, and names the command to type
+#   system.sh make|python|build|fuzz|sanitize  must be there: fails without, and names the command to type
 #   system.sh peers|bench             real programs that tests and benchmarks talk to: those that are missing are left out
 set -uo pipefail
 PYTHON=${PYTHON:-python3}
@@ -20,6 +20,7 @@ sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").is_file(
 PY
         ;;
     fuzz) has clang++ || echo clang ;;
+    sanitize) has g++ || echo g++ ;; # brings libasan
     peers)
         has storescu || echo dcmtk
         has chromium || has chromium-browser || has google-chrome || echo chromium
@@ -32,7 +33,7 @@ PY
         has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
         has storescu || echo dcmtk
         ;;
-    *) echo "system.sh: make, python, build, fuzz, peers or bench, not $1" >&2 && exit 2 ;;
+    *) echo "system.sh: make, python, build, fuzz, sanitize, peers or bench, not $1" >&2 && exit 2 ;;
     esac
 }
 

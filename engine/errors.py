@@ -14,6 +14,7 @@
     ├── Unsupported                 by design or not yet
     │   ├── UnsupportedTransferSyntax
     │   ├── UnsupportedPixels       a stored form or photometric interpretation that no pipeline takes
+    │   ├── UnsupportedPresentation a presentation state or segmentation that cannot be applied
     │   └── NotAcceptable           no offered media type can be made from what is stored
     ├── NotFound
     │   ├── StudyNotFound, SeriesNotFound, InstanceNotFound, FrameNotFound
@@ -91,15 +92,22 @@ class Unsupported(EngineError):
 
 
 class UnsupportedTransferSyntax(Unsupported):
-    def __init__(self, transfer_syntax_uid: str, purpose: str = "decode") -> None:
-        self.transfer_syntax_uid, self.purpose = transfer_syntax_uid, purpose
-        super().__init__(f"transfer syntax {transfer_syntax_uid} is kept and passed on, but not {purpose}d")
+    def __init__(self, transfer_syntax_uid: str, purpose: str = "decode", reason: str = "") -> None:
+        self.transfer_syntax_uid, self.purpose, self.reason = transfer_syntax_uid, purpose, reason
+        why = f" (by design: {reason})" if reason else ""
+        super().__init__(f"transfer syntax {transfer_syntax_uid} is kept and passed on, but not {purpose}d{why}")
 
 
 class UnsupportedPixels(Unsupported):
+    def __init__(self, what: str, purpose: str = "shown") -> None:
+        self.what, self.purpose = what, purpose
+        super().__init__(f"pixels of this kind are kept and passed on, but not {purpose}: {what}")
+
+
+class UnsupportedPresentation(Unsupported):
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__(f"pixels of this kind are kept and passed on, but not shown: {what}")
+        super().__init__(f"kept and passed on, but not applied to an image: {what}")
 
 
 class NotAcceptable(Unsupported):

@@ -27,7 +27,15 @@ class Limits:
     frames_max: int = _limit(2_000_000, "entries in one frame table, 16 bytes each")
     # pixels
     frame_bytes_max: int = _limit(2 * GIB, "decoded bytes of one frame")
+    video_still_s_max: int = _limit(10, "seconds of decoding for one still of a video that has to be counted to")
     rendered_pixels_max: int = _limit(64 * 1024 * 1024, "width × height of one rendered image")
+    icc_profile_bytes_max: int = _limit(16 * MIB, "one ICC profile; those of slide scanners reach 13 MB")
+    # presentation states and segmentations
+    annotation_items_max: int = _limit(20_000, "layers, graphics, texts and references in one presentation state")
+    graphic_points_max: int = _limit(1_000_000, "points of all graphics and shutters in one presentation state")
+    graphic_points_shown_max: int = _limit(50_000, "points drawn over one image; each may be a line across all of it")
+    annotation_text_max: int = _limit(4096, "characters of one text; Unformatted Text Value is ST, 1024 at most")
+    segments_shown_max: int = _limit(512, "segments blended over one image; a whole-body segmentation has some 120")
     # archive
     segment_bytes: int = _limit(1 * GIB, "a segment is sealed at this size: what one compaction rewrites")
     spool_bytes: int = _limit(16 * MIB, "larger instances stream into a segment of their own, never through memory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ GREY16 = FrameDescriptor(
     photometric_interpretation="MONOCHROME2",
 )
 GREY16_SIGNED = replace(GREY16, pixel_representation=1)
+GREY12 = replace(GREY16, bits_stored=12, high_bit=11)
 GREY8 = replace(GREY16, bits_allocated=8, bits_stored=8, high_bit=7)
 RGB8 = replace(GREY8, samples_per_pixel=3, photometric_interpretation="RGB")
 
@@ -98,6 +100,20 @@ def _ht(a: Any, **more: Any) -> bytes:
     return bytes(imagecodecs.htj2k_encode(a, **{"reversible": True, "resolutions": 4, **more}))
 
 
+def _jxl(a: Any, **more: Any) -> bytes:
+    return bytes(imagecodecs.jpegxl_encode(a, **{"lossless": True, "bitspersample": 8 * a.itemsize, **more}))
+
+
+def _jxl_of_jpeg(a: Any) -> bytes:
+    return bytes(imagecodecs.jpegxl_encode_jpeg(imagecodecs.jpeg8_encode(a, level=95, subsampling="444")))
+
+
+def deflated(data: bytes) -> bytes:
+    """Raw deflate, without zlib's head and checksum (PS3.5 A.4.12)."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
 def _jpeg_lossless(a: Any) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(a, lossless=True, predictor=1, bitspersample=8 * a.itemsize))
 
@@ -107,6 +123,7 @@ MADE = {
     "native signed": _of(GREY16_SIGNED, ".1", lambda a: a.tobytes()),
     "native colour": _of(RGB8, ".1", lambda a: a.tobytes()),
     "native planar": _of(replace(RGB8, planar_configuration=1), ".1", lambda a: a.transpose(2, 0, 1).tobytes()),
+    "native in fragments": _of(GREY16, ".1.98", lambda a: a.tobytes()),
     "native big endian": _of(GREY16, ".2", lambda a: a.astype(">u2").tobytes()),
     "rle": _of(GREY16, ".5", rle),
     "rle signed": _of(GREY16_SIGNED, ".5", rle),
@@ -118,18 +135,34 @@ MADE = {
         lambda a: imagecodecs.jpeg8_encode(a, level=95, subsampling="444"),
         False,
     ),
+    "jpeg 12 bit": _of(GREY12, ".4.51", lambda a: imagecodecs.jpeg8_encode(a, level=95, bitspersample=12), False),
     "jpeg lossless": _of(GREY16, ".4.70", _jpeg_lossless),
     "jpeg lossless signed": _of(GREY16_SIGNED, ".4.70", _unsigned(_jpeg_lossless)),
     "jpeg-ls": _of(GREY16, ".4.80", imagecodecs.jpegls_encode),
     "jpeg-ls signed": _of(GREY16_SIGNED, ".4.80", _unsigned(imagecodecs.jpegls_encode)),
     "jpeg-ls colour": _of(RGB8, ".4.80", imagecodecs.jpegls_encode),
+    "jpeg-ls near": _of(GREY16, ".4.81", lambda a: imagecodecs.jpegls_encode(a, level=3), False),
     "jpeg 2000": _of(GREY16, ".4.90", _j2k),
     "jpeg 2000 signed": _of(GREY16_SIGNED, ".4.90", _j2k),
     "jpeg 2000 colour": _of(RGB8, ".4.90", _j2k),
     "jpeg 2000 lossy": _of(GREY16, ".4.91", lambda a: _j2k(a, level=80, reversible=False), False),
+    "jpeg 2000 part 2": _of(GREY16, ".4.92", _j2k),
+    "jpeg 2000 part 2 lossy": _of(RGB8, ".4.93", lambda a: _j2k(a, level=80, reversible=False), False),
     "htj2k": _of(GREY16, ".4.201", _ht),
     "htj2k signed": _of(GREY16_SIGNED, ".4.201", _ht),
     "htj2k colour": _of(RGB8, ".4.201", _ht),
     "htj2k rpcl": _of(GREY16, ".4.202", lambda a: _ht(a, tlm=True, tilepart=1)),
     "htj2k lossy": _of(GREY16, ".4.203", lambda a: _ht(a, reversible=False, level=0.001), False),
+    "jpeg xl": _of(GREY16, ".4.110", _jxl),
+    "jpeg xl signed": _of(GREY16_SIGNED, ".4.110", _unsigned(_jxl)),
+    "jpeg xl 12 bit": _of(GREY12, ".4.110", lambda a: _jxl(a, bitspersample=12)),
+    "jpeg xl colour": _of(RGB8, ".4.110", lambda a: _jxl(a, usecontainer=True)),
+    "jpeg xl of jpeg": _of(replace(RGB8, photometric_interpretation="YBR_FULL"), ".4.111", _jxl_of_jpeg, False),
+    "jpeg xl lossy": _of(GREY16, ".4.112", lambda a: _jxl(a, lossless=False, distance=0.1), False),
+    "jpeg xl lossy colour": _of(RGB8, ".4.112", lambda a: _jxl(a, lossless=False, distance=0.1), False),
+    "deflated": _of(GREY16, ".8.1", lambda a: deflated(a.tobytes())),
+    "deflated signed": _of(GREY16_SIGNED, ".8.1", lambda a: deflated(a.tobytes())),
+    "deflated planar": _of(
+        replace(RGB8, planar_configuration=1), ".8.1", lambda a: deflated(a.transpose(2, 0, 1).tobytes())
+    ),
 }

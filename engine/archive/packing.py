@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from engine.dicom.frame_table import FrameTable
 from engine.dicom.scanned import Defect
 from engine.types import Location, Source
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # segment, offset, length, data set offset, header length, received ns, flags, SHA-256, then the sizes of what follows:
 # seven strings, the slice key, and four longer parts.
@@ -109,10 +109,14 @@ def unpack_series(data: bytes) -> SeriesSummary:
     )
 
 
+# The slices of a series have the same one, and come together.
+@lru_cache(maxsize=64)
 def _pack_descriptor(descriptor: FrameDescriptor) -> bytes:
     values: dict[str, Any] = {name: getattr(descriptor, name) for name in _FIELDS}
-    values["rescales"] = [astuple(r) for r in descriptor.rescales]
-    values["windows"] = [[astuple(w) for w in frame] for frame in descriptor.windows]
+    values["rescales"] = [(r.slope, r.intercept, r.type) for r in descriptor.rescales]
+    values["windows"] = [
+        [(w.center, w.width, w.function, w.explanation) for w in frame] for frame in descriptor.windows
+    ]
     return json.dumps(list(values.values()), separators=(",", ":")).encode()
 
 
@@ -126,4 +130,5 @@ def _unpack_descriptor(data: bytes) -> FrameDescriptor:
         tuple(Window(c, w, VoiLutFunction(f), n) for c, w, f, n in ws) for ws in values["windows"]
     )
     values["pixel_aspect_ratio"] = tuple(values["pixel_aspect_ratio"])
+    values["pixel_spacings"] = tuple(tuple(spacing) for spacing in values["pixel_spacings"])
     return FrameDescriptor(**values)

@@ -30,8 +30,7 @@ def stored_values(
     samples : integers whose lowest `bits` bits hold the value (what stands above them is not looked at).
     out : where to put them, or None: then `samples` itself is used when nothing has to change. `samples` may be a
         view of it (`sample_room`).
-    is_ours : `samples` may be written to.
-    """
+    is_ours : `samples` may be written to."""
     target = stored_dtype(descriptor)
     if target.kind == "f":
         return _into(samples.astype(target, copy=False), out)
@@ -48,6 +47,35 @@ def stored_values(
             if values.max(initial=0) > mask:
                 values = np.bitwise_and(values, mask, out=values if is_ours else None)
     return _into(values.astype(target, copy=False), out)
+
+
+def coded_values(descriptor: FrameDescriptor, samples: Array, bits: int, out: Array | None, *, is_exact: bool) -> Array:
+    """Stored values of a code stream of `bits`-bit samples, which may be more than Bits Stored.
+
+    Exact ones: what stands above Bits Stored is not the value (an overlay, copies of the sign) and goes. Of a lossy
+    stream it is the value that went a little too far, and becomes the nearest that there is: without its upper bits,
+    white would be black.
+    """
+    samples = at_the_bottom(descriptor, samples, bits)
+    if is_exact or bits <= descriptor.bits_stored:
+        return stored_values(descriptor, samples, min(bits, descriptor.bits_stored), out)
+    values = stored_values(descriptor, samples, bits, out)
+    top = 1 << descriptor.bits_stored
+    low, high = (-(top >> 1), (top >> 1) - 1) if descriptor.pixel_representation else (0, top - 1)
+    return np.clip(values, low, high, out=values)
+
+
+def at_the_bottom(descriptor: FrameDescriptor, samples: Array, bits: int, *, is_ours: bool = True) -> Array:
+    """Samples whose code stream carries whole cells (`bits` of them), with the value moved down from under High Bit.
+
+    A compressor that was given 12 bits under High Bit 15 has coded all 16: what it gives back are cells, as native ones
+    (PS3.5 8.1.1). One that codes no more than Bits Stored has moved them itself.
+    """
+    shift = descriptor.high_bit + 1 - descriptor.bits_stored
+    if shift <= 0 or bits <= descriptor.high_bit or samples.dtype.kind == "f":
+        return samples
+    plain = samples.view(f"u{samples.dtype.itemsize}")
+    return np.right_shift(plain, shift, out=plain if is_ours else None)
 
 
 def _into(values: Array, out: Array | None) -> Array:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.codec.base import Array, DecodedFrame, refusals
-from engine.codec.codestream import CodeStream, has_end, probe_jpeg
-from engine.codec.finish import sample_room, stored_values
+from engine.codec.codestream import CodeStream, has_end, point_transform, probe_jpeg
+from engine.codec.finish import coded_values, sample_room
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import BadFrame
 from engine.types import Buffer
@@ -26,7 +26,7 @@ class JpegDecoder:
         d, view = descriptor, memoryview(data)
         stream = probe_jpeg(d, view)
         is_lossless = stream.sof == _LOSSLESS_SOF
-        colour, photometric = _colour(d, stream)
+        colour, photometric = colour_of(d, stream)
         room = sample_room(stream.bits, out)
 
         def samples_of(code: Buffer, room: Array | None) -> Array:
@@ -36,8 +36,9 @@ class JpegDecoder:
             samples = samples_of(data, room)
             if not has_end(stream, view) and not _is_complete(view, samples, samples_of):
                 raise BadFrame(d.transfer_syntax_uid, "the entropy-coded data end before the image does")
-        bits = d.bits_stored if is_lossless else min(d.bits_stored, max(stream.bits, 1))
-        return DecodedFrame(stored_values(d, samples, bits, out), photometric)
+        # A lossless stream of fewer bits than are stored holds differences of 16 bits all the same (T.81 H.1.2.2).
+        bits = max(stream.bits, d.bits_stored) if is_lossless else stream.bits
+        return DecodedFrame(coded_values(d, samples, bits, out, is_exact=is_lossless), photometric)
 
 
 def _is_complete(data: memoryview, samples: Array, decode: Callable[[bytes, None], Array]) -> bool:
@@ -49,18 +50,18 @@ def _is_complete(data: memoryview, samples: Array, decode: Callable[[bytes, None
     return all(np.array_equal(samples, decode(bytes(data) + filler * 64 + _EOI, None)) for filler in (b"\x00", b"\x55"))
 
 
-def _colour(d: FrameDescriptor, stream: CodeStream) -> tuple[str | None, str]:
+def colour_of(d: FrameDescriptor, stream: CodeStream) -> tuple[str | None, str]:
     """Colour space of the code stream for the decoder (None: let it look), and photometric interpretation of the result.
 
-    An Adobe marker is believed first: encoders write it knowing what they did. Then the data set. libjpeg's own guess,
-    YCbCr for any three components without a marker, would turn real RGB green.
+    An Adobe marker is believed first: encoders write it knowing what they did. Then JFIF and subsampling, which only
+    YCbCr has. Then the data set. libjpeg's own guess, YCbCr for any three components, would turn real RGB green.
     """
     said = d.photometric_interpretation
     if stream.samples != 3 or stream.sof == _LOSSLESS_SOF:
         return None, said
     is_ybr = stream.adobe_transform == 1
     if stream.adobe_transform < 0:
-        is_ybr = stream.has_jfif or said.startswith("YBR")
+        is_ybr = stream.has_jfif or stream.is_subsampled or said.startswith("YBR")
         if said == "RGB" and stream.component_ids == b"RGB":
             is_ybr = False
     return ("YCBCR" if is_ybr else "RGB"), "RGB"
@@ -81,8 +82,17 @@ def _lossless(data: Buffer, room: Array | None) -> Array:
     try:
         return np.asarray(imagecodecs.jpeg8_decode(data, out=room))
     except (ValueError, RuntimeError):
-        samples = np.asarray(imagecodecs.jpegsof3_decode(bytes(data)))
+        samples = by_jpegsof3(data)
     if room is None:
         return samples
     np.copyto(room, samples)
     return room
+
+
+def by_jpegsof3(data: Buffer) -> Array:
+    """Samples of a lossless JPEG; the point transform, which that decoder leaves to its caller, is undone (T.81 H.1.2.3)."""
+    import imagecodecs
+
+    code = bytes(data)
+    samples = np.asarray(imagecodecs.jpegsof3_decode(code))
+    return np.left_shift(samples, point_transform(code), out=samples)

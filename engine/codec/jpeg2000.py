@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from engine.codec.base import Array, DecodedFrame, frame_shape, refusals
-from engine.codec.finish import sample_room, stored_values
+from engine.codec.finish import at_the_bottom, sample_room, stored_values
 from engine.codec.jpeg2000_header import Jpeg2000Header, read_header, whole
 from engine.codec.jpeg2000_reduce import reduced
 from engine.dicom.frame import FrameDescriptor
@@ -86,10 +86,13 @@ def finished(
     The sign of the code stream is often not the header's, which decides: the same bits are read its way.
     """
     bits = min(descriptor.bits_allocated, header.bits)
-    return DecodedFrame(stored_values(descriptor, samples, bits, out), _photometric(descriptor, header), reduce)
+    samples = at_the_bottom(descriptor, samples, bits)
+    if bits > descriptor.high_bit >= descriptor.bits_stored:
+        bits = descriptor.bits_stored  # moved down: what was above High Bit was not the value
+    return DecodedFrame(stored_values(descriptor, samples, bits, out), photometric_of(descriptor, header), reduce)
 
 
-def _photometric(d: FrameDescriptor, header: Jpeg2000Header) -> str:
+def photometric_of(d: FrameDescriptor, header: Jpeg2000Header) -> str:
     """The component transformation is undone by the decoder, whatever the header calls it (PS3.5 8.2.4)."""
     if d.samples_per_pixel == 3 and (
         header.has_colour_transform or d.photometric_interpretation in ("YBR_RCT", "YBR_ICT")

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from engine.codec.codestream import check_claims
 from engine.dicom.frame import FrameDescriptor
-from engine.errors import BadFrame
+from engine.dicom.transfer_syntax import lookup
+from engine.errors import BadFrame, UnsupportedPixels
 from engine.types import Buffer
 
 SOC, SIZ, COD, SOT, SOD, EOC = 0xFF4F, 0xFF51, 0xFF52, 0xFF90, 0xFF93, 0xFFD9
+# T.801 annexes J and K: MCT, MCC, NLT, MCO, CBD. OpenJPEG passes over them, and would give the transformed components.
+_COMPONENT_TRANSFORMS = frozenset((0xFF74, 0xFF75, 0xFF76, 0xFF77, 0xFF78))
+PART_2 = "image/jpx"
 _BOXES_MAX = 1 << 20  # how far in front of the code stream the boxes of a JP2 file may reach (a colour profile)
 # OpenJPEG keeps about 6 KB per tile, used or not; the largest whole-slide frames have some hundreds.
 _TILES_MAX = 16_384
@@ -56,6 +60,8 @@ def read_header(descriptor: FrameDescriptor, data: memoryview) -> Jpeg2000Header
     Raises
     ------
     BadFrame : it is no JPEG 2000, or it contradicts the descriptor.
+    UnsupportedPixels : Part 2 beyond what OpenJPEG undoes (2.5.4 refuses "mct" above 1): transformations that DICOM's
+        multi-component syntaxes allow, and many frames as the components of one code stream (PS3.5 A.4.4).
     """
     uid = descriptor.transfer_syntax_uid
     start = bytes(data[:4]).find(b"\xff\x4f\xff\x51")
@@ -71,6 +77,8 @@ def read_header(descriptor: FrameDescriptor, data: memoryview) -> Jpeg2000Header
         segments.append((marker, at, 2 + length))
         at += 2 + length
     found = {marker: bytes(data[i + 4 : i + n]) for marker, i, n in segments}
+    if found.keys() & _COMPONENT_TRANSFORMS or found.get(COD, b"").ljust(5, b"\0")[4] > 1:
+        raise UnsupportedPixels("JPEG 2000 Part 2 with a transformation of its components that no decoder here undoes")
     siz, cod = found.get(SIZ, b""), found.get(COD, b"")
     if len(siz) < 39 or len(cod) < 10:
         raise BadFrame(uid, "no usable SIZ and COD marker segments")
@@ -79,6 +87,8 @@ def read_header(descriptor: FrameDescriptor, data: memoryview) -> Jpeg2000Header
     )
     samples = int.from_bytes(siz[34:36], "big")
     bits = (siz[36] & 0x7F) + 1
+    if lookup(uid).media_type == PART_2 and samples != descriptor.samples_per_pixel:
+        raise UnsupportedPixels(f"a JPEG 2000 Part 2 code stream of {samples} components, which are frames of a volume")
     check_claims(descriptor, y1 - y0, x1 - x0, samples, bits)
     if tile_x == 0 or tile_y == 0 or tiles_x0 > x0 or tiles_y0 > y0:
         raise BadFrame(uid, "tiles that do not cover the image")

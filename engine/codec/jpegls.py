@@ -6,8 +6,9 @@ import numpy as np
 
 from engine.codec.base import Array, DecodedFrame, refusals
 from engine.codec.codestream import has_end, probe_jpeg
-from engine.codec.finish import sample_room, stored_values
+from engine.codec.finish import coded_values, sample_room
 from engine.dicom.frame import FrameDescriptor
+from engine.dicom.transfer_syntax import lookup
 from engine.errors import BadFrame
 from engine.types import Buffer
 
@@ -27,5 +28,6 @@ class JpegLsDecoder:
             raise BadFrame(descriptor.transfer_syntax_uid, "no EOI marker at the end")
         with refusals(descriptor):
             samples = np.asarray(imagecodecs.jpegls_decode(data, out=sample_room(stream.bits, out)))
-        values = stored_values(descriptor, samples, min(descriptor.bits_stored, stream.bits), out)
+        is_exact = lookup(descriptor.transfer_syntax_uid).is_lossless
+        values = coded_values(descriptor, samples, stream.bits, out, is_exact=is_exact)
         return DecodedFrame(values, descriptor.photometric_interpretation)

@@ -6,10 +6,15 @@ import numpy as np
 
 from engine.codec.base import Array, DecodedFrame, frame_shape, stored_dtype
 from engine.codec.finish import stored_values
-from engine.dicom.frame import FrameDescriptor
+from engine.dicom.frame import SUBSAMPLED_422, FrameDescriptor
 from engine.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN
-from engine.errors import BadFrame
+from engine.errors import BadFrame, UnsupportedPixels
 from engine.types import Buffer
+
+# Retired, from frame grabbers: luminance 16 to 235, chrominance 16 to 240 (PS3.3 C.7.6.3.1.2, ITU-R BT.601).
+_PARTIAL = frozenset(("YBR_PARTIAL_422", "YBR_PARTIAL"))
+_PARTIAL_TO_RGB = np.array([[1, 1, 1], [0, -0.114 * 1.772 / 0.587, 1.772], [1.402, -0.299 * 1.402 / 0.587, 0]])
+_PARTIAL_RANGE = np.array([219.0, 224.0, 224.0])
 
 
 class NativeDecoder:
@@ -24,7 +29,7 @@ class NativeDecoder:
             raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
         if d.has_swapped_bytes:
             data = np.frombuffer(data, ">u2", len(data) // 2).astype("<u2").tobytes()
-        if d.photometric_interpretation == "YBR_FULL_422" and (d.samples_per_pixel != 3 or d.columns % 2):
+        if d.photometric_interpretation in SUBSAMPLED_422 and (d.samples_per_pixel != 3 or d.columns % 2):
             raise BadFrame(d.transfer_syntax_uid, f"4:2:2 of {d.samples_per_pixel} samples, {d.columns} columns")
         kind, is_ours = stored_dtype(d), True
         if d.bits_allocated != 8 * kind.itemsize:
@@ -34,7 +39,8 @@ class NativeDecoder:
             flat, is_ours = np.frombuffer(data, kind, count), False
         pixels = _arranged(d, flat)
         if out is not None:
-            np.copyto(out, pixels)  # byte order and planes change on the way
+            if pixels.ctypes.data != out.ctypes.data:  # inflated right there
+                np.copyto(out, pixels)  # byte order and planes change on the way
             pixels, is_ours = out, True
         elif not (pixels.dtype.isnative and pixels.flags.c_contiguous):
             pixels, is_ours = pixels.astype(pixels.dtype.newbyteorder("="), order="C"), True
@@ -46,6 +52,8 @@ class NativeDecoder:
                 pixels = np.right_shift(plain, shift, out=plain if is_ours else None)
                 is_ours = True
             pixels = stored_values(d, pixels, d.bits_stored, out, is_ours=is_ours)
+        if d.photometric_interpretation in _PARTIAL:
+            return DecodedFrame(_rgb_of_partial(d, pixels, out), "RGB")
         is_422 = d.photometric_interpretation == "YBR_FULL_422"
         return DecodedFrame(pixels, "YBR_FULL" if is_422 else d.photometric_interpretation)
 
@@ -60,9 +68,20 @@ def native_bytes(descriptor: FrameDescriptor, decoded: DecodedFrame) -> bytes:
     return values.tobytes()
 
 
+def _rgb_of_partial(d: FrameDescriptor, pixels: Array, out: Array | None) -> Array:
+    """RGB of 8-bit studio-range pixels. Here, because no name is left for them once every pixel has its chrominance."""
+    if d.bits_allocated != 8 or d.samples_per_pixel != 3 or d.pixel_representation:
+        raise UnsupportedPixels(f"{d.photometric_interpretation} of {d.samples_per_pixel} × {d.bits_allocated} bits")
+    rgb = pixels if out is not None else np.empty_like(pixels)
+    for row in range(d.rows):  # a whole frame in floating point would be eight times its size
+        full = (pixels[row] - np.array([16.0, 128.0, 128.0])) * (255.0 / _PARTIAL_RANGE)
+        rgb[row] = np.clip(np.rint(full @ _PARTIAL_TO_RGB), 0, 255)
+    return rgb
+
+
 def _samples(descriptor: FrameDescriptor) -> int:
     """Samples in the bytes: 4:2:2 carries two chrominance samples for two pixels."""
-    return 2 if descriptor.photometric_interpretation == "YBR_FULL_422" else descriptor.samples_per_pixel
+    return 2 if descriptor.photometric_interpretation in SUBSAMPLED_422 else descriptor.samples_per_pixel
 
 
 def _unpack(data: Buffer, bits: int, count: int, first_bit: int) -> Array:
@@ -79,7 +98,7 @@ def _unpack(data: Buffer, bits: int, count: int, first_bit: int) -> Array:
 
 def _arranged(d: FrameDescriptor, flat: Array) -> Array:
     """(rows, columns[, samples]) of the flat samples; a view of them, but for 4:2:2."""
-    if d.photometric_interpretation == "YBR_FULL_422":
+    if d.photometric_interpretation in SUBSAMPLED_422:
         quads = flat.reshape(d.rows * d.columns // 2, 4)  # Y1 Y2 CB CR (PS3.3 C.7.6.3.1.2)
         pixels = np.empty((len(quads), 2, 3), flat.dtype)
         pixels[:, :, 0] = quads[:, :2]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from engine.codec.base import Array, DecodedFrame, FrameDecoder, check_size, frame_shape, stored_dtype
+from engine.codec.deflated import DeflatedDecoder
 from engine.codec.jpeg import JpegDecoder
 from engine.codec.jpeg2000 import Jpeg2000Decoder
 from engine.codec.jpegls import JpegLsDecoder
+from engine.codec.jpegxl import JpegXlDecoder
 from engine.codec.native import NativeDecoder
+from engine.codec.openjpeg import Fallback, OpenJpegDecoder
 from engine.codec.rle import RleDecoder
-from engine.codec.second_opinion import Fallback, OpenJpegDecoder
 from engine.dicom.frame import FrameDescriptor
+from engine.dicom.transfer_syntax import lookup
 from engine.errors import UnsupportedTransferSyntax
 from engine.limits import Limits
 from engine.types import Buffer
@@ -23,7 +26,9 @@ def _registry() -> dict[str, FrameDecoder]:
         (RleDecoder(), (".5",)),
         (JpegDecoder(), (".4.50", ".4.51", ".4.53", ".4.55", ".4.57", ".4.70")),
         (JpegLsDecoder(), (".4.80", ".4.81")),
-        (Fallback(Jpeg2000Decoder(), OpenJpegDecoder()), (".4.90", ".4.91", ".4.201", ".4.202", ".4.203")),
+        (Fallback(Jpeg2000Decoder(), OpenJpegDecoder()), tuple(f".4.{n}" for n in (90, 91, 92, 93, 201, 202, 203))),
+        (JpegXlDecoder(), (".4.110", ".4.111", ".4.112")),
+        (DeflatedDecoder(), (".8.1",)),
     ]
     return {_ROOT + suffix: decoder for decoder, suffixes in rows for suffix in suffixes}
 
@@ -49,7 +54,9 @@ def decode_frame(
     """
     decoder = DECODERS.get(descriptor.transfer_syntax_uid)
     if decoder is None:
-        raise UnsupportedTransferSyntax(descriptor.transfer_syntax_uid)
+        raise UnsupportedTransferSyntax(
+            descriptor.transfer_syntax_uid, reason=lookup(descriptor.transfer_syntax_uid).why_not_decoded
+        )
     check_size(descriptor, limits.frame_bytes_max)
     if out is not None and not (
         out.shape == frame_shape(descriptor) and out.dtype == stored_dtype(descriptor) and out.flags.c_contiguous

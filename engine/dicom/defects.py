@@ -24,8 +24,9 @@ DEFECTS: dict[str, str] = {
     "pixels-not-described": "rows, columns, bits or frames are missing or impossible; pixels are kept, not shown",
     "pixel-data-short": "there are fewer frames in the pixel data than the header claims",
     "pixel-data-long": "there is more in the pixel data than the header claims",
-    "offset-table-wrong": "the offset table does not point at fragments; frames were found without it",
+    "offset-table-wrong": "the offset table has no item, or does not point at fragments; frames were found without it",
     "encapsulated-without-fragments": "a compressed transfer syntax, but pixel data of defined length",
-    "chrominance-not-subsampled": "4:2:2 by name, but with the bytes of every pixel's own chrominance; read as YBR_FULL",
+    "chrominance-not-subsampled": "4:2:2 by name, but with the bytes of every pixel's own chrominance; read so",
+    "colour-contradicted": "the photometric interpretation is not what the code stream holds; shown as the code stream has it",
     "pixel-limit": "one frame is larger than limits.frame_bytes_max; kept, not shown",
 }

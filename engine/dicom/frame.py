@@ -22,6 +22,10 @@ class PixelKeyword(StrEnum):
     DOUBLE = "DoubleFloatPixelData"
 
 
+# Two chrominance samples for two pixels, when native (PS3.3 C.7.6.3.1.2).
+SUBSAMPLED_422 = frozenset(("YBR_FULL_422", "YBR_PARTIAL_422"))
+
+
 @dataclass(frozen=True, slots=True)
 class Rescale:
     """``modality_values = stored_values * slope + intercept`` (PS3.3 C.11.1.1.2)."""
@@ -46,10 +50,13 @@ class FrameDescriptor:
     """Everything that decoding and the grayscale and colour pipelines need, without the header.
 
     `rescales` and `windows` hold one entry that is meant for every frame, or one entry per frame (functional groups,
-    PS3.3 C.7.6.16), or nothing. `rows` and `columns` are as stored and already checked against `engine.limits`.
+    PS3.3 C.7.6.16), or nothing; `pixel_spacings` too: mm (or what the modality means) between the centres of rows, and of
+    columns. Padding is a float only in Float and Double Float Pixel Data. `rows` and `columns` are as stored and already
+    checked against `engine.limits`.
 
-    The ``has_`` fields say what else stands in the header for the rare frame that needs it (LUT data, palettes,
-    overlays): it is read from the stored bytes then, not kept in the index.
+    The ``has_`` fields say what else stands in the header for the rare frame that needs it (LUT data, palettes, overlays,
+    profiles, real world values): it is read from the stored bytes then (`engine.dicom.display`), not kept in the index.
+    They may promise what an empty element does not hold, never the other way round.
     """
 
     transfer_syntax_uid: str
@@ -69,8 +76,8 @@ class FrameDescriptor:
     rescales: tuple[Rescale, ...] = ()
     windows: tuple[tuple[Window, ...], ...] = ()
     presentation_lut_shape: str = ""
-    pixel_padding_value: int | None = None
-    pixel_padding_range_limit: int | None = None
+    pixel_padding_value: float | None = None
+    pixel_padding_range_limit: float | None = None
     smallest_pixel_value: int | None = None
     largest_pixel_value: int | None = None
     has_modality_lut: bool = False
@@ -79,6 +86,11 @@ class FrameDescriptor:
     has_overlay: bool = False
     pixel_aspect_ratio: tuple[float, float] = (1.0, 1.0)
     has_swapped_bytes: bool = False  # 8-bit cells inside big endian 16-bit words (PS3.5 annex D)
+    pixel_presentation: str = ""
+    has_presentation_lut: bool = False
+    has_icc_profile: bool = False
+    has_real_world_values: bool = False
+    pixel_spacings: tuple[tuple[float, float], ...] = ()
 
     def rescale(self, frame_index: int) -> Rescale:
         """The rescale of one frame; the identity where the header has none."""
@@ -92,8 +104,38 @@ class FrameDescriptor:
             return ()
         return self.windows[0] if len(self.windows) == 1 else self.windows[frame_index]
 
+    def pixel_spacing(self, frame_index: int) -> tuple[float, float] | None:
+        """Distance between rows and between columns of one frame; None where the header has none."""
+        if not self.pixel_spacings:
+            return None
+        return self.pixel_spacings[0] if len(self.pixel_spacings) == 1 else self.pixel_spacings[frame_index]
+
+    def pixel_shape(self, frame_index: int) -> tuple[float, float]:
+        """Height and width of a pixel, as a ratio: of the spacing, or else Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7)."""
+        return self.pixel_spacing(frame_index) or self.pixel_aspect_ratio
+
+    @property
+    def has_supplemental_palette(self) -> bool:
+        """Grey pixels of which some are shown in colour (PS3.3 C.7.6.19, C.8.16.2.1.1.1)."""
+        return self.has_palette and self.is_monochrome and self.pixel_presentation in ("COLOR", "MIXED")
+
+    @property
+    def is_monochrome(self) -> bool:
+        return self.photometric_interpretation in (
+            "MONOCHROME1",
+            "MONOCHROME2",
+            "",
+        )  # ACR-NEMA had no name for its only one
+
+    @property
+    def stored_range(self) -> tuple[int, int]:
+        """The smallest and the largest value that Bits Stored can hold."""
+        if self.pixel_representation:
+            return -(1 << (self.bits_stored - 1)), (1 << (self.bits_stored - 1)) - 1
+        return 0, (1 << self.bits_stored) - 1
+
     @property
     def frame_bytes(self) -> int:
         """Bytes of one decoded frame, as native pixel data would hold it (bits packed, 4:2:2 subsampled)."""
-        samples = 2 if self.photometric_interpretation == "YBR_FULL_422" else self.samples_per_pixel
+        samples = 2 if self.photometric_interpretation in SUBSAMPLED_422 else self.samples_per_pixel
         return (self.rows * self.columns * samples * self.bits_allocated + 7) // 8

@@ -10,7 +10,7 @@ from engine.types import Buffer
 
 _HEAD = struct.Struct(
     "<BBHIQQQQ"
-)  # kind, version, 0, frame count, base, stride in bits, deflated offset, deflated length
+)  # kind, version, 0, frame count, base, stride in bits (STREAM: fragments), deflated offset, deflated (STREAM: all) length
 _ENTRY = struct.Struct("<QII")  # offset, span length, fragment count
 _VERSION = 1
 
@@ -19,6 +19,7 @@ class FrameTableKind(IntEnum):
     NATIVE = 1
     ENCAPSULATED = 2
     DEFLATED = 3  # native, but inside the deflated data set of 1.2.840.10008.1.2.1.99
+    STREAM = 4  # one bit stream holds every frame (video): each frame's span is all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class FrameSpan:
     fragment_count : int
         0 for native pixels. 1: the bytes are the code stream itself. More: the bytes are the fragments with the
         8-byte item headers between them still in place (`join_fragments` takes them out).
+        For ``STREAM`` they hold all frames, and may be gigabytes.
     """
 
     offset: int
@@ -80,6 +82,14 @@ class FrameTable:
         head = _HEAD.pack(FrameTableKind.ENCAPSULATED, _VERSION, 0, len(spans), 0, 0, 0, 0)
         return cls(head + b"".join(_ENTRY.pack(s.offset, s.length, s.fragment_count) for s in spans))
 
+    @classmethod
+    def stream(cls, frame_count: int, span: FrameSpan) -> FrameTable:
+        return cls(
+            _HEAD.pack(
+                FrameTableKind.STREAM, _VERSION, 0, frame_count, span.offset, span.fragment_count, 0, span.length
+            )
+        )
+
     def __len__(self) -> int:
         return self.frame_count
 
@@ -88,6 +98,8 @@ class FrameTable:
             raise IndexError(frame_index)
         if self.kind is FrameTableKind.ENCAPSULATED:
             return FrameSpan(*_entry(self._buffer, frame_index))
+        if self.kind is FrameTableKind.STREAM:
+            return FrameSpan(self._base, self._deflated[1], 0, self._stride_bits)
         first = frame_index * self._stride_bits
         last = first + self._stride_bits
         return FrameSpan(self._base + first // 8, (last + 7) // 8 - first // 8, first % 8)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from engine._native import ScanError, Scanner
 from engine.dicom.charset import decode_text
+from engine.dicom.coded_colour import HEAD_BYTES, contradiction, looked_at
 from engine.dicom.frame import FrameDescriptor, PixelKeyword, Rescale, VoiLutFunction, Window
 from engine.dicom.frame_table import FrameTable
 from engine.dicom.geometry import slice_key
@@ -27,7 +28,7 @@ _PIXEL_KEYWORDS = {
     0x7FE00008: PixelKeyword.FLOAT,
     0x7FE00009: PixelKeyword.DOUBLE,
 }
-_RESCALES, _WINDOWS = 12, 13  # in the native part's description of pixels
+_RESCALES, _WINDOWS, _SPACINGS = 12, 13, 29  # in the native part's description of pixels
 _INFLATED = "limits.inflated_bytes_max"
 
 
@@ -39,7 +40,12 @@ def scan(buffer: Buffer, limits: Limits) -> ScannedInstance:
     NotDicom, TruncatedDataSet, MalformedDataSet, MissingUid, TooLarge
     """
     try:
-        return _instance(_scanner(limits).scan(buffer), limits, lambda: hashlib.sha256(buffer))
+        return _instance(
+            _scanner(limits).scan(buffer),
+            limits,
+            lambda: hashlib.sha256(buffer),
+            lambda at, length: bytes(memoryview(buffer)[at : at + length]),
+        )
     except ScanError as error:
         _raise(error)
 
@@ -47,7 +53,12 @@ def scan(buffer: Buffer, limits: Limits) -> ScannedInstance:
 def scan_file(fd: int, offset: int, length: int, limits: Limits) -> ScannedInstance:
     """Read an instance that is in a file: by `pread`, hopping over values, so memory does not grow with its size."""
     try:
-        return _instance(_scanner(limits).scan_file(fd, offset, length), limits, lambda: _hash_file(fd, offset, length))
+        return _instance(
+            _scanner(limits).scan_file(fd, offset, length),
+            limits,
+            lambda: _hash_file(fd, offset, length),
+            lambda at, count: os.pread(fd, count, offset + at),
+        )
     except ScanError as error:
         _raise(error)
 
@@ -132,7 +143,12 @@ def _hash_file(fd: int, offset: int, length: int) -> hashlib._Hash:
     return digest
 
 
-def _instance(raw: tuple[Any, ...], limits: Limits, content: Callable[[], hashlib._Hash]) -> ScannedInstance:
+def _instance(
+    raw: tuple[Any, ...],
+    limits: Limits,
+    content: Callable[[], hashlib._Hash],
+    read: Callable[[int, int], bytes],
+) -> ScannedInstance:
     (ts, sop_class, sop, study, series, data_set_at, header_length, *jsons, pixels, table, geometry, found) = raw
     defects = [Defect(code, detail) for code, detail in found]
     if not sop:
@@ -148,11 +164,13 @@ def _instance(raw: tuple[Any, ...], limits: Limits, content: Callable[[], hashli
     descriptor = None
     if pixels is not None:
         # Most slices of a series are described alike; per-frame windows of large objects are not worth keeping.
-        same = len(pixels[_WINDOWS]) <= 1 and len(pixels[_RESCALES]) <= 1
+        same = all(len(pixels[each]) <= 1 for each in (_WINDOWS, _RESCALES, _SPACINGS))
         descriptor = (_descriptor if same else _new_descriptor)(ts, sop_class, pixels)
         if descriptor.frame_bytes > limits.frame_bytes_max:
             defects.append(Defect("pixel-limit", str(descriptor.frame_bytes)))
             descriptor = table = None
+        elif table is not None and looked_at(descriptor):
+            defects += _colour_defects(descriptor, FrameTable(table), read)
     return ScannedInstance(
         transfer_syntax_uid=ts,
         sop_class_uid=sop_class,
@@ -170,6 +188,16 @@ def _instance(raw: tuple[Any, ...], limits: Limits, content: Callable[[], hashli
         frame_table=FrameTable(table) if table is not None else None,
         defects=tuple(defects),
     )
+
+
+def _colour_defects(d: FrameDescriptor, table: FrameTable, read: Callable[[int, int], bytes]) -> list[Defect]:
+    """By the head of the first frame, in its first fragment."""
+    span = table[0]
+    head = read(span.offset, min(HEAD_BYTES, span.length))
+    if span.fragment_count > 1:
+        head = head[8 : 8 + int.from_bytes(head[4:8], "little")]
+    found = contradiction(d, head)
+    return [Defect("colour-contradicted", found)] if found else []
 
 
 def _file_somewhere(jsons: list[bytes], defects: list[Defect], study: str, series: str, sop: str) -> tuple[str, str]:
@@ -220,6 +248,11 @@ def _new_descriptor(transfer_syntax_uid: str, sop_class_uid: str, p: tuple[Any, 
         has_overlay=p[22],
         pixel_aspect_ratio=p[23],
         has_swapped_bytes=p[24],
+        pixel_presentation=p[25],
+        has_presentation_lut=p[26],
+        has_icc_profile=p[27],
+        has_real_world_values=p[28],
+        pixel_spacings=p[29],
     )
 
 

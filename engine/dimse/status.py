@@ -21,6 +21,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.BadFrame: _CANNOT_UNDERSTAND,
     e.UnsupportedTransferSyntax: 0xC122,  # PS3.4 table CC.2.3-1 names the same code for retrieval
     e.UnsupportedPixels: _CANNOT_UNDERSTAND,
+    e.UnsupportedPresentation: _CANNOT_UNDERSTAND,
     e.NotAcceptable: _CANNOT_UNDERSTAND,
     e.StudyNotFound: _PROCESSING_FAILURE,
     e.SeriesNotFound: _PROCESSING_FAILURE,

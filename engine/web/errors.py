@@ -20,6 +20,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.BadFrame: 422,  # the address and the request are right; what was stored cannot be decoded
     e.UnsupportedTransferSyntax: 406,
     e.UnsupportedPixels: 406,
+    e.UnsupportedPresentation: 406,
     e.NotAcceptable: 406,
     e.StudyNotFound: 404,
     e.SeriesNotFound: 404,

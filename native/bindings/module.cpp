@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 #include <nanobind/stl/pair.h>
 
+#include "buffers.hpp"
 #include "locate.hpp"
 #include "scan.hpp"
 
@@ -12,21 +13,6 @@ using namespace nb::literals;
 
 namespace {
 
-class Bytes {  // a contiguous buffer, held while native code reads it
- public:
-  explicit Bytes(nb::handle object) {
-    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw nb::python_error();
-  }
-  ~Bytes() { PyBuffer_Release(&view_); }
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-  const uint8_t* data() const { return static_cast<const uint8_t*>(view_.buf); }
-  size_t size() const { return static_cast<size_t>(view_.len); }
-
- private:
-  Py_buffer view_{};
-};
-
 nb::str text(const std::string& s) {
   // UIDs, codes and defined terms should be ASCII; what is not is shown escaped, never a decoding error.
   PyObject* o = PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "backslashreplace");
@@ -34,6 +20,9 @@ nb::str text(const std::string& s) {
   return nb::steal<nb::str>(o);
 }
 nb::bytes bytes(const std::string& s) { return nb::bytes(s.data(), s.size()); }
+nb::object padding(const std::optional<int64_t>& whole, const std::optional<double>& real) {
+  return real ? nb::object(nb::float_(*real)) : whole ? nb::object(nb::int_(*whole)) : nb::none();
+}
 nb::object optional_int(const std::optional<int64_t>& v) { return v ? nb::object(nb::int_(*v)) : nb::none(); }
 
 class Scanner {
@@ -113,7 +102,8 @@ class Scanner {
   }
   // Tuples all the way down: Python keeps one description for all slices that have the same (engine/dicom/scan.py).
   static nb::tuple pixels(const voxcast::PixelValues& p) {
-    nb::list rescales, windows;
+    nb::list rescales, windows, spacings;
+    for (const auto& s : p.spacings) spacings.append(nb::make_tuple(s[0], s[1]));
     for (const auto& r : p.rescales) rescales.append(nb::make_tuple(r.slope, r.intercept, text(r.type)));
     for (const auto& w : p.windows) {
       nb::list names;
@@ -122,9 +112,11 @@ class Scanner {
     }
     return nb::make_tuple(text(p.modality), p.rows, p.columns, p.number_of_frames, p.samples_per_pixel, p.bits_allocated, p.bits_stored,
                           p.high_bit, p.pixel_representation, p.planar_configuration, text(p.photometric_interpretation), p.keyword,
-                          nb::tuple(rescales), nb::tuple(windows), text(p.presentation_lut_shape), optional_int(p.padding_value), optional_int(p.padding_limit),
+                          nb::tuple(rescales), nb::tuple(windows), text(p.presentation_lut_shape), padding(p.padding_value, p.float_padding_value),
+                          padding(p.padding_limit, p.float_padding_limit),
                           optional_int(p.smallest), optional_int(p.largest), p.has_modality_lut, p.has_voi_lut, p.has_palette,
-                          p.has_overlay, nb::make_tuple(p.aspect_vertical, p.aspect_horizontal), p.has_swapped_bytes);
+                          p.has_overlay, nb::make_tuple(p.aspect_vertical, p.aspect_horizontal), p.has_swapped_bytes, text(p.pixel_presentation),
+                          p.has_presentation_lut, p.has_icc_profile, p.has_real_world_values, nb::tuple(spacings));
   }
 
   std::vector<voxcast::IndexTag> tags_;
@@ -154,4 +146,5 @@ NB_MODULE(_native, m) {
       .def("scan_file", &Scanner::scan_file, "fd"_a, "offset"_a, "length"_a)
       .def("json", &Scanner::json, "buffer"_a, "bulk_data_uri"_a, "is_prefix"_a)
       .def("locate", &Scanner::locate, "fd"_a, "offset"_a, "length"_a, "path"_a);
+  bind_codec(m);
 }

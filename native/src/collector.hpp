@@ -1,6 +1,7 @@
 // What a scan needs of a data set's elements, gathered while the walker goes over them; only scan.cpp includes this.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -56,6 +57,8 @@ class Collector {
       switch (e.tag) {
         case 0x00283000: out_.pixels.has_modality_lut = e.length != 0; break;
         case 0x00283010: out_.pixels.has_voi_lut = e.length != 0; break;
+        case 0x20500010: out_.pixels.has_presentation_lut = e.length != 0; break;
+        case 0x00409096: note_real_world_values(e); break;
         default: break;
       }
       if (const IndexTag* tag = find(e.tag)) {
@@ -63,13 +66,16 @@ class Collector {
         append_json_sequence(json, source_, e, limits_, charset_, pixels_signed(), json_defects_);
         json += '}';
       }
-      if (e.tag != 0x52009229 && e.tag != 0x52009230) return false;
+      if (e.tag != kSharedGroups && e.tag != kPerFrameGroups && e.tag != kOpticalPaths) return false;
       group_ = e.tag;
       return true;
     }
-    if (depth != 1 || (e.tag != 0x00289145 && e.tag != 0x00289132)) return false;
-    macro_ = e.tag;
-    return true;
+    if (depth == 1) {
+      if (e.tag == 0x00409096) note_real_world_values(e);
+      return e.tag == 0x00289145 || e.tag == 0x00289132 || e.tag == 0x00289110;
+    }
+    if (depth == 2 && e.tag == 0x00283010 && e.length != 0) out_.pixels.has_voi_lut = true;
+    return false;
   }
   void sequence_end(const Element& e, unsigned depth, bool damaged) {
     if (damaged) defect("sequence-damaged", e.tag);
@@ -80,22 +86,27 @@ class Collector {
     frame_ = index;
     rescale_ = {};
     window_ = {};
+    spacing_ = {};
   }
   void item_end(unsigned depth) {
     if (depth != 0) return;
-    if (group_ == 0x52009229) {
+    if (group_ == kSharedGroups) {
       shared_rescale_ = rescale_;
       shared_window_ = window_;
-    } else if (per_frame_rescale_.size() < limits_.frames_max) {
+      shared_spacing_ = spacing_;
+    } else if (group_ == kPerFrameGroups && per_frame_rescale_.size() < limits_.frames_max) {
       any_frame_rescale_ = any_frame_rescale_ || rescale_.is_set;
       any_frame_window_ = any_frame_window_ || window_.is_set();
+      any_frame_spacing_ = any_frame_spacing_ || is_set(spacing_);
       per_frame_rescale_.push_back(std::move(rescale_));
       per_frame_window_.push_back(std::move(window_));
+      per_frame_spacing_.push_back(spacing_);
     }
   }
 
   bool value(const Element& e, unsigned depth) {
     if (depth == 2) return functional_group(e);
+    if (depth == 1 && group_ == kOpticalPaths && e.tag == kIccProfile) out_.pixels.has_icc_profile = e.length != 0;
     if (depth != 0) return true;
     if (e.tag >= kFloatPixelData && (e.tag == kPixelData || e.tag == kFloatPixelData || e.tag == kDoublePixelData)) {
       pixel_element_ = e;
@@ -143,10 +154,21 @@ class Collector {
     } else if (shared_window_.is_set() || window_top_.is_set()) {
       p.windows.push_back(shared_window_.is_set() ? shared_window_ : window_top_);
     }
+    const Spacing& for_all = is_set(shared_spacing_) ? shared_spacing_ : top_spacing();
+    if (any_frame_spacing_) {
+      for (Spacing& one : per_frame_spacing_)
+        if (!is_set(one)) one = for_all;
+      if (std::all_of(per_frame_spacing_.begin(), per_frame_spacing_.end(), [&](const Spacing& s) { return s == per_frame_spacing_[0]; }))
+        per_frame_spacing_.resize(1);
+      p.spacings = std::move(per_frame_spacing_);
+    } else if (is_set(for_all)) {
+      p.spacings.push_back(for_all);
+    }
     // One value per frame or one for all; anything else cannot be told apart.
     const auto frames = static_cast<size_t>(std::max<int64_t>(p.number_of_frames, 1));
     if (p.rescales.size() > 1 && p.rescales.size() != frames) defect("functional-groups-wrong", 0x52009230), p.rescales.resize(1);
     if (p.windows.size() > 1 && p.windows.size() != frames) p.windows.resize(1);
+    if (p.spacings.size() > 1 && p.spacings.size() != frames) p.spacings.resize(1);
   }
 
   const Element& pixel_element() const { return pixel_element_; }
@@ -162,6 +184,16 @@ class Collector {
   const JsonDefects& json_defects() const { return json_defects_; }
 
  private:
+  using Spacing = std::array<double, 2>;
+  static constexpr uint32_t kSharedGroups = 0x52009229, kPerFrameGroups = 0x52009230, kOpticalPaths = 0x00480105, kIccProfile = 0x00282000;
+
+  static bool is_set(const Spacing& s) { return s[0] > 0; }
+  // PS3.3 10.7.1.3: Pixel Spacing is the calibrated one; the detector's and the film scanner's stand in for it.
+  const Spacing& top_spacing() const { return is_set(spacing_top_) ? spacing_top_ : is_set(spacing_imager_) ? spacing_imager_ : spacing_scanned_; }
+  void note_real_world_values(const Element& e) { out_.pixels.has_real_world_values = out_.pixels.has_real_world_values || e.length != 0; }
+  void spacing(const Element& e, Spacing& into) {
+    if (const auto v = numbers(e); v.size() == 2 && v[0] > 0 && v[1] > 0) into = {v[0], v[1]};
+  }
   const IndexTag* find(uint32_t tag) const {
     const auto at = std::lower_bound(tags_.begin(), tags_.end(), tag, [](const IndexTag& a, uint32_t t) { return a.tag < t; });
     return at != tags_.end() && at->tag == tag ? &*at : nullptr;
@@ -257,7 +289,9 @@ class Collector {
   }
 
   bool functional_group(const Element& e) {
-    if (e.length != kUndefined && (e.tag >> 16) == 0x0028) rescale_or_window(e, rescale_, window_);
+    if (e.length == kUndefined || (e.tag >> 16) != 0x0028) return true;
+    if (e.tag == 0x00280030) spacing(e, spacing_);
+    else rescale_or_window(e, rescale_, window_);
     return true;
   }
 
@@ -269,6 +303,9 @@ class Collector {
       case 0x00080016: s.sop_class_uid = text(e); break;
       case 0x00080018: s.sop_instance_uid = text(e); break;
       case 0x00080060: p.modality = text(e); break;
+      case 0x00089205: p.pixel_presentation = text(e); break;
+      case 0x00181164: spacing(e, spacing_imager_); break;
+      case 0x00182010: spacing(e, spacing_scanned_); break;
       case 0x0020000D: s.study_instance_uid = text(e); break;
       case 0x0020000E: s.series_instance_uid = text(e); break;
       case 0x00200013: {
@@ -284,7 +321,8 @@ class Collector {
       default: break;
     }
     if ((e.tag >> 16) == 0x0028) describe_pixels(e, p);
-    if ((e.tag & 0xFF00FFFF) == 0x60003000) p.has_overlay = true;
+    // Overlay Rows also where the bits are inside the pixel cells and there is no Overlay Data (PS3.5 8.1.2).
+    if ((e.tag & 0xFF01FFFF) == 0x60003000 || (e.tag & 0xFF01FFFF) == 0x60000010) p.has_overlay = true;
   }
 
   void describe_pixels(const Element& e, PixelValues& p) {
@@ -299,6 +337,7 @@ class Collector {
       }
       case 0x0010: p.rows = u16(e), has_rows = e.length > 0; break;
       case 0x0011: p.columns = u16(e), has_columns = e.length > 0; break;
+      case 0x0030: spacing(e, spacing_top_); break;
       case 0x0034:
         if (const auto v = numbers(e); v.size() == 2 && v[0] > 0 && v[1] > 0) p.aspect_vertical = v[0], p.aspect_horizontal = v[1];
         break;
@@ -310,7 +349,16 @@ class Collector {
       case 0x0107: p.largest = pixel_value(e); break;
       case 0x0120: p.padding_value = pixel_value(e); break;
       case 0x0121: p.padding_limit = pixel_value(e); break;
+      case 0x0122:
+      case 0x0123:
+        if (const auto v = numbers(e); !v.empty()) p.float_padding_value = v[0];
+        break;
+      case 0x0124:
+      case 0x0125:
+        if (const auto v = numbers(e); !v.empty()) p.float_padding_limit = v[0];
+        break;
       case 0x1101: p.has_palette = true; break;
+      case 0x2000: p.has_icc_profile = e.length != 0; break;
       default: rescale_or_window(e, rescale_top_, window_top_);
     }
   }
@@ -332,12 +380,14 @@ class Collector {
   Members members_[4];
   Element pixel_element_;
   uint64_t behind_pixels_ = 0;
-  uint32_t group_ = 0, macro_ = 0, frame_ = 0;
-  bool has_high_bit_ = false, any_frame_rescale_ = false, any_frame_window_ = false;
+  uint32_t group_ = 0, frame_ = 0;
+  bool has_high_bit_ = false, any_frame_rescale_ = false, any_frame_window_ = false, any_frame_spacing_ = false;
   RescaleValues rescale_, rescale_top_, shared_rescale_;
   WindowValues window_, window_top_, shared_window_;
   std::vector<RescaleValues> per_frame_rescale_;
   std::vector<WindowValues> per_frame_window_;
+  Spacing spacing_{}, spacing_top_{}, spacing_imager_{}, spacing_scanned_{}, shared_spacing_{};
+  std::vector<Spacing> per_frame_spacing_;
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 namespace voxcast {
 namespace {
 
-enum Kind : uint8_t { native = 1, encapsulated = 2, deflated = 3 };
+enum Kind : uint8_t { native = 1, encapsulated = 2, deflated = 3, stream = 4 };
 
 void put(std::string& out, uint64_t v, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(v >> (8 * i) & 0xFF);
@@ -30,13 +30,28 @@ struct Fragment {
   uint32_t length;  // of its value
 };
 
-// A code stream begins with one of these (JPEG family SOI, JPEG 2000 SOC, JPEG XL, RLE's segment count).
+// An RLE header (PS3.5 G.5): as many offsets as it says, the lowest right behind it, zeros for the rest. Fewer checks would take
+// a literal run in the middle of a frame for one.
+bool is_rle_header(const uint8_t* p) {
+  const uint32_t count = read32(p, false);
+  if (count < 1 || count > 15) return false;
+  uint32_t lowest = std::numeric_limits<uint32_t>::max();
+  for (uint32_t i = 0; i < 15; ++i) {
+    const uint32_t offset = read32(p + 4 + 4 * i, false);
+    if (i < count) lowest = std::min(lowest, offset);
+    else if (offset != 0) return false;
+  }
+  return lowest == 64;
+}
+
+// A code stream begins with one of these: JPEG family SOI and the next marker, JPEG 2000 SOC and SIZ (packets may hold FF4F, not that),
+// JPEG XL, boxes, RLE.
 bool begins_code_stream(Source& source, const Fragment& f) {
   if (f.length < 4) return false;
   const uint8_t* p = source.at(f.item + 8, 4);
-  if (p[0] == 0xFF && (p[1] == 0xD8 || p[1] == 0x4F || p[1] == 0x0A)) return true;
-  if (p[0] == 0 && p[1] == 0 && p[2] == 0 && p[3] == 0x0C && f.length >= 12) return true;  // boxes
-  return f.length >= 64 && p[0] >= 1 && p[0] <= 15 && p[1] == 0 && p[2] == 0 && p[3] == 0;
+  if (p[0] == 0xFF && ((p[1] == 0xD8 && p[2] == 0xFF) || (p[1] == 0x4F && p[2] == 0xFF && p[3] == 0x51) || p[1] == 0x0A)) return true;
+  if (p[0] == 0 && p[1] == 0 && p[2] == 0 && p[3] == 0x0C && f.length >= 12) return true;
+  return f.length >= 64 && is_rle_header(source.at(f.item + 8, 64));
 }
 
 // Frames from the fragments at which they start; the last one ends before fragment `end`.
@@ -103,7 +118,11 @@ FrameTable encapsulated_frames(Source& source, const EncapsulatedPixels& pixels,
     }
     if (tag != kItem || length == kUndefined) throw ScanError(Fault::malformed, "something else than a fragment in pixel data", at);
     if (length > source.size() - at - 8) throw ScanError(Fault::truncated, "", at + 8 + length, source.size());
-    if (is_first) {
+    const Fragment item{at, length};
+    // Some leave the item of the table out, not only its value. A table begins with the offset of the first frame, 0: no code stream does.
+    const bool is_table = is_first && !begins_code_stream(source, item);
+    if (is_first && !is_table) table.defects.emplace_back("offset-table-wrong");
+    if (is_table) {
       if (length / 4 > limits.frames_max) throw ScanError(Fault::too_large, "frames_max", length / 4, limits.frames_max);
       basic.reserve(length / 4);
       // The window of a file source may be smaller than the table.
@@ -111,7 +130,7 @@ FrameTable encapsulated_frames(Source& source, const EncapsulatedPixels& pixels,
     } else {
       if (fragments.size() >= limits.frames_max * 4)
         throw ScanError(Fault::too_large, "frames_max", fragments.size() / 4, limits.frames_max);
-      fragments.push_back({at, length});
+      fragments.push_back(item);
     }
     at += 8 + uint64_t(length);
   }
@@ -121,6 +140,12 @@ FrameTable encapsulated_frames(Source& source, const EncapsulatedPixels& pixels,
   }
   if (pixels.frames > limits.frames_max) throw ScanError(Fault::too_large, "frames_max", pixels.frames, limits.frames_max);
 
+  if (pixels.is_stream) {
+    const Fragment &first = fragments.front(), &last = fragments.back();
+    const uint64_t from = fragments.size() == 1 ? first.item + 8 : first.item;
+    table.packed = head(stream, pixels.frames, from, fragments.size(), 0, last.item + 8 + last.length - from);
+    return table;
+  }
   std::vector<size_t> starts;
   size_t behind = fragments.size();
   if (!pixels.extended_offsets.empty()) {

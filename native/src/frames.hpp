@@ -27,6 +27,7 @@ FrameTable native_frames(const NativePixels& pixels, const Limits& limits);
 struct EncapsulatedPixels {
   uint64_t at = 0;                // the first item: the Basic Offset Table
   uint64_t frames = 1;
+  bool is_stream = false;         // one bit stream of all frames, however many fragments it is in (PS3.5 8.2.5 to 8.2.9)
   std::vector<uint64_t> extended_offsets, extended_lengths;  // (7FE0,0001), (7FE0,0002)
 };
 // `end` receives where the element ends.

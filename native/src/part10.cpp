@@ -6,7 +6,8 @@ namespace voxcast {
 namespace {
 
 constexpr char kImplicit[] = "1.2.840.10008.1.2", kExplicit[] = "1.2.840.10008.1.2.1", kBig[] = "1.2.840.10008.1.2.2",
-               kDeflated[] = "1.2.840.10008.1.2.1.99";
+               kDeflated[] = "1.2.840.10008.1.2.1.99", kJpipDeflated[] = "1.2.840.10008.1.2.4.95",
+               kJpipHtj2kDeflated[] = "1.2.840.10008.1.2.4.205";
 
 std::string text(const uint8_t* p, size_t n) {
   while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == 0)) --n;
@@ -76,7 +77,7 @@ Part10 read_part10(Source& source, const Limits& limits) {
     if (has_prefix) throw ScanError(Fault::truncated, "the data set", at + 8, source.size());
     throw ScanError(Fault::not_dicom, "no data set behind the File Meta Information");
   }
-  if (out.transfer_syntax_uid == kDeflated) {
+  if (out.transfer_syntax_uid == kDeflated || out.transfer_syntax_uid == kJpipDeflated || out.transfer_syntax_uid == kJpipHtj2kDeflated) {
     out.is_deflated = true;
     out.encoding = Encoding{true, false};
     return out;

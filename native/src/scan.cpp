@@ -16,6 +16,13 @@ bool make_sense(const PixelValues& p, const Collector& c) {
          p.samples_per_pixel > 0 && p.samples_per_pixel <= 4 && p.pixel_representation <= 1 && p.planar_configuration <= 1;
 }
 
+// 1.2.840.10008.1.2.4.100 to .4.108, and their fragmentable siblings (PS3.5 A.4.5 to A.4.9).
+bool is_video(const std::string& uid) {
+  constexpr char kRoot[] = "1.2.840.10008.1.2.4.10";
+  constexpr size_t n = sizeof kRoot - 1;
+  return uid.compare(0, n, kRoot) == 0 && uid.size() > n && uid[n] >= '0' && uid[n] <= '8' && (uid.size() == n + 1 || uid.compare(n + 1, std::string::npos, ".1") == 0);
+}
+
 }  // namespace
 
 Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits, const Hooks& hooks) {
@@ -71,7 +78,7 @@ Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits,
       out.defects.emplace_back("pixels-not-described", "");
       return out;
     }
-    EncapsulatedPixels pixels{e.at, frames, std::move(collector.extended_offsets), std::move(collector.extended_lengths)};
+    EncapsulatedPixels pixels{e.at, frames, is_video(outside.transfer_syntax_uid), std::move(collector.extended_offsets), std::move(collector.extended_lengths)};
     uint64_t end = 0;
     table = encapsulated_frames(source, pixels, limits, end);
   } else if (outside.is_encapsulated && !outside.is_deflated) {
@@ -80,9 +87,10 @@ Scan scan(Source& file, const std::vector<IndexTag>& tags, const Limits& limits,
   } else {
     const uint64_t pixels = uint64_t(p.rows) * p.columns, bits = uint64_t(e.length) * 8;
     uint64_t samples = p.samples_per_pixel;
-    if (p.photometric_interpretation == "YBR_FULL_422" && samples == 3) {
+    const bool is_full = p.photometric_interpretation == "YBR_FULL_422", is_partial = p.photometric_interpretation == "YBR_PARTIAL_422";
+    if ((is_full || is_partial) && samples == 3) {
       if (bits / p.bits_allocated / pixels / samples >= frames) {
-        p.photometric_interpretation = "YBR_FULL";  // every pixel has its own chrominance whatever the name says
+        p.photometric_interpretation = is_full ? "YBR_FULL" : "YBR_PARTIAL";  // every pixel has its own chrominance whatever the name says
         out.defects.emplace_back("chrominance-not-subsampled", "");
       } else {
         samples = 2;

@@ -1,5 +1,6 @@
 // One pass over an instance: index values, pixel description, frame table, defects.
 #pragma once
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,12 +34,15 @@ struct PixelValues {
   uint32_t rows = 0, columns = 0;
   int64_t number_of_frames = 1;
   uint32_t samples_per_pixel = 1, bits_allocated = 0, bits_stored = 0, high_bit = 0, pixel_representation = 0, planar_configuration = 0;
-  std::string photometric_interpretation, presentation_lut_shape, modality;
+  std::string photometric_interpretation, presentation_lut_shape, pixel_presentation, modality;
   uint32_t keyword = 0;  // the tag of the element that holds the pixels; 0 without pixels
   std::vector<RescaleValues> rescales;
   std::vector<WindowValues> windows;
+  std::vector<std::array<double, 2>> spacings;  // between rows, between columns; one for all, or one per frame
   std::optional<int64_t> padding_value, padding_limit, smallest, largest;
-  bool has_modality_lut = false, has_voi_lut = false, has_palette = false, has_overlay = false;
+  std::optional<double> float_padding_value, float_padding_limit;  // of Float and Double Float Pixel Data
+  bool has_modality_lut = false, has_voi_lut = false, has_presentation_lut = false, has_palette = false, has_overlay = false;
+  bool has_icc_profile = false, has_real_world_values = false;
   bool has_swapped_bytes = false;  // 8-bit cells inside big endian 16-bit words (PS3.5 8.1.1, annex D)
   double aspect_vertical = 1, aspect_horizontal = 1;
 };

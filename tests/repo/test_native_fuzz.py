@@ -1,4 +1,7 @@
-"""The fuzz target builds with g++ alone and its sanitizers find nothing in real and in mutated files."""
+"""The fuzz targets build with g++ alone and their sanitizers find nothing in real and in mutated files.
+
+This is the quick form of `make fuzz` and `make sanitize`: it needs no clang, and no Python under a sanitizer.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +20,8 @@ from data import data_files, pydicom_files
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "native"
 SANITIZED = ("-std=c++17", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+pytestmark = pytest.mark.xdist_group("native fuzz")  # one worker builds them, once
+TARGETS = tuple(sorted(p.stem for p in (NATIVE / "fuzz").glob("fuzz_*.cpp")))
 SMALL = 256 * 1024
 MUTATIONS = 20_000
 SECONDS = 15  # of mutating, on a machine that is slower than thought
@@ -29,46 +35,71 @@ def sanitizers_are_there(folder: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The standalone fuzzer; built anew when a source changed."""
+def fuzzers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the standalone fuzzers; built anew when a source changed."""
     folder = tmp_path_factory.mktemp("fuzz")
     if not sanitizers_are_there(folder):
         pytest.skip("g++ cannot link with -fsanitize=address,undefined here (apt install g++, which brings libasan)")
     everything = sorted([*NATIVE.rglob("*.cpp"), *NATIVE.rglob("*.hpp"), *NATIVE.rglob("*.inc")])
     key = hashlib.sha256(b"\0".join(p.read_bytes() for p in everything)).hexdigest()[:16]
-    done = ROOT / "build" / "fuzz" / f"fuzz_scan-{key}"
+    done = ROOT / "build" / "fuzz" / f"standalone-{key}"
     if done.exists():
         return done
-    sources = [*sorted((NATIVE / "src").glob("*.cpp")), NATIVE / "fuzz" / "fuzz_scan.cpp"]
+    fuzz = sorted((NATIVE / "fuzz").glob("*.cpp"))
+    library = sorted((NATIVE / "src").glob("*.cpp"))
 
     def compiled(source: Path) -> str:
         out = folder / f"{source.stem}.o"
-        flags = [*SANITIZED, "-Wall", "-Wextra", "-Werror", "-DVOXCAST_STANDALONE_FUZZ", f"-I{NATIVE / 'src'}"]
+        flags = [*SANITIZED, "-Wall", "-Wextra", "-Werror", f"-I{NATIVE / 'src'}"]
         subprocess.run(["g++", *flags, "-c", str(source), "-o", str(out)], check=True)
         return str(out)
 
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(compiled, sources))
+        objects = dict(zip([*library, *fuzz], pool.map(compiled, [*library, *fuzz]), strict=True))
     done.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=done.parent) as beside:
-        built = Path(beside) / "fuzz_scan"
-        subprocess.run(["g++", *SANITIZED, *objects, "-o", str(built)], check=True)
-        built.replace(done)  # another worker may be doing the same
+        built = Path(beside) / done.name
+        built.mkdir()
+        common = [objects[p] for p in library] + [objects[NATIVE / "fuzz" / "standalone.cpp"]]
+        for name in TARGETS:
+            target = objects[NATIVE / "fuzz" / f"{name}.cpp"]
+            subprocess.run(["g++", *SANITIZED, *common, target, "-o", str(built / name)], check=True)
+        try:
+            built.rename(done)
+        except OSError:
+            assert done.exists()  # another worker was first
     return done
 
 
-@pytest.mark.timeout(240)
-def test_real_and_mutated_files_trip_no_sanitizer(fuzzer: Path) -> None:
-    files = [p for p in [*pydicom_files(), *data_files("")] if p.stat().st_size <= SMALL]
-    command = [str(fuzzer), f"-mutations={MUTATIONS}", f"-seconds={SECONDS}", *map(str, files)]
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make fuzz` begins with."""
+    folder = tmp_path_factory.mktemp("seeds")
+    subprocess.run([sys.executable, NATIVE / "tools" / "make_seeds.py", folder], check=True)
+    return folder
+
+
+def seeds_of(name: str, seeds: Path) -> list[Path]:
+    if name == "fuzz_scan":
+        return [p for p in [*pydicom_files(), *data_files("")] if p.stat().st_size <= SMALL]
+    return sorted((seeds / name.removeprefix("fuzz_")).iterdir())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", TARGETS)
+def test_real_and_mutated_files_trip_no_sanitizer(name: str, fuzzers: Path, seeds: Path) -> None:
+    files = seeds_of(name, seeds)
+    seconds = SECONDS if name == "fuzz_scan" else SECONDS // 3
+    command = [fuzzers / name, f"-mutations={MUTATIONS}", f"-seconds={seconds}", *files]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr[-4000:]
     said = re.fullmatch(r"(\d+) files, (\d+) mutations\n", done.stdout)
-    assert said is not None and int(said[1]) == len(files) > 100 and int(said[2]) > 1000
+    assert said is not None and int(said[1]) == len(files) > (100 if name == "fuzz_scan" else 5) and int(said[2]) > 1000
 
 
-def test_a_seed_decides_what_is_tried(fuzzer: Path, tmp_path: Path) -> None:
+def test_a_seed_decides_what_is_tried(fuzzers: Path, tmp_path: Path) -> None:
     """Twice the same; and a file that is not there is no pass."""
+    fuzzer = fuzzers / "fuzz_scan"
     seed = tmp_path / "seed.dcm"
     seed.write_bytes(next(p for p in pydicom_files() if p.name == "UN_sequence.dcm").read_bytes())
     runs = [
@@ -80,8 +111,9 @@ def test_a_seed_decides_what_is_tried(fuzzer: Path, tmp_path: Path) -> None:
 
 def test_every_source_is_in_the_build() -> None:
     listed = (NATIVE / "CMakeLists.txt").read_text()
-    sources = [p.relative_to(NATIVE).as_posix() for p in NATIVE.rglob("*.cpp")]
+    sources = [p.relative_to(NATIVE).as_posix() for p in NATIVE.rglob("*.cpp") if p.stem not in TARGETS]
     assert [s for s in sources if s not in listed] == []
+    assert [name for name in TARGETS if not re.search(rf"\b{name}\b", listed)] == []
 
 
 def test_the_library_knows_no_python() -> None:

@@ -1,0 +1,79 @@
+// The functions of engine._native that engine/codec stands on; what is wrong with a code stream leaves as ValueError.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bad_code.hpp"
+#include "bits.hpp"
+#include "buffers.hpp"
+#include "resolutions.hpp"
+#include "rle.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+constexpr uint64_t kSideMax = uint64_t(1) << 24;  // so that no product below wraps; images end at 65535 (PS3.3 C.7.6.3.1)
+
+voxcast::RleLayout layout(uint64_t rows, uint64_t columns, unsigned samples, unsigned item_bytes, bool is_planar, size_t have) {
+  if (rows > kSideMax || columns > kSideMax || samples > 15 || item_bytes > 8) throw nb::value_error("no image has such a size");
+  const voxcast::RleLayout out{rows, columns, samples, item_bytes, is_planar};
+  if (out.bytes() != have) throw nb::value_error("the array has another size than the image");
+  return out;
+}
+
+void rle_decode(nb::handle data, nb::handle out, uint64_t rows, uint64_t columns, unsigned samples, unsigned item_bytes, bool is_planar) {
+  const Bytes in(data);
+  const Room room(out);
+  const voxcast::RleLayout image = layout(rows, columns, samples, item_bytes, is_planar, room.size());
+  nb::gil_scoped_release free;
+  voxcast::rle_decode(in.data(), in.size(), image, room.data());
+}
+
+nb::object rle_encode(nb::handle pixels, uint64_t rows, uint64_t columns, unsigned samples, unsigned item_bytes, bool is_planar) {
+  const Bytes in(pixels);
+  const voxcast::RleLayout image = layout(rows, columns, samples, item_bytes, is_planar, in.size());
+  const uint64_t bound = voxcast::rle_bound(image);
+  if (bound > UINT32_MAX) throw voxcast::BadCode("a frame of " + std::to_string(image.bytes()) + " bytes, RLE offsets have 32 bits");
+  // Written where it stays: pages that the code stream does not reach are never touched.
+  PyObject* out = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bound));
+  if (out == nullptr) throw nb::python_error();
+  auto owned = nb::steal<nb::object>(out);
+  size_t size = 0;
+  {
+    uint8_t* const begin = reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(out));
+    nb::gil_scoped_release free;
+    size = voxcast::rle_encode(in.data(), image, begin);
+  }
+  out = owned.release().ptr();
+  if (_PyBytes_Resize(&out, static_cast<Py_ssize_t>(size)) != 0) throw nb::python_error();
+  return nb::steal<nb::object>(out);
+}
+
+nb::tuple resolution_ends(nb::handle data) {
+  const Bytes in(data);
+  voxcast::Resolutions found;
+  {
+    nb::gil_scoped_release free;
+    found = voxcast::resolution_ends(in.data(), in.size());
+  }
+  return nb::make_tuple(found.ends, found.reason);
+}
+
+void unpack_bits(nb::handle data, nb::handle out, unsigned bits, unsigned first_bit) {
+  const Bytes in(data);
+  const Room room(out);
+  if (bits < 1 || bits > 32 || room.size() % voxcast::cell_bytes(bits) != 0) throw nb::value_error("cells of 1 to 32 bits, in 1, 2 or 4 bytes");
+  nb::gil_scoped_release free;
+  voxcast::unpack_bits(in.data(), in.size(), bits, first_bit, room.size() / voxcast::cell_bytes(bits), room.data());
+}
+
+}  // namespace
+
+void bind_codec(nb::module_& m) {
+  m.def("rle_decode", &rle_decode, "data"_a, "out"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
+  m.def("rle_encode", &rle_encode, "pixels"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
+  m.def("resolution_ends", &resolution_ends, "data"_a);
+  m.def("unpack_bits", &unpack_bits, "data"_a, "out"_a, "bits"_a, "first_bit"_a = 0);
+}

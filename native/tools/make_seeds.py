@@ -1,0 +1,119 @@
+"""Write what fuzzing begins with: `python native/tools/make_seeds.py FOLDER` fills FOLDER/rle, FOLDER/resolutions, FOLDER/bits.
+
+Each target's source says what its input is. The seeds of fuzz_scan are real files.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from pydicom.pixels.encoders.native import _encode_segment
+
+
+def values(rows: int, columns: int, samples: int, item_bytes: int) -> np.ndarray[Any, Any]:
+    """Runs, a ramp and noise."""
+    shape = (rows, columns) if samples == 1 else (rows, columns, samples)
+    a = np.random.default_rng(rows * columns + samples).integers(0, 1 << 8 * min(item_bytes, 4) - 2, shape)
+    a[: rows // 3] = 7
+    a[-1] = np.arange(columns).reshape((columns, *(1,) * (len(shape) - 2)))
+    return a.astype(f"<u{item_bytes}")
+
+
+def rle() -> Iterator[tuple[str, bytes]]:
+    for rows, columns, samples, item_bytes in (
+        (9, 13, 1, 1),
+        (40, 200, 1, 2),
+        (12, 31, 3, 1),
+        (5, 7, 3, 2),
+        (3, 9, 1, 8),
+        (63, 170, 1, 1),
+    ):
+        cells = values(rows, columns, samples, item_bytes).reshape(rows * columns, samples)
+        planes = cells.view(np.uint8).reshape(rows * columns, samples, item_bytes)
+        packed = [
+            bytes(_encode_segment(planes[:, s, b].tobytes(), columns))
+            for s in range(samples)
+            for b in reversed(range(item_bytes))
+        ]
+        starts = [64 + sum(map(len, packed[:i])) for i in range(len(packed))]
+        head = struct.pack("<16I", len(packed), *starts, *(0,) * (15 - len(packed)))
+        for planar in (0, 0x20) if samples > 1 else (0,):
+            kind = (samples - 1) << 1 | item_bytes.bit_length() - 1 << 3 | planar
+            yield (
+                f"{rows}x{columns}x{samples}x{item_bytes}-{planar}",
+                bytes((rows, columns, kind)) + head + b"".join(packed),
+            )
+
+
+def rle_at_the_end() -> Iterator[tuple[str, bytes]]:
+    """One segment that begins at the last byte, behind it, and one further: what no mutation hits exactly."""
+    for beyond in (-1, 0, 1, 2):
+        body = b"\x05abcdef"
+        yield (
+            f"begins-{beyond}-behind",
+            bytes((1, 6, 0)) + struct.pack("<16I", 1, 64 + len(body) + beyond, *(0,) * 14) + body,
+        )
+
+
+def with_packet_lengths(code: bytes) -> bytes:
+    """A PLT in every tile-part of a code stream whose tile-parts are one packet each; TLM is left as it was, and wrong."""
+    out, at = b"", code.index(b"\xff\x90\x00\x0a")
+    out = code[:at]
+    while code[at : at + 2] == b"\xff\x90":
+        length = int.from_bytes(code[at + 6 : at + 10], "big")
+        body = code[at + 14 : at + length]
+        coded = bytes([len(body) & 0x7F])
+        while (rest := len(body) >> 7 * len(coded)) > 0:
+            coded = bytes([rest & 0x7F | 0x80]) + coded
+        plt = b"\xff\x58" + struct.pack(">HB", 3 + len(coded), 0) + coded
+        out += (
+            code[at : at + 6]
+            + struct.pack(">I", length + len(plt))
+            + code[at + 10 : at + 12]
+            + plt
+            + b"\xff\x93"
+            + body
+        )
+        at += length
+    return out + code[at:]
+
+
+def resolutions() -> Iterator[tuple[str, bytes]]:
+    grey, colour = values(40, 56, 1, 2), values(24, 24, 3, 1)
+    for name, image in (("grey", grey), ("colour", colour)):
+        for tlm in (False, True):
+            code = bytes(imagecodecs.htj2k_encode(image, reversible=True, tlm=tlm, tilepart=1, resolutions=3))
+            yield f"{name}-{tlm:d}", code
+            yield f"{name}-{tlm:d}-plt", with_packet_lengths(code)
+    code = bytes(imagecodecs.htj2k_encode(grey, reversible=True, resolutions=3))
+    head = code[: code.index(b"\xff\x90\x00\x0a")]
+    for end in (b"", b"\xff", b"\xff\xd9", b"\xff\x93\xff", b"\xff\x93\xff\xd9"):
+        yield f"no-length-{end.hex()}", head + b"\xff\x90\x00\x0a" + bytes(8) + end
+    yield "one-part", bytes(imagecodecs.jpeg2k_encode(grey, level=0, reversible=True, codecformat="j2k"))
+    yield "tiles", bytes(imagecodecs.htj2k_encode(grey, reversible=True, tile=(16, 16), tilepart=1, resolutions=2))
+    yield "boxes", bytes(imagecodecs.jpeg2k_encode(grey, level=0, reversible=True, codecformat="jp2"))
+
+
+def bits() -> Iterator[tuple[str, bytes]]:
+    noise = values(3, 1000, 1, 1).tobytes()
+    for count in (1, 2, 7, 8, 12, 16, 31, 32):
+        for first in (0, 3):
+            yield f"{count}-{first}", bytes((count, first, 1, 0)) + noise[2000 - 11 * count :]
+
+
+def main(folder: Path) -> None:
+    for name, made in (("rle", chain(rle(), rle_at_the_end())), ("resolutions", resolutions()), ("bits", bits())):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for seed, content in made:
+            (folder / name / seed).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
