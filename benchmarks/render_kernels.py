@@ -37,10 +37,11 @@ from engine.codec.registry import decode_frame
 from engine.dicom.frame import FrameDescriptor, VoiLutFunction, Window
 from engine.dicom.scan import scan
 from engine.imaging.kernels import colour, gray, twins
-from engine.imaging.plan import linear_terms, plan, reduction
+from engine.imaging.plan import plan, reduction
 from engine.imaging.render import render
 from engine.imaging.resize import resized
 from engine.imaging.spec import RenderSpec
+from engine.imaging.window import linear_terms
 from engine.limits import Limits
 
 LIMITS = Limits()

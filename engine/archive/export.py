@@ -1,13 +1,12 @@
-"""The way out to files: instances as they came in, in a folder, a zip file, or a folder with a DICOMDIR (PS3.10)."""
+"""The way out to files, in a folder, a zip file, or a folder with a DICOMDIR (PS3.10): instances as they came in, or converted."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
@@ -15,12 +14,10 @@ from uuid import uuid4
 
 from engine.archive.archive import Archive
 from engine.archive.documents import instance_document
-from engine.archive.member import member_name
+from engine.archive.outgoing import AsStored, Convert, Outgoing
 from engine.archive.records import InstanceRecord
 from engine.dicom.query import Level, Match, Query
-from engine.errors import CorruptInstance, EngineError, InstanceNotFound, InvalidParameter, StudyNotFound
-from engine.limits import MIB
-from engine.types import Buffer
+from engine.errors import EngineError, InstanceNotFound, InvalidParameter, StudyNotFound
 
 Form = Literal["folder", "zip", "dicomdir"]
 _SERIES_UID = 0x0020000E
@@ -47,7 +44,7 @@ class ExportEvent:
 
 
 def export(
-    archive: Archive, uids: Sequence[str], to: Path, form: Form = "folder"
+    archive: Archive, uids: Sequence[str], to: Path, form: Form = "folder", convert: Convert | None = None
 ) -> Generator[ExportEvent, None, None]:
     """Write the served version of every instance of these studies, series and instances, each once.
 
@@ -58,6 +55,7 @@ def export(
     ----------
     uids : Study, Series and SOP Instance UIDs in any mixture; one that names nothing is an event with a `failure`.
     to : a folder, made when it is not there; for ``"zip"`` the file, which must not be there.
+    convert : makes the files of something else than the bytes that came in; these are compared with their hash first.
 
     Raises
     ------
@@ -85,7 +83,7 @@ def export(
                 yield found
             elif found.sop_instance_uid not in done:
                 done.add(found.sop_instance_uid)
-                yield _one(archive, found, target)
+                yield _one(archive, found, target, convert)
         is_complete = True
     finally:
         if not is_complete:
@@ -98,7 +96,7 @@ def export(
 
 
 class _Target(Protocol):
-    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
+    def put(self, content: Outgoing) -> tuple[str, bool]:
         """Name of the instance's file, and whether it had to be written. Raises OSError, EngineError, _Other."""
         ...
 
@@ -118,9 +116,9 @@ class _Folder:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
-    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
-        path = self._folder / _name(record)
-        return str(path), write_new(archive, record, path)
+    def put(self, content: Outgoing) -> tuple[str, bool]:
+        path = self._folder / content.name
+        return str(path), _write_new(content, path)
 
     def finish(self) -> None:
         pass
@@ -141,14 +139,14 @@ class _Zip:
         self._file = self._part.open("xb")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=True)
 
-    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
-        _check(archive, record)  # what is in a zip file cannot be taken back
-        name = _name(record)
-        received = time.gmtime(record.received_ns / 1e9)
+    def put(self, content: Outgoing) -> tuple[str, bool]:
+        content.check()  # what is in a zip file cannot be taken back
+        name = content.name
+        received = time.gmtime(content.record.received_ns / 1e9)
         info = zipfile.ZipInfo(name, (max(1980, min(2107, received.tm_year)), *received[1:6]))
         info.external_attr = 0o644 << 16
-        with self._zip.open(info, "w", force_zip64=record.location.length > _ZIP64_FROM) as member:
-            for piece in _pieces(archive, record):
+        with self._zip.open(info, "w", force_zip64=content.length > _ZIP64_FROM) as member:
+            for piece in content.pieces():
                 member.write(piece)
         return f"{self._path}!{name}", True
 
@@ -174,18 +172,20 @@ class _FileSet:
         self._path = folder / "DICOMDIR"
         if self._path.exists():
             raise InvalidParameter("to", str(folder), "a folder without a DICOMDIR")
-        self._folder, self._records = folder, DirectoryWriter()
+        self._archive, self._folder, self._records = archive, folder, DirectoryWriter()
 
-    def put(self, archive: Archive, record: InstanceRecord) -> tuple[str, bool]:
+    def put(self, content: Outgoing) -> tuple[str, bool]:
+        record = content.record
         file_id = self._records.file_id(
-            instance_document(archive, record),
+            instance_document(self._archive, record),
             record.study_instance_uid,
             record.series_instance_uid,
-            record.sop_instance_uid,
+            content.sop_instance_uid,
+            content.transfer_syntax_uid,
         )
         path = self._folder.joinpath(*file_id)
         try:
-            return str(path), write_new(archive, record, path)
+            return str(path), _write_new(content, path)
         except BaseException:
             self._records.drop(file_id)
             raise
@@ -198,28 +198,28 @@ class _FileSet:
         pass
 
 
-def write_new(archive: Archive, record: InstanceRecord, path: Path) -> bool:
+def _write_new(content: Outgoing, path: Path) -> bool:
     """Write one instance to a file that must not be there; False when it is there with the same bytes."""
     if path.exists():
-        if not _is_same(archive, record, path):
+        if not _is_same(content, path):
             raise _Other
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     with _part(path) as file:
-        digest = hashlib.sha256()
-        at = 0
-        for piece in _pieces(archive, record):
-            digest.update(piece[max(0, record.data_set_offset - at) :])
-            at += len(piece)
+        for piece in content.pieces():
             file.write(piece)
-        _compare(record, digest.digest())
     return True
 
 
-def _one(archive: Archive, record: InstanceRecord, target: _Target) -> ExportEvent:
+def _one(archive: Archive, record: InstanceRecord, target: _Target, convert: Convert | None) -> ExportEvent:
     uid = record.sop_instance_uid
     try:
-        name, is_new = target.put(archive, record)
+        stored = AsStored(archive, record)
+        if convert is not None:
+            stored.check()
+        with closing(convert(archive, record) if convert is not None else stored) as content:
+            name, is_new = target.put(content)
+            length = content.length
     except _Other:
         return ExportEvent(name=uid, sop_instance_uid=uid, failure="a file of this name with other bytes is there")
     except EngineError as error:
@@ -227,7 +227,7 @@ def _one(archive: Archive, record: InstanceRecord, target: _Target) -> ExportEve
     except OSError as error:
         return ExportEvent(name=uid, sop_instance_uid=uid, failure=error.strerror or str(error))
     skipped = "" if is_new else "the same file is there already"
-    return ExportEvent(name=name, sop_instance_uid=uid, length=record.location.length, skipped=skipped)
+    return ExportEvent(name=name, sop_instance_uid=uid, length=length, skipped=skipped)
 
 
 def _chosen(archive: Archive, uids: Sequence[str]) -> Iterator[InstanceRecord | ExportEvent]:
@@ -281,34 +281,10 @@ def _is_study(archive: Archive, uid: str) -> bool:
     return True
 
 
-def _name(record: InstanceRecord) -> str:
-    return member_name(
-        record.study_instance_uid, record.series_instance_uid, record.sop_instance_uid, record.data_set_sha256, True
-    )
-
-
-def _pieces(archive: Archive, record: InstanceRecord) -> Iterator[Buffer]:
-    for start in range(0, record.location.length, MIB):
-        yield archive.read(record, start, MIB)
-
-
-def _check(archive: Archive, record: InstanceRecord) -> None:
-    digest = hashlib.sha256()
-    for start in range(record.data_set_offset, record.location.length, MIB):
-        digest.update(archive.read(record, start, MIB))
-    _compare(record, digest.digest())
-
-
-def _compare(record: InstanceRecord, digest: bytes) -> None:
-    if digest != record.data_set_sha256:
-        location = record.location
-        raise CorruptInstance(record.sop_instance_uid, f"segment {location.segment} at {location.offset}")
-
-
-def _is_same(archive: Archive, record: InstanceRecord, path: Path) -> bool:
+def _is_same(content: Outgoing, path: Path) -> bool:
     with path.open("rb") as file:
-        return os.fstat(file.fileno()).st_size == record.location.length and all(
-            file.read(len(piece)) == piece for piece in _pieces(archive, record)
+        return os.fstat(file.fileno()).st_size == content.length and all(
+            file.read(len(piece)) == piece for piece in content.pieces()
         )
 
 

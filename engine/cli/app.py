@@ -117,17 +117,23 @@ def export(
         Literal["folder", "zip", "dicomdir"] | None,
         typer.Option(help="How. [zip where PATH ends in .zip, else folder]"),
     ] = None,
+    transfer_syntax: Annotated[
+        str,
+        typer.Option(metavar="UID", help="Convert to this transfer syntax: a UID, or a keyword like JPEGLSLossless."),
+    ] = "",
+    quality: Annotated[int, typer.Option(help="With a loss, 1 to 100: JPEGBaseline8Bit, JPEG2000.")] = 0,
+    near: Annotated[int, typer.Option(help="With a loss: the largest difference, JPEGLSNearLossless.")] = 0,
     archive: ArchiveOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write studies, series or instances as Part 10 files, each exactly as it came in."""
+    """Write studies, series or instances as Part 10 files, each exactly as it came in unless a transfer syntax is given."""
     terminal = Terminal(json)
     with exit_codes(terminal):
         loaded = _load(config, archive=archive)
         from engine.cli.export import run
 
-        raise typer.Exit(run(loaded.settings, uids, to, form, terminal))
+        raise typer.Exit(run(loaded.settings, uids, to, form, transfer_syntax, quality, near, terminal))
 
 
 @app.command()

@@ -11,10 +11,27 @@ from engine.cli.interruption import Interruption
 from engine.cli.opening import existing
 from engine.cli.progress import bar
 from engine.cli.terminal import DONE, FAILED, Terminal, bytes_text, plural
+from engine.errors import InvalidParameter
 from engine.settings import Settings
 
 
-def run(settings: Settings, uids: list[str], to: Path, form: Form | None, terminal: Terminal) -> int:
+def run(
+    settings: Settings,
+    uids: list[str],
+    to: Path,
+    form: Form | None,
+    transfer_syntax: str,
+    quality: int,
+    near: int,
+    terminal: Terminal,
+) -> int:
+    convert = None
+    if transfer_syntax:
+        from engine.cli.converting import converter
+
+        convert = converter(transfer_syntax, quality, near, settings.limits)
+    elif quality or near:
+        raise InvalidParameter("quality" if quality else "near", str(quality or near), "also --transfer-syntax")
     form = form or ("zip" if to.suffix.lower() == ".zip" else "folder")
     archive = Archive.open(existing(settings), settings.limits, mode="read")
     written = written_bytes = skipped = failed = 0
@@ -22,7 +39,7 @@ def run(settings: Settings, uids: list[str], to: Path, form: Form | None, termin
         with (
             bar("exporting") as shown,
             Interruption(terminal) as stop,
-            closing(export(archive, uids, to, form)) as events,
+            closing(export(archive, uids, to, form, convert)) as events,
         ):
             for event in events:
                 outcome = "failed" if event.failure else "skipped" if event.skipped else "written"

@@ -87,6 +87,7 @@ class Transcoding:
     sop_instance_uid : known from the start, the same every time for the same source, target and loss.
     is_copy : no frame is decoded: there are no pixels, or native ones stay native.
     length : bytes that `pieces` gives; known behind the last step.
+    decoded_count : frames decoded so far.
     """
 
     def __init__(self, source: StoredInstance, transfer_syntax_uid: str, limits: Limits, loss: Loss = LOSSLESS) -> None:
@@ -101,7 +102,7 @@ class Transcoding:
         self.sop_instance_uid = about.sop_instance_uid
         if self._is_lossy:
             self.sop_instance_uid = derived_uid("lossy", about.sop_instance_uid, transfer_syntax_uid, repr(loss))
-        self.length = 0
+        self.length = self.decoded_count = 0
         self._frame_count = len(about.frame_table) if about.frame_table is not None else 0
         if not self.is_copy:
             if about.frame_descriptor is None or not self._frame_count:
@@ -173,6 +174,7 @@ class Transcoding:
     def _values(self, frame_index: int) -> Array:
         table = self._source.about.frame_table
         assert table is not None
+        self.decoded_count += 1
         return self._recoder.decode(frame_index, self._source.frame(frame_index), table[frame_index].first_bit)
 
     def _encode(self, first: Array) -> Iterator[int]:
@@ -234,6 +236,7 @@ class Transcoding:
         mover, whole = OverlayMover(header, d, planes, self._limits), Recoder(whole_cells(d), _EXPLICIT, self._limits)
         for index in range(self._frame_count):
             mover.add(whole.decode(index, self._source.frame(index)))
+            self.decoded_count += 1
             yield index
         changes |= mover.changes()
 

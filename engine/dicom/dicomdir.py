@@ -124,7 +124,9 @@ class DirectoryWriter:
         self._root = _Node(bytearray(), 0)
         self._digest = hashlib.sha256()  # of what is in it: the File-set's own UID
 
-    def file_id(self, document: bytes, study_uid: str, series_uid: str, sop_uid: str) -> tuple[str, ...]:
+    def file_id(
+        self, document: bytes, study_uid: str, series_uid: str, sop_uid: str, transfer_syntax_uid: str = ""
+    ) -> tuple[str, ...]:
         """Where the file of an instance goes: ``PT000001/ST000001/SE000001/IM000001``.
 
         Each component has the eight characters that PS3.10 8.2 allows; the same instances in the same order get the same
@@ -133,6 +135,7 @@ class DirectoryWriter:
         Parameters
         ----------
         document : the instance's DICOM JSON. Attributes of a patient, study or series are those of its first instance.
+        transfer_syntax_uid : of the file, where the document says another one.
 
         Raises
         ------
@@ -153,7 +156,7 @@ class DirectoryWriter:
                     raise TooLarge("the number of records of one kind", number, _NUMBER_MAX, "PS3.10 8.2")
                 child = _Node(bytearray(), number)
                 parts.append(f"{prefix}{number:06d}")
-                extra = {} if kind else _reference(attributes, sop_uid, parts)
+                extra = {} if kind else _reference(attributes, sop_uid, parts, transfer_syntax_uid)
                 child.record = _encode(kind or _record_type(attributes), attributes, given, extra)
                 node.children[key] = child
             else:
@@ -228,12 +231,14 @@ def _record_type(attributes: Attributes) -> str:
     return _TYPES[max(fits, key=len)] if fits else "IMAGE"
 
 
-def _reference(attributes: Attributes, sop_uid: str, file_id: Sequence[str]) -> dict[str, Any]:
+def _reference(
+    attributes: Attributes, sop_uid: str, file_id: Sequence[str], transfer_syntax_uid: str
+) -> dict[str, Any]:
     return {
         "ReferencedFileID": list(file_id),
         "ReferencedSOPClassUIDInFile": _text(attributes, "SOPClassUID"),
         "ReferencedSOPInstanceUIDInFile": sop_uid,
-        "ReferencedTransferSyntaxUIDInFile": _text(attributes, "AvailableTransferSyntaxUID"),
+        "ReferencedTransferSyntaxUIDInFile": transfer_syntax_uid or _text(attributes, "AvailableTransferSyntaxUID"),
     }
 
 

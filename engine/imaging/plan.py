@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
-from engine.dicom.frame import FrameDescriptor, VoiLutFunction, Window
-from engine.errors import InvalidParameter, TooLarge, UnsupportedPixels
-from engine.imaging.spec import RenderSpec
+from engine.dicom.display import DisplayHeader
+from engine.dicom.frame import FrameDescriptor, Window
+from engine.dicom.lut import Lut, Palette
+from engine.dicom.real_world import RealWorldValueMap
+from engine.errors import InvalidParameter, UnsupportedPixels
+from engine.imaging.padding import NOTHING, Range, instead_of, padding_of
+from engine.imaging.size import Region, reduction_to, region_of, size_of
+from engine.imaging.spec import IccProfile, RenderSpec, Values
+from engine.imaging.voi import Automatic, chosen, needs_luts
 from engine.limits import Limits
 
-_STEP = 1e30  # a window one value wide is a step, not a division by zero (PS3.3 C.11.2.1.2.1)
+_GREY = ("MONOCHROME1", "MONOCHROME2", "")  # ACR-NEMA had no other than the second, and no name for it
+_RETIRED = ("ARGB", "CMYK", "HSV")
+_SUV_UNITS = frozenset(("g/ml{SUVbw}", "{SUVbw}g/ml", "g/ml"))
 
 
 class Pipeline(Enum):
     GRAY = "gray"
+    MIXED = "mixed"  # grey, and a supplemental palette above it
+    PALETTE = "palette"
     RGB = "rgb"
     YBR_FULL = "ybr-full"
 
@@ -27,151 +37,197 @@ class RenderPlan:
     ----------
     region : (x, y, width, height) in stored pixels.
     size : (width, height) of the result.
-    window : in modality values; None: from the pixels, once they are there.
-    padding : (low, high) of stored values that are no anatomy; low > high when there are none.
+    modality_lut, measured : stand before `slope` and `intercept` where they are there. `measured` is a real world value map,
+        whose values are used though it is linear only within its range.
+    voi_lut, window : one of them; neither: `automatic`, once the pixels are there.
+    presentation_lut : last; it decides what is dark, so `inverted` is False beside it.
+    padding : (low, high) of stored values that are no anatomy and shown black; low > high when there are none.
     inverted : the smallest value is white.
+    stored_range : smallest and largest integer that the frame can hold.
+    palette : of PALETTE and MIXED.
     """
 
     pipeline: Pipeline
-    region: tuple[int, int, int, int]
+    region: Region
     size: tuple[int, int]
     slope: float = 1.0
     intercept: float = 0.0
+    modality_lut: Lut | None = None
+    measured: RealWorldValueMap | None = None
     window: Window | None = None
-    padding: tuple[float, float] = (1.0, 0.0)
+    voi_lut: Lut | None = None
+    automatic: Automatic = Automatic.RANGE
+    presentation_lut: Lut | None = None
+    padding: Range = NOTHING
     inverted: bool = False
+    stored_range: tuple[int, int] = (0, 255)
+    palette: Palette | None = None
     full_scale: float = 255.0
 
 
+def needs_header(descriptor: FrameDescriptor, spec: RenderSpec) -> bool:
+    """Whether `plan` and `reduction` need what the index does not have: a `DisplayHeader`. Of a plain image never."""
+    d = descriptor
+    if d.has_palette and (d.photometric_interpretation == "PALETTE COLOR" or d.has_supplemental_palette):
+        return True
+    if d.has_icc_profile and spec.icc_profile is not IccProfile.NO and not d.is_monochrome:
+        return True
+    if d.has_overlay and spec.overlays:
+        return True
+    return d.is_monochrome and (
+        d.has_modality_lut or d.has_presentation_lut or needs_luts(d, spec) or spec.values is not Values.MODALITY
+    )
+
+
 def plan(
-    descriptor: FrameDescriptor, frame_index: int, photometric_interpretation: str, spec: RenderSpec, limits: Limits
+    descriptor: FrameDescriptor,
+    frame_index: int,
+    photometric_interpretation: str,
+    spec: RenderSpec,
+    limits: Limits,
+    header: DisplayHeader | None = None,
 ) -> RenderPlan:
     """Decide how one frame is shown.
 
     Parameters
     ----------
     photometric_interpretation : of the decoded values (`DecodedFrame`), not the header's.
+    header : of the instance, where `needs_header` says so.
 
     Raises
     ------
-    UnsupportedPixels, InvalidParameter, TooLarge
+    UnsupportedPixels, InvalidParameter, TooLarge, MalformedDataSet
+    ValueError : the header is needed and not there, the caller's mistake.
     """
     d = descriptor
-    region = _region(d, spec)
-    size = _size(d, region, spec, limits)
+    if header is None and needs_header(d, spec):
+        raise ValueError("this frame cannot be shown right without its header")
+    region = region_of(d, spec)
+    size = size_of(d, frame_index, region, spec, limits)
     match photometric_interpretation:
-        case "MONOCHROME1" | "MONOCHROME2" | "":  # ACR-NEMA had no other than the second, and no name for it
+        case said if said in _GREY:
             if d.samples_per_pixel != 1:
-                raise UnsupportedPixels(f"{photometric_interpretation} with {d.samples_per_pixel} samples")
-        case "RGB":
-            return RenderPlan(
-                pipeline=Pipeline.RGB,
-                region=region,
-                size=size,
-                full_scale=float((1 << d.bits_stored) - 1),
-            )
-        case "YBR_FULL" if d.bits_allocated == 8:
-            return RenderPlan(pipeline=Pipeline.YBR_FULL, region=region, size=size)
+                raise UnsupportedPixels(f"{said} with {d.samples_per_pixel} samples")
+            return _gray(d, frame_index, region, size, said, spec, header)
+        case _ if spec.values is not Values.MODALITY:
+            raise InvalidParameter("values", spec.values, "modality: pixels in colour measure nothing")
+        case "PALETTE COLOR":
+            palette = header.palette if header is not None else None
+            if d.samples_per_pixel != 1 or palette is None:
+                raise UnsupportedPixels(
+                    "PALETTE COLOR without a palette" if palette is None else "a palette of colours"
+                )
+            return RenderPlan(pipeline=Pipeline.PALETTE, region=region, size=size, palette=palette)
+        # The transforms of JPEG 2000 exist nowhere else: elsewhere the name was left behind when it was decoded, to RGB.
+        case "RGB" | "YBR_ICT" | "YBR_RCT" if d.samples_per_pixel == 3:
+            full_scale = float((1 << d.bits_stored) - 1)
+            return RenderPlan(pipeline=Pipeline.RGB, region=region, size=size, full_scale=full_scale)
+        case "YBR_FULL" | "YBR_FULL_422" if d.samples_per_pixel == 3 and d.bits_allocated <= 16:
+            full_scale = float((1 << d.bits_stored) - 1)
+            return RenderPlan(pipeline=Pipeline.YBR_FULL, region=region, size=size, full_scale=full_scale)
+        case other if other in _RETIRED:
+            raise UnsupportedPixels(f"photometric interpretation {other}, which the standard retired in 2001")
         case other:
-            raise UnsupportedPixels(f"photometric interpretation {other or 'missing'}")
-    if d.has_modality_lut:
-        raise UnsupportedPixels("a Modality LUT Sequence")
-    rescale = d.rescale(frame_index)
-    return RenderPlan(
-        pipeline=Pipeline.GRAY,
-        region=region,
-        size=size,
-        slope=rescale.slope,
-        intercept=rescale.intercept,
-        window=_window(d, frame_index, spec),
-        padding=_padding(d),
-        # DX has MONOCHROME1 *and* the INVERSE shape for one and the same inversion (PS3.3 C.8.11.3.1.2).
-        inverted=photometric_interpretation == "MONOCHROME1" or d.presentation_lut_shape == "INVERSE",
-    )
+            raise UnsupportedPixels(f"photometric interpretation {other or 'missing'} of {d.samples_per_pixel} samples")
 
 
-def reduction(descriptor: FrameDescriptor, frame_index: int, spec: RenderSpec, limits: Limits) -> int:
+def reduction(
+    descriptor: FrameDescriptor,
+    frame_index: int,
+    spec: RenderSpec,
+    limits: Limits,
+    header: DisplayHeader | None = None,
+) -> int:
     """How often a decoder may halve the frame (`FrameDecoder.decode`) and leave no fewer pixels than are wanted.
 
-    0 where the range of the pixels becomes the window (an average has a smaller one), where a part of the image is
-    asked for, and where values are no measurements but numbers of something (palette colours), with no average at all.
+    0 where an average is not the value of an average: where the range of the pixels becomes the window, where values go
+    through a Modality LUT, where padding would be mixed in, where values are numbers of colours. And 0 where a part of the
+    image is asked for.
 
     Raises
     ------
     InvalidParameter, TooLarge
     """
     d = descriptor
-    is_gray = d.photometric_interpretation in ("MONOCHROME1", "MONOCHROME2", "")
-    if spec.region is not None or not (is_gray or d.photometric_interpretation.startswith(("RGB", "YBR"))):
+    if spec.region is not None or not (d.is_monochrome or d.photometric_interpretation.startswith(("RGB", "YBR"))):
         return 0
-    if is_gray and _window(d, frame_index, spec) is None:
-        return 0
-    width, height = _size(d, (0, 0, d.columns, d.rows), spec, limits)
-    by = 0
-    while -(-d.columns // (2 << by)) >= width and -(-d.rows // (2 << by)) >= height:
-        if min(d.columns, d.rows) < 2 << by:
-            break
-        by += 1
-    return by
+    if d.is_monochrome:
+        if d.has_modality_lut or d.has_supplemental_palette or spec.values is not Values.MODALITY:
+            return 0
+        voi, padding = chosen(d, frame_index, spec, header), padding_of(d)
+        if isinstance(voi, Automatic):
+            return 0
+        if padding[0] <= padding[1]:
+            rescale, inverted = d.rescale(frame_index), _is_inverted(d, d.photometric_interpretation)
+            if isinstance(voi, Lut) or instead_of(padding, voi, rescale.slope, rescale.intercept, inverted) is not None:
+                return 0
+    return reduction_to(d, size_of(d, frame_index, (0, 0, d.columns, d.rows), spec, limits))
 
 
-def linear_terms(window: Window, slope: float, intercept: float) -> tuple[float, float]:
-    """`low` and `scale` so that ``(stored - low) * scale`` is the grey value before clamping (PS3.3 C.11.2.1.2)."""
-    if window.function is VoiLutFunction.LINEAR:
-        width, first = window.width - 1.0, window.center - 0.5 - (window.width - 1.0) / 2.0
+def _gray(
+    d: FrameDescriptor,
+    frame_index: int,
+    region: Region,
+    size: tuple[int, int],
+    photometric_interpretation: str,
+    spec: RenderSpec,
+    header: DisplayHeader | None,
+) -> RenderPlan:
+    rescale = d.rescale(frame_index)
+    slope, intercept = rescale.slope, rescale.intercept
+    modality_lut: Lut | None = None
+    measured: RealWorldValueMap | None = None
+    if spec.values is not Values.MODALITY:
+        measured, factor = _measured(d, frame_index, spec, header)
+        slope, intercept = slope * factor, intercept * factor
+    elif d.has_modality_lut and header is not None:
+        modality_lut = header.modality_lut
+    voi = chosen(d, frame_index, spec, header)
+    presentation_lut = header.presentation_lut if header is not None and d.has_presentation_lut else None
+    palette = header.palette if header is not None and d.has_supplemental_palette else None
+    return RenderPlan(
+        pipeline=Pipeline.GRAY if palette is None else Pipeline.MIXED,
+        region=region,
+        size=size,
+        slope=slope,
+        intercept=intercept,
+        modality_lut=modality_lut,
+        measured=measured,
+        window=voi if isinstance(voi, Window) else None,
+        voi_lut=voi if isinstance(voi, Lut) else None,
+        automatic=voi if isinstance(voi, Automatic) else Automatic.RANGE,
+        presentation_lut=presentation_lut,
+        padding=padding_of(d),
+        inverted=presentation_lut is None and _is_inverted(d, photometric_interpretation),
+        stored_range=d.stored_range,
+        palette=palette,
+    )
+
+
+def _measured(
+    d: FrameDescriptor, frame_index: int, spec: RenderSpec, header: DisplayHeader | None
+) -> tuple[RealWorldValueMap | None, float]:
+    """The map that is asked for, or the factor from modality values."""
+    maps = header.real_world_maps(frame_index) if header is not None and d.has_real_world_values else ()
+    if spec.values is Values.SUV:
+        for one in maps:
+            if one.units in _SUV_UNITS:
+                return one, 1.0
+        if d.modality != "PT" or d.has_modality_lut or header is None:
+            raise UnsupportedPixels(f"an SUV of modality {d.modality or 'unknown'}")
+        return None, header.suv_factor
+    if spec.voi.isascii() and spec.voi.isdigit():
+        found = maps[int(spec.voi[:9]) - 1 :][:1] if spec.voi.strip("0") else ()
     else:
-        width, first = window.width, window.center - window.width / 2.0
-    scale = 255.0 / width if width > 0 else _STEP
-    # A slope of 0 was refused by the scan; a negative one turns the ramp round, which the signs take care of.
-    return (first - intercept) / slope, scale * slope
+        found = tuple(one for one in maps if not spec.voi or one.label.casefold() == spec.voi.strip().casefold())
+    if not maps:
+        raise UnsupportedPixels("real world values: the header has no map to them")
+    if not found:
+        listed = "; ".join(f"{number} {one.label or 'unnamed'} [{one.units}]" for number, one in enumerate(maps, 1))
+        raise InvalidParameter("voi", spec.voi[:80], listed[:400])
+    return found[0], 1.0
 
 
-def range_window(low: float, high: float) -> Window:
-    """The window for pixels without one: the smallest value is black, the largest white; a single one stands beside zero."""
-    if not high > low:
-        low, high = min(low, 0.0), max(high, 0.0) or float(low == 0)
-    return Window((low + high) / 2.0, high - low, VoiLutFunction.LINEAR_EXACT)
-
-
-def _window(d: FrameDescriptor, frame_index: int, spec: RenderSpec) -> Window | None:
-    """The one that is asked for, or the header's first that means something.
-
-    A width under 1 is forbidden for LINEAR, whose formula turns round there, and usual where modality values are small
-    (doses in Gy, velocities): LINEAR_EXACT is what is meant. A width of 0 is a placeholder.
-    """
-    for window in (spec.window,) if spec.window is not None else d.frame_windows(frame_index):
-        if window.width > 0:
-            is_small = window.function is VoiLutFunction.LINEAR and window.width < 1
-            return replace(window, function=VoiLutFunction.LINEAR_EXACT) if is_small else window
-    return None
-
-
-def _padding(d: FrameDescriptor) -> tuple[float, float]:
-    if d.pixel_padding_value is None:
-        return 1.0, 0.0
-    limit = d.pixel_padding_value if d.pixel_padding_range_limit is None else d.pixel_padding_range_limit
-    return float(min(d.pixel_padding_value, limit)), float(max(d.pixel_padding_value, limit))
-
-
-def _region(d: FrameDescriptor, spec: RenderSpec) -> tuple[int, int, int, int]:
-    if spec.region is None:
-        return 0, 0, d.columns, d.rows
-    x, y, width, height = spec.region
-    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > d.columns or y + height > d.rows:
-        raise InvalidParameter("viewport", str(spec.region), f"a region inside {d.columns}×{d.rows}")
-    return x, y, width, height
-
-
-def _size(d: FrameDescriptor, region: tuple[int, int, int, int], spec: RenderSpec, limits: Limits) -> tuple[int, int]:
-    """Fit into the viewport. Pixels that are not square become square when a size is asked for (PS3.3 C.7.6.3.1.7)."""
-    _, _, columns, rows = region
-    if spec.width is None and spec.height is None:
-        return columns, rows
-    vertical, horizontal = d.pixel_aspect_ratio
-    tall = rows * (vertical / horizontal if vertical > 0 and horizontal > 0 else 1.0)
-    factors = [wanted / have for wanted, have in ((spec.width, columns), (spec.height, tall)) if wanted is not None]
-    factor = min(factors)
-    width, height = max(1, round(columns * factor)), max(1, round(tall * factor))
-    if width * height > limits.rendered_pixels_max:
-        raise TooLarge("the rendered image", width * height, limits.rendered_pixels_max, "limits.rendered_pixels_max")
-    return width, height
+def _is_inverted(d: FrameDescriptor, photometric_interpretation: str) -> bool:
+    # DX has MONOCHROME1 *and* the INVERSE shape for one and the same inversion (PS3.3 C.8.11.3.1.2).
+    return photometric_interpretation == "MONOCHROME1" or d.presentation_lut_shape == "INVERSE"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.dicom.frame import VoiLutFunction
-from engine.imaging.kernels import colour, gray
-from engine.imaging.plan import Pipeline, RenderPlan, linear_terms, range_window
+from engine.dicom.lut import Palette
+from engine.dicom.real_world import RealWorldValueMap
+from engine.imaging import greys
+from engine.imaging.automatic import is_in, window_from
+from engine.imaging.kernels import colour, gray, lut, palette
+from engine.imaging.padding import NOTHING, instead_of
+from engine.imaging.plan import Pipeline, RenderPlan
 from engine.imaging.resize import resized
 
 Array = npt.NDArray[Any]
@@ -29,14 +34,20 @@ def render(plan: RenderPlan, stored_values: Array, reduce: int = 0) -> Array:
     """
     x, y, width, height = plan.region
     part = stored_values if reduce else np.ascontiguousarray(stored_values[y : y + height, x : x + width])
-    if plan.pipeline is Pipeline.GRAY:
-        return _gray(plan, part, reduce)
-    if plan.pipeline is Pipeline.YBR_FULL:
-        rgb = np.empty(part.shape, np.uint8)
-        colour.ybr_full_to_rgb(part, rgb)
-        part = rgb
-    elif part.dtype != np.uint8:
-        part = _bytes(part.astype(np.float64) * (255.0 / plan.full_scale))
+    match plan.pipeline:
+        case Pipeline.GRAY:
+            return _gray(plan, part, reduce, plan.size)
+        case Pipeline.MIXED:
+            part = _mixed(plan, part)
+        case Pipeline.PALETTE:
+            assert plan.palette is not None
+            rgb = np.empty((*part.shape, 3), np.uint8)
+            palette.colours(part, plan.palette.first, _colours(plan.palette), rgb)
+            part = rgb
+        case Pipeline.YBR_FULL:
+            part = _rgb(part, plan.full_scale)
+        case Pipeline.RGB if part.dtype != np.uint8 or plan.full_scale != 255.0:
+            part = _bytes(part.astype(np.float64) * (255.0 / plan.full_scale))
     if reduce or plan.size != (width, height):
         part = _bytes(resized(part, plan.size, (width, height), reduce))
     return part
@@ -55,30 +66,129 @@ def warmup() -> None:
     colour.ybr_full_to_rgb(np.zeros((2, 2, 3), np.uint8), np.empty((2, 2, 3), np.uint8))
 
 
-def _gray(plan: RenderPlan, stored: Array, reduce: int) -> Array:
+def real_world_values(measured: RealWorldValueMap, stored: Array) -> Array:
+    """What stored values measure, in the map's units: float64 of the same shape, NaN outside of the map's range."""
+    if measured.table:
+        at = np.clip(stored.astype(np.float64) - measured.first, 0, len(measured.table) - 1)
+        values = np.asarray(measured.table)[np.rint(np.nan_to_num(at)).astype(np.int64)]
+    else:
+        values = stored.astype(np.float64) * measured.slope + measured.intercept
+    values[~is_in(stored, (measured.first, measured.last))] = np.nan
+    return values
+
+
+def _gray(plan: RenderPlan, stored: Array, reduce: int, size: tuple[int, int]) -> Array:
+    _, _, width, height = plan.region
+    whole = None if not reduce and size == (width, height) else (width, height)
+    if plan.measured is not None:
+        return _measurement(plan, plan.measured, stored, size, whole)
+    if plan.modality_lut is not None or plan.voi_lut is not None or plan.presentation_lut is not None:
+        return _through_luts(plan, stored, reduce, size, whole)
+    slope, intercept = plan.slope, plan.intercept
     window = plan.window
     if window is None:
-        low, high = _extremes(stored, plan.padding)
-        ends = sorted((low * plan.slope + plan.intercept, high * plan.slope + plan.intercept))
-        window = range_window(*ends)
-    _, _, width, height = plan.region
-    if reduce or plan.size != (width, height):
+        window = window_from(plan.automatic, stored, slope, intercept, plan.padding, plan.stored_range)
+    dark = instead_of(plan.padding, window, slope, intercept, plan.inverted)
+    if dark is not None:
+        stored = np.where(is_in(stored, plan.padding), dark, stored)
+    if whole is not None:
         # Before the window: an average of what was measured, not of what was clipped.
-        stored = resized(stored, plan.size, (width, height), reduce)
-    out = np.empty(stored.shape, np.uint8)
-    if window.function is VoiLutFunction.SIGMOID:
-        terms = plan.slope, plan.intercept, window.center, max(window.width, 1e-9)
-        gray.sigmoid(stored, *terms, plan.inverted, out)
-    else:
-        gray.linear(stored, *linear_terms(window, plan.slope, plan.intercept), plan.inverted, out)
+        stored = resized(stored, size, whole, reduce)
+    return greys.windowed(stored, slope, intercept, window, plan.inverted)
+
+
+def _through_luts(
+    plan: RenderPlan, stored: Array, reduce: int, size: tuple[int, int], whole: tuple[int, int] | None
+) -> Array:
+    """Modality LUT, VOI LUT, Presentation LUT: as one table of greys where every pixel keeps its value."""
+    slope, intercept = (plan.slope, plan.intercept) if plan.modality_lut is None else (1.0, 0.0)
+    window, values = plan.window, stored
+    is_small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2
+    if plan.modality_lut is not None and not (is_small and whole is None and (window or plan.voi_lut)):
+        values = _modality_values(plan, stored)
+    if window is None and plan.voi_lut is None:
+        kept = values if plan.padding == NOTHING else values[~is_in(stored, plan.padding)][None]
+        scale = (0, 0xFFFF) if plan.modality_lut is not None else plan.stored_range
+        if kept.size:
+            window = window_from(plan.automatic, kept, slope, intercept, NOTHING, scale)
+        else:
+            window = window_from(plan.automatic, np.zeros((1, 1), np.uint8), 1.0, 0.0, NOTHING, (0, 255))
+    shown = window, plan.voi_lut, plan.presentation_lut, plan.inverted
+    if is_small and whole is None:
+        table = greys.table(plan.stored_range, plan.padding, slope, intercept, plan.modality_lut, *shown)
+        out = np.empty(stored.shape, np.uint8)
+        lut.greys(stored, plan.stored_range[0], table, out)
+        return out
+    blank = is_in(stored, plan.padding) if plan.padding != NOTHING else None
+    if whole is None:
+        out = greys.looked_up(values, slope, intercept, *shown)
+        if blank is not None:
+            out[blank] = 0
+        return out
+    if blank is not None:
+        if plan.voi_lut is not None:
+            dark = (greys.darkest(plan.voi_lut, plan.presentation_lut, plan.inverted) - intercept) / slope
+        else:
+            assert window is not None
+            dark = (window.center + (window.width if plan.inverted else -window.width) - intercept) / slope
+        values = np.where(blank, dark, values)
+    return greys.looked_up(resized(np.ascontiguousarray(values), size, whole, reduce), slope, intercept, *shown)
+
+
+def _modality_values(plan: RenderPlan, stored: Array) -> Array:
+    """uint16 values out of a Modality LUT."""
+    assert plan.modality_lut is not None
+    out = np.empty(stored.shape, np.uint16)
+    whole = stored if stored.dtype.kind in "iu" else np.rint(np.nan_to_num(stored)).astype(np.int64)
+    lut.values(whole, plan.modality_lut.first, plan.modality_lut.values.astype(np.uint16, copy=False), out)
     return out
 
 
-def _extremes(stored: Array, padding: tuple[float, float]) -> tuple[float, float]:
-    if stored.dtype.kind != "f" and padding[0] > padding[1]:
-        return float(stored.min()), float(stored.max())  # 30 µs for 512², the kernel's loop with its `if` 410
-    low, high = gray.extremes(stored, *padding)
-    return float(low), float(high)
+def _measurement(
+    plan: RenderPlan, measured: RealWorldValueMap, stored: Array, size: tuple[int, int], whole: tuple[int, int] | None
+) -> Array:
+    """Real world values through a window in their units; what measures nothing is black."""
+    values = real_world_values(measured, stored)
+    if plan.padding != NOTHING:
+        values[is_in(stored, plan.padding)] = np.nan
+    window = plan.window or window_from(plan.automatic, values, 1.0, 0.0, NOTHING, plan.stored_range)
+    if whole is not None:
+        values = resized(values, size, whole, 0)
+    out = greys.windowed(values, 1.0, 0.0, window, plan.inverted)
+    if plan.inverted:
+        out[np.isnan(values)] = 0
+    return out
+
+
+def _mixed(plan: RenderPlan, stored: Array) -> Array:
+    """Grey below the supplemental palette's first value, its colours from there on (PS3.3 C.7.6.19)."""
+    assert plan.palette is not None
+    _, _, width, height = plan.region
+    grey = _gray(plan, stored, 0, (width, height))
+    out = np.empty((*stored.shape, 3), np.uint8)
+    palette.colours_over_grey(stored, grey, plan.palette.first, _colours(plan.palette), out)
+    return out
+
+
+@lru_cache(maxsize=16)
+def _colours(of: Palette) -> Array:
+    table = of.rgb()
+    table.flags.writeable = False
+    return table
+
+
+def _rgb(ybr: Array, full_scale: float) -> Array:
+    """YBR_FULL of 8 bits by the kernel, of more by numpy (PS3.3 C.7.6.3.1.2)."""
+    rgb = np.empty(ybr.shape, np.uint8)
+    if ybr.dtype == np.uint8 and full_scale == 255.0:
+        colour.ybr_full_to_rgb(ybr, rgb)
+        return rgb
+    luma, blue, red = (ybr[..., i].astype(np.float64) * (255.0 / full_scale) for i in range(3))
+    half = (full_scale + 1.0) / 2.0 * (255.0 / full_scale)
+    rgb[..., 0] = _bytes(luma + 1.402 * (red - half))
+    rgb[..., 1] = _bytes(luma - (0.114 * 1.772 / 0.587) * (blue - half) - (0.299 * 1.402 / 0.587) * (red - half))
+    rgb[..., 2] = _bytes(luma + 1.772 * (blue - half))
+    return rgb
 
 
 def _bytes(values: Array) -> Array:

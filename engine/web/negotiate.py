@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from aiohttp import web
 
-from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, lookup
 from engine.errors import NotAcceptable
 
 MULTIPART = "multipart/related"
 OCTET_STREAM = "application/octet-stream"
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+AS_STORED = "*"
 
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _QUOTED_COMMA = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*")+)')
+# What a media type of frames means without a transfer syntax (PS3.18 tables 8.7.3-4 and 8.7.3-5).
+_DEFAULTS = {
+    OCTET_STREAM: EXPLICIT_VR_LITTLE_ENDIAN,
+    "image/dicom-rle": "1.2.840.10008.1.2.5",
+    "image/jpeg": "1.2.840.10008.1.2.4.70",
+    "image/jls": "1.2.840.10008.1.2.4.80",
+    "image/jp2": "1.2.840.10008.1.2.4.90",
+    "image/jxl": "1.2.840.10008.1.2.4.110",
+    "image/jphc": "1.2.840.10008.1.2.4.201",
+}
 _SYNONYMS = {"image/jhc": "image/jphc", "image/x-jls": "image/jls", "application/json": DICOM_JSON}
 
 
@@ -79,36 +90,87 @@ def wants_multipart(request: web.Request, media_type: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FrameChoice:
-    """How to answer a request for frames: as stored or as native pixels, in parts or (one frame) bare."""
+    """How to answer a request for frames.
 
-    is_as_stored: bool
+    Attributes
+    ----------
+    transfer_syntax_uid : what to give them in; `AS_STORED` for their own bytes.
+    is_multipart : in parts, or (one frame) bare.
+    """
+
+    transfer_syntax_uid: str
     is_multipart: bool
+
+    @property
+    def is_as_stored(self) -> bool:
+        return self.transfer_syntax_uid == AS_STORED
 
 
 @lru_cache(maxsize=256)
 def choose_frames(
-    ranges: tuple[MediaRange, ...], transfer_syntax_uid: str, media_type: str, can_decode: bool
+    ranges: tuple[MediaRange, ...], transfer_syntax_uid: str, media_type: str, possible: tuple[str, ...]
 ) -> FrameChoice | None:
     """Which answer fits frames that are stored as this; None when none does.
 
-    ``*`` as the transfer syntax, or ``*/*`` without one, means: as stored. ``application/octet-stream`` without one means
-    native pixels in Explicit VR Little Endian (PS3.18 8.7.3.5.2).
+    ``*`` as the transfer syntax, or ``*/*`` without one, means: as stored. A media type without one means its default
+    (PS3.18 8.7.3.5.2), but as stored where that has this media type.
+
+    Parameters
+    ----------
+    possible : transfer syntaxes that the frames can be given in without loss.
     """
     is_native = media_type == OCTET_STREAM
     for wanted in ranges:
         syntaxes = wanted.transfer_syntaxes
         is_multipart = wanted.is_multipart or wanted.media_type == "*/*"
         if "*" in syntaxes or transfer_syntax_uid in syntaxes:
-            return FrameChoice(True, is_multipart)
-        if syntaxes:
-            if EXPLICIT_VR_LITTLE_ENDIAN in syntaxes and wanted.covers(OCTET_STREAM) and can_decode:
-                return FrameChoice(False, is_multipart)
-            continue
-        if wanted.media_type == "*/*" or (not is_native and wanted.covers(media_type)):
-            return FrameChoice(True, is_multipart)
-        if wanted.covers(OCTET_STREAM) and can_decode:
-            return FrameChoice(False, is_multipart)
+            return FrameChoice(AS_STORED, is_multipart)
+        if not syntaxes and (wanted.media_type == "*/*" or (not is_native and wanted.covers(media_type))):
+            return FrameChoice(AS_STORED, is_multipart)
+        for uid in syntaxes or _meant(wanted.media_type, possible):
+            if not wanted.covers(lookup(uid).media_type):
+                continue
+            if uid == transfer_syntax_uid:
+                return FrameChoice(AS_STORED, is_multipart)
+            if uid in possible:
+                return FrameChoice(uid, is_multipart)
     return None
+
+
+def choose_instances(
+    ranges: tuple[MediaRange, ...], stored: Sequence[str], can: Callable[[int, str], bool]
+) -> tuple[list[str], bool] | None:
+    """What to give instances in that are stored as these, and whether in parts; None when no alternative fits all of them.
+
+    No transfer syntax, and ``*``, mean: as stored, whatever PS3.18 8.7.3.4 calls the default: nothing is more certain to
+    hold what was acquired, and clients that cannot read it name what they can. One of several that is stored in a syntax
+    that the client takes is not converted.
+
+    Parameters
+    ----------
+    can : whether the instance of this index can be given in this transfer syntax.
+    """
+    for wanted in ranges:
+        # Several instances need parts; a client that names no type takes them.
+        in_parts = wanted.is_multipart or wanted.media_type == "*/*"
+        if not wanted.covers(DICOM) or not (in_parts or len(stored) == 1):
+            continue
+        syntaxes = wanted.transfer_syntaxes
+        if not syntaxes or "*" in syntaxes:
+            return [AS_STORED] * len(stored), in_parts
+        chosen = [
+            AS_STORED if uid in syntaxes else next((other for other in syntaxes if can(index, other)), "")
+            for index, uid in enumerate(stored)
+        ]
+        if all(chosen):
+            return chosen, in_parts
+    return None
+
+
+def _meant(media_type: str, possible: tuple[str, ...]) -> tuple[str, ...]:
+    """Transfer syntaxes that a media type of frames stands for; a range of types (``application/*``) takes any it covers."""
+    default = _DEFAULTS.get(media_type)
+    return possible if default is None else (default,)
 
 
 def said(request: web.Request) -> str:
@@ -130,7 +192,7 @@ def _split(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 def _media_range(text: str) -> MediaRange:
     media_type, parameters = _split(text)
-    is_multipart = media_type == MULTIPART
+    is_multipart = media_type in (MULTIPART, "multipart/*")
     if is_multipart:
         media_type = next((value.lower() for key, value in parameters if key == "type"), "*/*")
     try:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
 
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.dicom.frame import VoiLutFunction, Window
 from engine.errors import InvalidParameter, NoPixels, TooLarge
-from engine.imaging.spec import RenderSpec
+from engine.imaging.spec import IccProfile, RenderSpec, Values
 from engine.stream.frames import JPEG, PNG
+from engine.stream.video import without_pixels
 from engine.web.frames import frame_indexes
 from engine.web.multipart import boundary_for, content_type, join
 from engine.web.negotiate import choose
@@ -20,13 +23,23 @@ from engine.web.services import TIMINGS, on, services
 from engine.web.wado import record_of
 
 THUMBNAIL_SIDE = 128
-_PARAMETERS = frozenset({"accept", "charset", "window", "viewport", "quality", "iccprofile"})
+_PARAMETERS = frozenset(
+    {"accept", "charset", "window", "viewport", "quality", "iccprofile", "voi", "values", "overlays"}
+)
 _FUNCTIONS = {
     "linear": VoiLutFunction.LINEAR,
     "linear-exact": VoiLutFunction.LINEAR_EXACT,
     "sigmoid": VoiLutFunction.SIGMOID,
 }
 _CACHE = "private, no-cache"
+
+
+class _Switch(StrEnum):
+    ON = "true"
+    OFF = "false"
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +101,13 @@ async def retrieve_study_thumbnail(request: web.Request) -> web.StreamResponse:
 
 async def _thumbnail(request: web.Request, record: InstanceRecord) -> web.StreamResponse:
     if record.frame_table is None:
-        raise NoPixels(record.sop_instance_uid)
+        raise without_pixels(record)
     return await _answer(request, record, [len(record.frame_table) // 2], _wish(request, THUMBNAIL_SIDE))
 
 
 async def _answer(request: web.Request, record: InstanceRecord, indexes: list[int], wish: _Wish) -> web.Response:
     if record.frame_table is None:
-        raise NoPixels(record.sop_instance_uid)
+        raise without_pixels(record)
     identity = (record.data_set_sha256.hex(), indexes, wish)
     etag = f'"{boundary_for("rendered", *identity)}"'
     headers = {"ETag": etag, "Cache-Control": _CACHE, "Vary": "Accept"}
@@ -124,7 +137,10 @@ def _wish(request: web.Request, side: int | None = None) -> _Wish:
     for name in query:
         if name not in _PARAMETERS:
             raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(_PARAMETERS)))
-    window = _window(query["window"]) if "window" in query else None
+    values = _one_of(Values, "values", query.get("values", Values.MODALITY))
+    window = _window(query["window"], values) if "window" in query else None
+    if window is not None and "voi" in query and values is not Values.REAL_WORLD:
+        raise InvalidParameter("voi", query["voi"][:80], "no window beside it")
     width = height = side
     region: tuple[int, int, int, int] | None = None
     if "viewport" in query:
@@ -136,14 +152,25 @@ def _wish(request: web.Request, side: int | None = None) -> _Wish:
     if "quality" in query:
         quality = _integer("quality", query["quality"], 1, 100)
     media_type = choose(request, (JPEG, PNG))
-    return _Wish(RenderSpec(window, width, height, region), media_type, quality if media_type == JPEG else 0)
+    spec = RenderSpec(
+        window=window,
+        width=width,
+        height=height,
+        region=region,
+        voi=query.get("voi", ""),
+        values=values,
+        overlays=_one_of(_Switch, "overlays", query.get("overlays", _Switch.OFF)) is _Switch.ON,
+        icc_profile=_one_of(IccProfile, "iccprofile", query.get("iccprofile", IccProfile.NO)),
+    )
+    return _Wish(spec, media_type, quality if media_type == JPEG else 0)
 
 
-def _window(text: str) -> Window:
-    """``center,width,function`` (PS3.18 8.3.5.1.4); the function may be left out."""
+def _window(text: str, values: Values) -> Window:
+    """``center,width,function`` (PS3.18 8.3.5.1.4); the function may be left out: linear-exact for measured values."""
+    usual = "linear" if values is Values.MODALITY else "linear-exact"
     expected = "center,width,function with a function of " + ", ".join(_FUNCTIONS)
     parts = [part.strip() for part in text.split(",")]
-    function = _FUNCTIONS.get(parts[2].lower() if len(parts) == 3 else "linear")
+    function = _FUNCTIONS.get(parts[2].lower() if len(parts) == 3 else usual)
     try:
         center, width = float(parts[0]), float(parts[1])
     except (ValueError, IndexError):
@@ -166,6 +193,13 @@ def _viewport(text: str) -> tuple[int, int, tuple[int, int, int, int] | None]:
         return width, height, None
     x, y, columns, rows = (_integer("viewport", part, 0, 100_000) for part in parts[2:])
     return width, height, (x, y, columns, rows)
+
+
+def _one_of(choices: type[Choice], name: str, text: str) -> Choice:
+    try:
+        return choices(text.lower())
+    except ValueError:
+        raise InvalidParameter(name, text[:80], "one of " + ", ".join(choices)) from None
 
 
 def _integer(name: str, text: str, low: int, high: int) -> int:

@@ -1,13 +1,20 @@
-"""WADO-RS: instances, series and studies, byte for byte as they were received (PS3.18 10.4)."""
+"""WADO-RS: instances, series and studies, byte for byte as they were received, or without loss in what the client can read
+(PS3.18 10.4, 8.7.3)."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.errors import NotAcceptable
+from engine.limits import MIB
+from engine.stream.transcoding import Outgoing, can_give, possible
 from engine.web.multipart import boundary_for, closing, content_type, part_head
-from engine.web.negotiate import DICOM, MediaRange, accepted, said
+from engine.web.negotiate import AS_STORED, DICOM, accepted, choose_instances, said
 from engine.web.sending import begin, send, send_stored
 from engine.web.services import TIMINGS, on, services
 
@@ -20,26 +27,19 @@ async def retrieve_study(request: web.Request) -> web.StreamResponse:
         series = s.archive.series_of(study)
         return [r for one in series for r in s.archive.members(study, one.series_instance_uid)]
 
-    return await _send_parts(request, await on(request, s.executors.index, "read", members))
+    return await _answer(request, await on(request, s.executors.index, "read", members))
 
 
 async def retrieve_series(request: web.Request) -> web.StreamResponse:
     """All instances of a series in slice order."""
     s, match = services(request), request.match_info
     members = await on(request, s.executors.index, "read", lambda: s.archive.members(match["study"], match["series"]))
-    return await _send_parts(request, members)
+    return await _answer(request, members)
 
 
 async def retrieve_instance(request: web.Request) -> web.StreamResponse:
     """One instance: in a part, or bare where ``application/dicom`` alone is asked for."""
-    record = record_of(request)
-    if _choice(request, [record]).is_multipart:
-        return await _send_parts(request, [record])
-    response = await begin(request, _part_type(record), record.location.length)
-    if request.method != "HEAD":
-        await send_stored(request, response, record, 0, record.location.length, is_first=True)
-    await response.write_eof()
-    return response
+    return await _answer(request, [record_of(request)])
 
 
 def record_of(request: web.Request) -> InstanceRecord:
@@ -49,10 +49,30 @@ def record_of(request: web.Request) -> InstanceRecord:
         return services(request).archive.instance(match["instance"], match["study"], match["series"])
 
 
-async def _send_parts(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:
-    _choice(request, records)
+async def _answer(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:
+    stored = [record.transfer_syntax_uid for record in records]
+    choice = choose_instances(accepted(request), stored, lambda index, uid: can_give(records[index], uid))
+    if choice is None:
+        raise NotAcceptable(said(request), _offers(records))
+    syntaxes, in_parts = choice
+    is_stored = all(uid == AS_STORED for uid in syntaxes)
+    if in_parts:
+        return await (_stored_parts(request, records) if is_stored else _parts(request, records, syntaxes))
+    [record], [uid] = records, syntaxes
+    return await (_stored_bare(request, record) if is_stored else _bare(request, record, uid))
+
+
+async def _stored_bare(request: web.Request, record: InstanceRecord) -> web.StreamResponse:
+    response = await begin(request, _part_type(record.transfer_syntax_uid), record.location.length)
+    if request.method != "HEAD":
+        await send_stored(request, response, record, 0, record.location.length, is_first=True)
+    await response.write_eof()
+    return response
+
+
+async def _stored_parts(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:
     boundary = boundary_for("instances", *(r.data_set_sha256.hex() for r in records))
-    heads = [part_head(boundary, _part_type(record)) for record in records]
+    heads = [part_head(boundary, _part_type(record.transfer_syntax_uid)) for record in records]
     end = closing(boundary)
     length = sum(len(head) + r.location.length + 2 for head, r in zip(heads, records, strict=True)) + len(end)
     response = await begin(request, content_type(DICOM, boundary), length)
@@ -66,19 +86,72 @@ async def _send_parts(request: web.Request, records: list[InstanceRecord]) -> we
     return response
 
 
-def _part_type(record: InstanceRecord) -> str:
-    return f"{DICOM}; transfer-syntax={record.transfer_syntax_uid}"
+async def _bare(request: web.Request, record: InstanceRecord, uid: str) -> web.StreamResponse:
+    async with _prepared(request, record, uid) as outgoing:
+        response = await begin(request, _part_type(outgoing.transfer_syntax_uid), outgoing.length)
+        if request.method != "HEAD":
+            async for piece in outgoing.pieces():
+                await send(response, piece)
+        await response.write_eof()
+        return response
 
 
-def _choice(request: web.Request, records: list[InstanceRecord]) -> MediaRange:
-    """The client's alternative that is answered: instances are given as they were received, in no other syntax."""
-    stored = sorted({r.transfer_syntax_uid for r in records})
-    for wanted in accepted(request):
-        syntaxes = wanted.transfer_syntaxes
-        fits = not syntaxes or "*" in syntaxes or set(stored) <= set(syntaxes)
-        # Several instances need parts; a client that names no type takes them.
-        shape = wanted.is_multipart or wanted.media_type == "*/*" or len(records) == 1
-        if wanted.covers(DICOM) and fits and shape:
-            return MediaRange(DICOM, wanted.is_multipart or wanted.media_type == "*/*", syntaxes, wanted.quality)
-    offers = tuple(f'multipart/related; type="{DICOM}"; transfer-syntax={uid}' for uid in (*stored, "*"))
-    raise NotAcceptable(said(request), offers)
+async def _parts(request: web.Request, records: list[InstanceRecord], syntaxes: list[str]) -> web.StreamResponse:
+    """Parts of which some are converted; the length of all is known only when the last one is."""
+    boundary = boundary_for("instances", *(r.data_set_sha256.hex() for r in records), *syntaxes)
+    response: web.StreamResponse | None = None
+    for record, uid in zip(records, syntaxes, strict=True):
+        if uid == AS_STORED:
+            response = response or await begin(request, content_type(DICOM, boundary), None)
+            if request.method != "HEAD":
+                await send(response, part_head(boundary, _part_type(record.transfer_syntax_uid)))
+                await _send_read(request, response, record)
+        else:
+            # The first one before the status line: what cannot be converted at all is still an error with a name.
+            async with _prepared(request, record, uid) as outgoing:
+                response = response or await begin(request, content_type(DICOM, boundary), None)
+                if request.method == "HEAD":
+                    break
+                await send(response, part_head(boundary, _part_type(outgoing.transfer_syntax_uid)))
+                async for piece in outgoing.pieces():
+                    await send(response, piece)
+        if request.method != "HEAD":
+            await send(response, b"\r\n")
+    assert response is not None, "no series without instances is found"
+    if request.method != "HEAD":
+        await send(response, closing(boundary))
+    await response.write_eof()
+    return response
+
+
+async def _send_read(request: web.Request, response: web.StreamResponse, record: InstanceRecord) -> None:
+    """Stored bytes inside a chunked body, which the kernel cannot send by itself."""
+    s, length = services(request), record.location.length
+    for at in range(0, length, MIB):
+        read = partial(s.archive.read, record, at, min(MIB, length - at))
+        await send(response, await on(request, s.executors.read, "read", read))
+
+
+@asynccontextmanager
+async def _prepared(request: web.Request, record: InstanceRecord, uid: str) -> AsyncIterator[Outgoing]:
+    s = services(request)
+    outgoing = Outgoing(s.archive, s.executors, s.settings.limits, s.metrics, record, uid, request[TIMINGS])
+    try:
+        await outgoing.prepare()
+        yield outgoing
+    finally:
+        outgoing.close()
+
+
+def _part_type(transfer_syntax_uid: str) -> str:
+    return f"{DICOM}; transfer-syntax={transfer_syntax_uid}"
+
+
+def _offers(records: list[InstanceRecord]) -> tuple[str, ...]:
+    """As stored, and what all of them can be given in."""
+    stored = sorted({record.transfer_syntax_uid for record in records})
+    common = (
+        [uid for uid in possible(records[0]) if all(can_give(record, uid) for record in records)] if records else []
+    )
+    syntaxes = dict.fromkeys(("*", *(stored if len(stored) == 1 else ()), *common))
+    return tuple(f'multipart/related; type="{DICOM}"; transfer-syntax={uid}' for uid in syntaxes)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 import pytest
 from data import EXPLICIT, make_instance
 from pydicom.encaps import encapsulate, encapsulate_extended
-from scanning import defects_of, frames_of, scan_both
+from scanning import LIMITS, defects_of, frames_of, scan_both
 
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.part10 import file_meta
+from engine.dicom.scan import scan_file
 
 JPEG = "1.2.840.10008.1.2.4.50"
 DELIMITER = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
@@ -91,6 +93,99 @@ def test_extended_table_that_is_wrong_gives_way_to_the_basic_one() -> None:
     data = instance(body, len(CODES), extra)
     assert frames_of(data) == CODES
     assert defects_of(scan_both(data)) == {"offset-table-wrong"}
+
+
+# The first bytes of a code stream, and a fragment from its middle that begins like one to whoever looks at too few bytes.
+BEGINNINGS = {
+    "jpeg": (b"\xff\xd8\xff\xc0", b"\xff\xd8\x12\x34"),
+    "jpeg 2000": (b"\xff\x4f\xff\x51", b"\xff\x4f\x80\x00"),
+    "jpeg xl": (b"\xff\x0a\x00\x10", b"\xff\x0b\x00\x10"),
+    "boxes": (b"\0\0\0\x0cjP  ", b"\0\0\0\x0d"),
+    "rle": (struct.pack("<16I", 2, 64, 90, *(0,) * 13), b"\x02\0\0\0" + b"\x81\0" * 40),
+    "rle, segments in another order": (
+        struct.pack("<16I", 2, 90, 64, *(0,) * 13),
+        struct.pack("<16I", 3, 64, 90, 9, *(7,) * 12),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+@pytest.mark.parametrize("cut", [(1, 2, 1, 3), (2, 2, 2, 2)])
+def test_a_4_frames_over_several_fragments_are_found_by_their_code_streams(kind: str, cut: tuple[int, ...]) -> None:
+    """No table, more fragments than frames, some of which begin nearly like a frame."""
+    begin, middle = BEGINNINGS[kind]
+    middle += bytes([9]) * (80 + len(middle) % 2)
+    frames = [[begin + bytes([n]) * (100 - len(begin)), *[middle] * (many - 1)] for n, many in enumerate(cut)]
+    data = instance(item(b"") + b"".join(item(f) for frame in frames for f in frame) + DELIMITER, len(frames))
+    assert frames_of(data) == [b"".join(frame) for frame in frames]
+    assert defects_of(scan_both(data)) == set()
+
+
+def test_a_4_without_even_the_item_of_the_table() -> None:
+    """The first fragment stands where the Basic Offset Table should: it begins a code stream, as no table can."""
+    body = b"".join(map(item, CODES)) + DELIMITER
+    data = instance(body, len(CODES))
+    assert frames_of(data) == CODES
+    assert defects_of(scan_both(data)) == {"offset-table-wrong"}
+    rle = [struct.pack("<16I", 1, 64, *(0,) * 14) + bytes([n]) * 20 for n in range(3)]
+    assert frames_of(instance(b"".join(map(item, rle)) + DELIMITER, 3)) == rle
+
+
+def test_a_4_offsets_inside_fragments_are_not_believed() -> None:
+    """A writer that counted from the wrong place, or as if there were no item headers."""
+    good = b"".join(item(CODES[n][:8]) + item(CODES[n][8:]) for n in range(3))
+    ends = [0]
+    for n in range(2):
+        ends.append(ends[-1] + 16 + len(CODES[n]))
+    for wrong in (
+        [e + 8 for e in ends],
+        [e - 8 * i for i, e in enumerate(ends)],
+        ends[::-1],
+        [ends[0], ends[2], ends[1]],
+    ):
+        data = instance(item(struct.pack("<3I", *(w & 0xFFFFFFFF for w in wrong))) + good + DELIMITER, 3)
+        assert frames_of(data) == CODES[:3], wrong
+        assert defects_of(scan_both(data)) == {"offset-table-wrong"}, wrong
+
+
+def test_a_table_of_odd_length_or_too_many_entries_is_not_believed() -> None:
+    good = b"".join(map(item, CODES[:2]))
+    for table in (bytes(6), struct.pack("<4I", 0, 28, 28, 28)):
+        data = instance(item(table) + good + DELIMITER, 2)
+        assert frames_of(data) == CODES[:2]
+        assert defects_of(scan_both(data)) == {"offset-table-wrong"}
+
+
+def test_extended_lengths_are_not_needed_where_fragments_say_their_own() -> None:
+    body, offsets, _ = encapsulate_extended(CODES)
+    for lengths in (bytes(56), b"\xff" * 56, bytes(8)):
+        extra = b"".join(
+            struct.pack("<HH2sHI", 0x7FE0, tag, b"OV", 0, len(value)) + value
+            for tag, value in ((1, offsets), (2, lengths))
+        )
+        assert frames_of(instance(body + DELIMITER, len(CODES), extra)) == CODES
+
+
+def test_offsets_of_32_bits_wrap_beyond_4_gib() -> None:
+    """Three fragments of 2 GiB, of which a sparse file has but the first bytes: found without the table, which is noted."""
+    length = 1 << 31
+    offsets = [n * (length + 8) for n in range(3)]
+    table = item(struct.pack("<3I", *(offset & 0xFFFFFFFF for offset in offsets)))
+    head = instance(table, 3)
+    fd = os.memfd_create("large")
+    try:
+        os.write(fd, head)
+        for offset in offsets:
+            os.pwrite(fd, struct.pack("<HHI", 0xFFFE, 0xE000, length) + CODES[0][:8], len(head) + offset)
+        end = len(head) + 3 * (length + 8)
+        os.pwrite(fd, DELIMITER, end)
+        scanned = scan_file(fd, 0, end + len(DELIMITER), LIMITS)
+    finally:
+        os.close(fd)
+    found = scanned.frame_table
+    assert found is not None
+    assert [(found[i].offset, found[i].length) for i in range(3)] == [(len(head) + o + 8, length) for o in offsets]
+    assert defects_of(scanned) == {"offset-table-wrong"}
 
 
 def test_fewer_and_more_frames_than_the_header_claims() -> None:

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.codec.registry import decode_frame
-from engine.codec.rle import _unpack_bits
 from engine.errors import BadFrame
 from engine.limits import Limits
 
@@ -107,9 +106,3 @@ def test_a_cut_frame_is_refused_or_whole(name: str, data: st.DataObject) -> None
     except BadFrame:
         return
     assert (values == whole).all()
-
-
-@settings(max_examples=300, deadline=None)
-@given(code=st.binary(max_size=200), size=st.integers(1, 300))
-def test_unpacked_bits_stay_within_their_plane(code: bytes, size: int) -> None:
-    assert len(_unpack_bits(code, size)) <= size

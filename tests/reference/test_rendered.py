@@ -16,15 +16,16 @@ import pydicom
 import pytest
 from data import DATA, data_files, needs_data, pydicom_files
 from PIL import Image
-from pydicom.pixels import apply_modality_lut, pixel_array
-from pydicom.pixels.processing import apply_windowing
+from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+from pydicom.pixels.processing import apply_voi, apply_windowing
 
 from engine.codec.encode import encode_png
 from engine.codec.registry import DECODERS, decode_frame
+from engine.dicom.display import read_header
 from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.scan import scan
 from engine.errors import EngineError
-from engine.imaging.plan import plan
+from engine.imaging.plan import needs_header, plan
 from engine.imaging.render import render
 from engine.imaging.spec import RenderSpec
 from engine.limits import Limits
@@ -57,7 +58,12 @@ def ours(content: bytes, frame_index: int) -> Array:
     span = table[frame_index]
     code = join_fragments(memoryview(content)[span.offset : span.offset + span.length], span.fragment_count)
     decoded = decode_frame(d, code, LIMITS, first_bit=span.first_bit)
-    what = plan(d, frame_index, decoded.photometric_interpretation, RenderSpec(), LIMITS)
+    header = (
+        read_header(memoryview(content)[scanned.data_set_offset :], d, LIMITS)
+        if needs_header(d, RenderSpec())
+        else None
+    )
+    what = plan(d, frame_index, decoded.photometric_interpretation, RenderSpec(), LIMITS, header)
     return np.asarray(Image.open(io.BytesIO(encode_png(render(what, decoded.stored_values)))))
 
 
@@ -82,46 +88,115 @@ def theirs(path: Path, frame_index: int, uid: str) -> tuple[Array, str]:
     except Exception as error:
         raise NoOpinion(str(error).splitlines()[0]) from error
     photometric = str(ds.PhotometricInterpretation)
+    if photometric == "PALETTE COLOR":
+        return palette_colours(ds, values), "palette"
     if values.ndim == 3:
         # pixel_array gives RGB for what a JPEG or JPEG 2000 code stream has converted, and for YBR_FULL.
         if ds.BitsStored > 8:
             values = np.floor(values.astype(float) * 255.0 / ((1 << ds.BitsStored) - 1) + 0.5).astype(np.uint8)
         return values, "colour"
-    first = lambda v: v[0] if isinstance(v, pydicom.multival.MultiValue | list | tuple) else v  # noqa: E731
+    padded = np.zeros(values.shape, bool)
+    if ds.get("PixelPaddingValue") is not None:
+        ends = sorted((int(ds.PixelPaddingValue), int(ds.get("PixelPaddingRangeLimit", ds.PixelPaddingValue))))
+        padded = (values >= ends[0]) & (values <= ends[1])
+    modality, how = modality_values(ds, frame_index, values)
+    grey, shown = grey_values(ds, frame_index, modality, padded)
+    how += shown
+    if photometric == "MONOCHROME1" or ds.get("PresentationLUTShape") == "INVERSE":
+        grey, how = 255.0 - grey, how + ", inverted"
+    if padded.any():
+        grey, how = np.where(padded, 0.0, grey), how + ", padded"
+    if ds.get("PixelPresentation") in ("COLOR", "MIXED") and "RedPaletteColorLookupTableDescriptor" in ds:
+        is_colour = values >= ds.RedPaletteColorLookupTableDescriptor[1]
+        del ds.PixelPresentation  # pydicom does not do supplemental palettes; their colours are those of a palette
+        return np.where(is_colour[..., None], palette_colours(ds, values), grey[..., None]), how + ", mixed"
+    return np.asarray(grey), how
+
+
+def palette_colours(ds: Any, values: Array) -> Array:
+    for colour in ("Red", "Green", "Blue"):
+        element = ds.get(f"{colour}PaletteColorLookupTableData")
+        if element is not None and not ds.original_encoding[1]:
+            # pydicom takes the words of OW in the machine's order; the same image in RLE shows that they are not
+            setattr(ds, f"{colour}PaletteColorLookupTableData", np.frombuffer(element, ">u2").astype("<u2").tobytes())
+    rgb = apply_color_lut(values, ds)
+    return (rgb >> 8).astype(np.uint8) if rgb.dtype == np.uint16 else rgb
+
+
+def first(value: Any) -> Any:
+    return value[0] if isinstance(value, pydicom.multival.MultiValue | list | tuple) else value
+
+
+def has_lut(ds: Any, keyword: str) -> bool:
+    """An item without a descriptor is what some writers make of no LUT at all."""
+    return any(item.get("LUTDescriptor") is not None for item in ds.get(keyword) or [])
+
+
+def modality_values(ds: Any, frame_index: int, values: Array) -> tuple[Array, str]:
+    if has_lut(ds, "ModalityLUTSequence"):
+        return apply_modality_lut(values, ds).astype(np.float64), "modality LUT, "
     step = pydicom.Dataset()
     step.RescaleSlope = of_frame(ds, frame_index, "RescaleSlope", "PixelValueTransformationSequence")
     step.RescaleIntercept = of_frame(ds, frame_index, "RescaleIntercept", "PixelValueTransformationSequence")
     if step.RescaleSlope is None or step.RescaleIntercept is None:
         step.RescaleSlope, step.RescaleIntercept = 1, 0
-    modality = apply_modality_lut(values.astype(np.float64), step)
+    return apply_modality_lut(values.astype(np.float64), step), ""
+
+
+def grey_values(ds: Any, frame_index: int, modality: Array, padded: Array) -> tuple[Array, str]:
+    """0 to 255, before inversion: by VOI LUT, window, or what docs/imaging.md says of headers without either."""
+    if has_lut(ds, "VOILUTSequence"):
+        bits = ds.VOILUTSequence[0].LUTDescriptor[2]
+        return apply_voi(modality.astype(np.int64), ds).astype(np.float64) * 255.0 / ((1 << bits) - 1), "VOI LUT"
     center = first(of_frame(ds, frame_index, "WindowCenter", "FrameVOILUTSequence"))
     width = first(of_frame(ds, frame_index, "WindowWidth", "FrameVOILUTSequence"))
     function = of_frame(ds, frame_index, "VOILUTFunction", "FrameVOILUTSequence") or "LINEAR"
     if center is None or not width or width <= 0:
-        kept = modality
-        if "PixelPaddingValue" in ds:
-            ends = sorted((int(ds.PixelPaddingValue), int(ds.get("PixelPaddingRangeLimit", ds.PixelPaddingValue))))
-            real = modality[(values < ends[0]) | (values > ends[1])]
-            kept = real if real.size else modality * 0
-        low, high = float(kept.min()), float(kept.max())
-        if low == high:  # a single value stands beside zero
-            low, high = min(low, 0.0), max(high, 0.0)
-        grey = np.clip((modality - low) / (high - low or 1.0), 0, 1) * 255.0
-        how = "range"
-    else:
-        if width < 1 and function == "LINEAR":
-            function = "LINEAR_EXACT"  # the other formula has no such widths
-        # apply_windowing stretches to the range of what Bits Stored can hold; an 8-bit unsigned one is 0 to 255.
-        step = pydicom.Dataset()
-        step.WindowCenter, step.WindowWidth, step.VOILUTFunction = center, width, function
-        step.PhotometricInterpretation, step.BitsStored, step.PixelRepresentation = "MONOCHROME2", 8, 0
-        try:
-            grey, how = apply_windowing(modality, step), str(function)
-        except ValueError as error:
-            raise NoOpinion(str(error)) from error
-    if photometric == "MONOCHROME1" or ds.get("PresentationLUTShape") == "INVERSE":
-        grey, how = 255.0 - grey, how + ", inverted"
-    return np.asarray(grey), how
+        window = usual_window(ds, frame_index)
+        if window is None:
+            return by_range(ds, modality, padded)
+        center, width, function = window
+    elif width < 1 and function == "LINEAR":
+        function = "LINEAR_EXACT"  # the other formula has no such widths
+    # apply_windowing stretches to the range of what Bits Stored can hold; an 8-bit unsigned one is 0 to 255.
+    step = pydicom.Dataset()
+    step.WindowCenter, step.WindowWidth, step.VOILUTFunction = center, width, function
+    step.PhotometricInterpretation, step.BitsStored, step.PixelRepresentation = "MONOCHROME2", 8, 0
+    try:
+        return apply_windowing(modality, step), str(function)
+    except ValueError as error:
+        raise NoOpinion(str(error)) from error
+
+
+def usual_window(ds: Any, frame_index: int) -> tuple[float, float, str] | None:
+    slope = of_frame(ds, frame_index, "RescaleSlope", "PixelValueTransformationSequence")
+    intercept = of_frame(ds, frame_index, "RescaleIntercept", "PixelValueTransformationSequence")
+    kind = of_frame(ds, frame_index, "RescaleType", "PixelValueTransformationSequence") or ""
+    has_rescale = slope is not None or intercept is not None
+    if ds.get("Modality") == "CT" and has_rescale and kind in ("", "HU") and not ds.get("ModalityLUTSequence"):
+        return 40.0, 400.0, "LINEAR"
+    bits = ds.get("BitsStored") or 64
+    by_pixels = ("MR", "PT", "NM", "CR", "DX", "MG", "IO", "PX", "RG", "RF", "XA")
+    if ds.get("Modality") not in by_pixels and bits <= 8 and not ds.get("ModalityLUTSequence"):
+        low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if ds.get("PixelRepresentation") else (0, (1 << bits) - 1)
+        ends = sorted(end * float(slope or 1) + float(intercept or 0) for end in (low, high))
+        return sum(ends) / 2, ends[1] - ends[0], "LINEAR_EXACT"
+    return None
+
+
+def by_range(ds: Any, modality: Array, padded: Array) -> tuple[Array, str]:
+    kept = modality[~padded & np.isfinite(modality)]
+    kept = kept if kept.size else np.zeros(1)
+    low, high, how = float(kept.min()), float(kept.max()), "range"
+    if ds.get("Modality") == "MR":
+        tail = np.quantile(kept, (0.01, 0.99), method="inverted_cdf")
+        if tail[1] > tail[0]:
+            (low, high), how = tail, "percentiles"
+    if ds.get("Modality") in ("PT", "NM"):
+        low, how = min(low, 0.0), "from zero"
+    if low == high:  # a single value stands beside zero
+        low, high = min(low, 0.0), max(high, 0.0)
+    return np.clip((modality - low) / (high - low or 1.0), 0, 1) * 255.0, how
 
 
 def compare(path: Path) -> list[Row]:
@@ -171,28 +246,8 @@ def candidates() -> list[Path]:
     return out
 
 
-# what is refused, and by which words; palettes and LUTs are the next stage of the pipeline to be built
+# what is refused, and by which words
 NOT_SHOWN: dict[str, tuple[str, ...]] = {
-    "PALETTE COLOR": (
-        "dcm4che__jpeg-ls-Palette.dcm",
-        "dicom-test-files__US-PAL-8-10x-echo.dcm",
-        "highdicom__seg_image_sm_control_labelmap_palette_color.dcm",
-        "orthanc-tests__Implicit-vr-us-palette.dcm",
-        "pydicom-data__OBXXXX1A_expb.dcm",
-        "pydicom-data__OBXXXX1A_expb_2frame.dcm",
-        "pydicom-data__OBXXXX1A_rle.dcm",
-        "pydicom-data__OT-PAL-8-face.dcm",
-        "pydicom-data__gdcm-US-ALOKA-16.dcm",
-        "pydicom-data__gdcm-US-ALOKA-16_big.dcm",
-        "examples_palette.dcm",
-    ),
-    "a Modality LUT Sequence": (
-        "orthanc-tests__KarstenHilbertRF.dcm",
-        "dwv__leadtools-flowers-16-mono2-rle.dcm",
-        "dwv__leadtools-flowers-8-mono2-rle.dcm",
-        "fo-dicom__CR-ModalitySequenceLUT.dcm",
-        "pylibjpeg-data__JPEGLosslessP14SV1_1s_1f_u_16_16.dcm",
-    ),
     "cannot be decoded": (  # test_pixels says why
         "fo-dicom__genFile.dcm",
         "fo-dicom__multiframe.dcm",
@@ -222,4 +277,16 @@ def test_rendered_images_equal_an_independent_pipeline() -> None:
     assert refused == {(name, why) for why, names in NOT_SHOWN.items() for name in names}
     assert sum(r.outcome in ("equal", "within lossy bound") for r in rows) >= 320
     assert len([r for r in rows if "inverted" in r.pipeline]) >= 10
-    assert {"LINEAR", "LINEAR_EXACT", "range", "colour"} <= {r.pipeline for r in rows}
+    shown = {how for r in rows for how in r.pipeline.split(", ")}
+    assert {
+        "LINEAR",
+        "LINEAR_EXACT",
+        "range",
+        "percentiles",
+        "from zero",
+        "colour",
+        "palette",
+        "mixed",
+        "padded",
+    } <= shown
+    assert "modality LUT" in shown

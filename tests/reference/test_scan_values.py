@@ -171,14 +171,23 @@ def expected_description(ds: Dataset, keyword: str) -> dict[str, Any]:
         "rescales": expected_rescales(ds, frames),
         "windows": expected_windows(ds, frames),
         "presentation_lut_shape": str(ds.get("PresentationLUTShape") or ""),
-        "pixel_padding_value": sixteen_bits(ds.get("PixelPaddingValue"), signed),
-        "pixel_padding_range_limit": sixteen_bits(ds.get("PixelPaddingRangeLimit"), signed),
+        "pixel_padding_value": real_padding(ds, "Value") or sixteen_bits(ds.get("PixelPaddingValue"), signed),
+        "pixel_padding_range_limit": real_padding(ds, "RangeLimit")
+        or sixteen_bits(ds.get("PixelPaddingRangeLimit"), signed),
         "smallest_pixel_value": sixteen_bits(ds.get("SmallestImagePixelValue"), signed),
         "largest_pixel_value": sixteen_bits(ds.get("LargestImagePixelValue"), signed),
         "has_modality_lut": bool(ds.get("ModalityLUTSequence")),
-        "has_voi_lut": bool(ds.get("VOILUTSequence")),
+        "has_voi_lut": bool(ds.get("VOILUTSequence"))
+        or any(item.get("VOILUTSequence") for item in group_items(ds, "FrameVOILUTSequence")),
+        "has_presentation_lut": bool(ds.get("PresentationLUTSequence")),
+        "has_icc_profile": bool(ds.get("ICCProfile"))
+        or any(item.get("ICCProfile") for item in ds.get("OpticalPathSequence") or []),
+        "has_real_world_values": bool(ds.get("RealWorldValueMappingSequence"))
+        or any(True for _ in group_items(ds, "RealWorldValueMappingSequence")),
+        "pixel_presentation": str(ds.get("PixelPresentation") or ""),
+        "pixel_spacings": expected_spacings(ds, frames),
         "has_palette": "RedPaletteColorLookupTableDescriptor" in ds,
-        "has_overlay": any(t & 0xFF00FFFF == 0x60003000 for t in ds.keys()),  # noqa: SIM118
+        "has_overlay": any(t & 0xFF01FFFF in (0x60003000, 0x60000010) for t in ds.keys()),  # noqa: SIM118
         "pixel_aspect_ratio": tuple(map(float, aspect)) if len(several(aspect)) == 2 and all(aspect) else (1.0, 1.0),
     }
 
@@ -196,6 +205,30 @@ def sixteen_bits(value: Any, signed: int) -> int | None:
         return None
     code: int = struct.unpack("<h" if signed else "<H", struct.pack("<i", int(value))[:2])[0]
     return code
+
+
+def real_padding(ds: Dataset, what: str) -> float | None:
+    """Of Float and Double Float Pixel Data (PS3.3 C.7.6.24, C.7.6.25)."""
+    found = [ds.get(f"{kind}PixelPadding{what}") for kind in ("Float", "DoubleFloat")]
+    return next((float(value) for value in found if value is not None), None)
+
+
+def group_items(ds: Dataset, macro: str) -> Iterator[Dataset]:
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in ds.get(keyword) or []:
+            yield from group.get(macro) or []
+
+
+def expected_spacings(ds: Dataset, frames: int) -> tuple[tuple[float, float], ...]:
+    def spacing(at: Dataset | None) -> tuple[float, ...] | None:
+        for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+            pair = [float(v) for v in several(at.get(keyword))] if at is not None else []
+            if len(pair) == 2 and min(pair) > 0:
+                return tuple(pair)
+        return None
+
+    found = per_frame(ds, frames, "PixelMeasuresSequence", spacing, (0.0, 0.0))
+    return found[:1] if len(set(found)) == 1 else found
 
 
 def several(value: Any) -> list[Any]:

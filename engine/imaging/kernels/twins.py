@@ -34,14 +34,15 @@ def extremes(stored: Array, padding_low: float, padding_high: float) -> tuple[fl
 
 
 def ybr_full_to_rgb(ybr: Array, out: Array) -> None:
-    luma, blue, red = (ybr[..., i].astype(np.float64) - (0.0, 128.0, 128.0)[i] for i in range(3))
+    """The standard's factors as fractions, so that nothing is rounded but the result (halves up)."""
+    luma, blue, red = (ybr[..., i].astype(np.int64) - (0, 128, 128)[i] for i in range(3))
     rgb = (
-        luma + 1.402 * red,
-        luma - (0.114 * 1.772 / 0.587) * blue - (0.299 * 1.402 / 0.587) * red,
-        luma + 1.772 * blue,
+        luma + (1402 * red + 500) // 1000,
+        luma + (-202008 * blue - 419198 * red + 293500) // 587000,
+        luma + (1772 * blue + 500) // 1000,
     )
     for i in range(3):
-        out[..., i] = (np.clip(rgb[i], 0.0, 255.0) + 0.5).astype(np.uint8)
+        out[..., i] = np.clip(rgb[i], 0, 255)
 
 
 def down(source: Array, first: Array, weights: Array, out: Array) -> None:
@@ -50,7 +51,18 @@ def down(source: Array, first: Array, weights: Array, out: Array) -> None:
         out[i] = (weights[i, taken][:, None] * source[start + taken].astype(np.float64)).sum(axis=0)
 
 
-def across(source: Array, first: Array, weights: Array, out: Array) -> None:
+def across(source: Array, first: Array, weights: Array, is_plain: bool, out: Array) -> None:
     for i, start in enumerate(first):
         taken = np.flatnonzero(weights[i])
         out[:, i] = (weights[i, taken][:, None] * source[:, start + taken].astype(np.float64)).sum(axis=1)
+
+
+def blocks(source: Array, sums: Array, pairs: Array, out: Array) -> None:
+    (rows, columns, samples), (height, width, _) = source.shape, out.shape
+    cut = source.astype(np.int64).reshape(height, rows // height, width, columns // width, samples)
+    out[...] = cut.sum(axis=(1, 3)) / (cut.shape[1] * cut.shape[3])
+
+
+def oriented(image: Array, rotation: int, is_flipped: bool) -> Array:
+    turned = np.rot90(image, -(rotation // 90))
+    return np.ascontiguousarray(turned[:, ::-1] if is_flipped else turned)

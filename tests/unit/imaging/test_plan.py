@@ -10,8 +10,9 @@ from code_streams import GREY16, RGB8
 
 from engine.dicom.frame import Rescale, VoiLutFunction, Window
 from engine.errors import InvalidParameter, TooLarge, UnsupportedPixels
-from engine.imaging.plan import Pipeline, linear_terms, plan, reduction
+from engine.imaging.plan import Pipeline, plan, reduction
 from engine.imaging.spec import RenderSpec
+from engine.imaging.window import linear_terms
 from engine.limits import Limits
 
 LIMITS = Limits()
@@ -27,13 +28,13 @@ def planned(d: Any = CT, spec: RenderSpec = RenderSpec(), frame_index: int = 0, 
 def test_the_headers_first_window_unless_one_is_asked_for() -> None:
     assert planned().window == Window(40, 400)
     assert planned(spec=RenderSpec(window=Window(1, 2))).window == Window(1, 2)
-    assert planned(replace(CT, windows=())).window is None
+    assert planned(replace(CT, windows=(), modality="OT")).window is None
 
 
 def test_windows_that_mean_nothing_are_passed_over_and_small_ones_are_exact() -> None:
     d = replace(CT, windows=((Window(1, 0), Window(0.1, 0.2), Window(40, 400)),))
     assert planned(d).window == Window(0.1, 0.2, VoiLutFunction.LINEAR_EXACT)
-    assert planned(replace(CT, windows=((Window(1, 0),),))).window is None
+    assert planned(replace(CT, windows=((Window(1, 0),),), modality="OT")).window is None
 
 
 def test_each_frame_has_its_own_numbers() -> None:
@@ -77,8 +78,11 @@ def test_the_decoded_values_say_which_colour() -> None:
         (CT, "PALETTE COLOR"),
         (RGB8, ""),
         (RGB8, "MONOCHROME2"),
-        (replace(RGB8, bits_allocated=16), "YBR_FULL"),
-        (replace(CT, has_modality_lut=True), "MONOCHROME2"),
+        (CT, "RGB"),
+        (replace(RGB8, bits_allocated=32, bits_stored=32), "YBR_FULL"),
+        (replace(RGB8, samples_per_pixel=4), "ARGB"),
+        (replace(RGB8, samples_per_pixel=4), "CMYK"),
+        (RGB8, "HSV"),
     ],
 )
 def test_what_cannot_be_shown_right_is_refused(d: Any, said: str) -> None:
@@ -140,7 +144,9 @@ def test_halved_as_long_as_enough_pixels_are_left(spec: RenderSpec, by: int) -> 
 
 def test_not_halved_where_an_average_means_something_else() -> None:
     small = RenderSpec(width=64)
-    assert reduction(replace(CT, windows=()), 0, small, LIMITS) == 0  # the range of averages is not that of the pixels
+    assert (
+        reduction(replace(CT, windows=(), modality="OT"), 0, small, LIMITS) == 0
+    )  # the range of averages is not that of the pixels
     assert reduction(replace(CT, windows=()), 0, replace(small, window=Window(1, 2)), LIMITS) == 3
     assert reduction(replace(CT, photometric_interpretation="PALETTE COLOR"), 0, small, LIMITS) == 0
     assert reduction(replace(RGB8, rows=512, columns=512), 0, small, LIMITS) == 3
