@@ -52,6 +52,7 @@ class Limits:
     request_header_bytes_max: int = _limit(16 * KIB, "one HTTP header line")
     stow_bytes_max: int = _limit(64 * GIB, "body of one STOW request; parts are streamed")
     stow_instances_max: int = _limit(100_000, "instances in one STOW request")
+    sorted_rows_max: int = _limit(100_000, "matches that a search sorts by an attribute which has no keys")
     query_results_max: int = _limit(10_000, "matches in one QIDO answer; page with limit and offset")
     frames_per_request_max: int = _limit(1_000, "frames in one frame-list request")
     requests_max: int = _limit(512, "requests under way in one worker process")

@@ -42,6 +42,7 @@ class Timings:
     """Milliseconds of each step of one request, for ``Server-Timing`` (one owner, not shared between threads)."""
 
     steps: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def step(self, name: str) -> _Step:
         """Add the time of a ``with`` block to the step called `name`."""
@@ -50,9 +51,14 @@ class Timings:
     def add(self, name: str, ms: float) -> None:
         self.steps[name] = self.steps.get(name, 0.0) + ms
 
+    def note(self, name: str, text: str) -> None:
+        """Say something about the work, in plain words without quotation marks, and nothing of a patient."""
+        self.notes[name] = text
+
     def header(self) -> str:
         """Value of the ``Server-Timing`` header."""
-        return ", ".join(f"{name};dur={ms:.3f}" for name, ms in self.steps.items())
+        steps = ", ".join(f"{name};dur={ms:.3f}" for name, ms in self.steps.items())
+        return steps + "".join(f', {name};desc="{text}"' for name, text in self.notes.items())
 
 
 class _Step:

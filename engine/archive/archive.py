@@ -165,6 +165,14 @@ class Archive(Reading):
             raise SeriesNotFound(series_uid)
         return found
 
+    def first_member(self, study_uid: str, series_uid: str) -> InstanceRecord:
+        """The first instance of a series; `SeriesNotFound` when there is none."""
+        with self._core.engine.read() as view:
+            found = next(index.members_of(view, study_uid, series_uid), None)
+        if found is None:
+            raise SeriesNotFound(series_uid)
+        return found
+
     def representative(self, study_uid: str, series_uid: str) -> InstanceRecord:
         """The instance with pixels that is nearest to the middle of a series; reads the records of as few as possible.
 
@@ -188,7 +196,7 @@ class Archive(Reading):
 
     def search(self, query: Query) -> Findings:
         with self._core.engine.read() as view:
-            return search(view, query)
+            return search(view, query, self.limits)
 
     def conflicts(self) -> list[Conflict]:
         """Every version of each SOP Instance UID that came with different bytes, in order of UID."""

@@ -19,7 +19,7 @@ from uuid import uuid4
 from engine.archive.archive import Archive
 from engine.archive.index import series_key
 from engine.archive.records import InstanceRecord, SeriesSummary
-from engine.archive.search import merged
+from engine.archive.rows import merged
 from engine.dicom.scan import dicom_json
 from engine.errors import EngineError
 

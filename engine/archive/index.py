@@ -1,14 +1,16 @@
 """What the index holds and how one instance enters and leaves it; the same records in any order give the same index.
 
 Tables: ``instances`` (the served version of each SOP Instance UID), ``versions`` (the others), ``members`` (slice order),
-``series``, ``studies``, ``keys`` (secondary keys of studies), ``defects``, ``segments`` (how far each is indexed),
-``erasures`` (deleted, space not given back yet), ``meta``; and ``todo``, which says what the background has still to do.
+``series``, ``studies`` (their rows as searches give them), ``keys`` (secondary keys of studies), ``defects``, ``segments``
+(how far each is indexed), ``erasures`` (deleted, space not given back yet), ``meta``; and ``todo``, which says what the
+background has still to do.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +20,8 @@ from functools import lru_cache
 from engine.archive.packing import SCHEMA_VERSION, pack_instance, pack_series, unpack_instance, unpack_series
 from engine.archive.ports import Snapshot, Transaction
 from engine.archive.records import InstanceRecord, SeriesSummary, StoreStatus
-from engine.archive.secondary import study_keys
+from engine.archive.rows import study_row
+from engine.archive.secondary import SERIES, study_keys
 from engine.dicom.scanned import ScannedInstance
 from engine.types import Location
 
@@ -29,6 +32,7 @@ TRANSIENT = ("todo",)  # not rebuilt by reindex, and not missed
 _LOCATION = struct.Struct(">IQQ")
 _END = struct.Struct(">Q")
 _KEY_BYTES_MAX = 64
+_COUNTS = re.compile(rb'"0020120[68]":{[^}]*}')
 _KEPT_BYTES_MAX = 16 * 1024  # of a packed record that is kept unpacked
 
 Rescan = Callable[[InstanceRecord], ScannedInstance]
@@ -207,10 +211,13 @@ class Indexer:
             for key, summary in self._series.items():
                 if not key.startswith(study + b"\0"):
                     continue
+                named = SERIES + key.split(b"\0")[1] + b"\0" + study
                 if summary is None or summary.instance_count == 0:
                     self._txn.delete("series", key)
+                    self._txn.delete("keys", named)
                 else:
                     self._txn.put("series", key, pack_series(summary))
+                    self._txn.put("keys", named, b"")
                 self._txn.put("todo", key, time.time_ns().to_bytes(8, "big"))
             self._write_study(study, before)
         self._series.clear()
@@ -235,11 +242,17 @@ class Indexer:
             study_json=scanned.study_json,
             series_json=scanned.series_json,
             leader=r.order,
+            sop_classes=((r.sop_class_uid, 1),),
         )
         if old is not None and old.instance_count:
-            totals = (old.instance_count + 1, old.byte_count + r.location.length, old.version ^ _fingerprint(r))
             base = new if r.order < old.leader and key not in self._leaderless else old
-            new = replace(base, instance_count=totals[0], byte_count=totals[1], version=totals[2])
+            new = replace(
+                base,
+                instance_count=old.instance_count + 1,
+                byte_count=old.byte_count + r.location.length,
+                version=old.version ^ _fingerprint(r),
+                sop_classes=_counted(old.sop_classes, r.sop_class_uid, 1),
+            )
         else:
             self._leaderless.discard(key)
         self._series[key] = new
@@ -259,6 +272,7 @@ class Indexer:
             instance_count=old.instance_count - 1,
             byte_count=old.byte_count - r.location.length,
             version=old.version ^ _fingerprint(r),
+            sop_classes=_counted(old.sop_classes, r.sop_class_uid, -1),
         )
         if old.leader == r.order:
             self._leaderless.add(key)
@@ -287,19 +301,22 @@ class Indexer:
         )
 
     def _write_study(self, study: bytes, before: bytes | None) -> None:
-        """A study's attributes are those of its first series (by leader); its keys follow them."""
+        """A study's row has the attributes of its first series (by leader); its keys follow the row."""
         series = [unpack_series(data) for _, data in self._txn.scan("series", study + b"\0", study + b"\1")]
-        after = pack_series(min(series, key=lambda s: s.leader)) if series else None
-        if after == before:
-            return
-        for key in study_keys(unpack_series(before)) if before else ():
-            self._txn.delete("keys", key + b"\0" + study)
+        after = study_row(min(series, key=lambda s: s.leader), series) if series else None
         if after is None:
             self._txn.delete("studies", study)
+        elif after != before:
+            self._txn.put("studies", study, after)
+        # Most changes only count: one more instance, one more series.
+        if before is not None and after is not None and _COUNTS.sub(b"", before) == _COUNTS.sub(b"", after):
             return
-        self._txn.put("studies", study, after)
-        for key in study_keys(unpack_series(after)):
-            self._txn.put("keys", key + b"\0" + study, b"")
+        old, new = (study_keys(row) if row is not None else {} for row in (before, after))
+        for key in old.keys() - new.keys():
+            self._txn.delete("keys", key + b"\0" + study)
+        for key, stamp in new.items():
+            if old.get(key) != stamp:
+                self._txn.put("keys", key + b"\0" + study, stamp)
 
 
 def _serves(r: InstanceRecord) -> tuple[int, tuple[int, ...]]:
@@ -307,6 +324,14 @@ def _serves(r: InstanceRecord) -> tuple[int, tuple[int, ...]]:
     if r.is_replacing:
         return 0, tuple(-n for n in r.order)
     return 1, r.order
+
+
+def _counted(classes: tuple[tuple[str, int], ...], uid: str, change: int) -> tuple[tuple[str, int], ...]:
+    if change > 0 and len(classes) == 1 and classes[0][0] == uid:  # nearly always
+        return ((uid, classes[0][1] + 1),)
+    counts = dict(classes)
+    counts[uid] = counts.get(uid, 0) + change
+    return tuple(sorted(item for item in counts.items() if item[1]))
 
 
 def _twin_order(r: InstanceRecord) -> tuple[tuple[int, ...], bool, int, int]:

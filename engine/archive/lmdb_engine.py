@@ -153,14 +153,33 @@ class _Txn:
         value: bytes | None = self._txn.get(key, db=self._tables[table])
         return value
 
-    def scan(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
         with self._txn.cursor(db=self._tables[table]) as cursor:
+            if is_reversed:
+                if not (cursor.prev() if stop is not None and cursor.set_range(stop) else cursor.last()):
+                    return
+                for key, value in cursor.iterprev():
+                    if key < start:
+                        return
+                    yield key, value
+                return
             if not (cursor.set_range(start) if start else cursor.first()):
                 return
             for key, value in cursor:
                 if stop is not None and key >= stop:
                     return
                 yield key, value
+
+    def keys(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[bytes]:
+        with self._txn.cursor(db=self._tables[table]) as cursor:
+            if not (cursor.set_range(start) if start else cursor.first()):
+                return
+            for key in cursor.iternext(values=False):
+                if stop is not None and key >= stop:
+                    return
+                yield key
 
     def count(self, table: str) -> int:
         return int(self._txn.stat(self._tables[table])["entries"])

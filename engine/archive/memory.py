@@ -51,13 +51,17 @@ class _MemoryTxn:
     def get(self, table: str, key: bytes) -> bytes | None:
         return self.tables[table].get(key)
 
-    def scan(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
         keys = sorted(self.tables[table])
-        for key in keys[bisect.bisect_left(keys, start) :]:
-            if stop is not None and key >= stop:
-                return
+        within = keys[bisect.bisect_left(keys, start) : None if stop is None else bisect.bisect_left(keys, stop)]
+        for key in reversed(within) if is_reversed else within:
             if key in self.tables[table]:
                 yield key, self.tables[table][key]
+
+    def keys(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[bytes]:
+        return (key for key, _ in self.scan(table, start, stop))
 
     def count(self, table: str) -> int:
         return len(self.tables[table])

@@ -20,7 +20,7 @@ SCHEMA_VERSION = 2
 # seven strings, the slice key, and four longer parts.
 _INSTANCE = struct.Struct("<IQQQQQB32s8H4I")
 _LOCATION = struct.Struct("<IQQ")  # how an instance begins
-_SERIES = struct.Struct("<QQQQIQ4H3I")  # count, bytes, version, leader (ns, two parts of its hash), sizes
+_SERIES = struct.Struct("<QQQQIQ3H4I")  # count, bytes, version, leader (ns, two parts of its hash), sizes
 _IS_REPLACING, _HAS_DESCRIPTOR, _HAS_TABLE = 1, 2, 4
 _FIELDS = tuple(f.name for f in fields(FrameDescriptor))
 
@@ -83,15 +83,16 @@ def location_of(data: bytes) -> Location:
 
 def pack_series(s: SeriesSummary) -> bytes:
     texts = [t.encode("utf_8", "surrogatepass") for t in (s.study_instance_uid, s.series_instance_uid, s.modality)]
-    long = (s.patient_json, s.study_json, s.series_json)
-    head = _SERIES.pack(s.instance_count, s.byte_count, s.version, *s.leader, *map(len, texts), 0, *map(len, long))
+    classes = json.dumps(s.sop_classes, separators=(",", ":")).encode()
+    long = (s.patient_json, s.study_json, s.series_json, classes)
+    head = _SERIES.pack(s.instance_count, s.byte_count, s.version, *s.leader, *map(len, texts), *map(len, long))
     return b"".join((head, *texts, *long))
 
 
 def unpack_series(data: bytes) -> SeriesSummary:
-    count, size, version, ns, hash1, hash2, a, b, c, _, p, s, q = _SERIES.unpack_from(data)
+    count, size, version, ns, hash1, hash2, *sizes = _SERIES.unpack_from(data)
     parts, at = [], _SERIES.size
-    for n in (a, b, c, p, s, q):
+    for n in sizes:
         parts.append(data[at : at + n])
         at += n
     study, series, modality = (t.decode("utf_8", "surrogatepass") for t in parts[:3])
@@ -106,7 +107,13 @@ def unpack_series(data: bytes) -> SeriesSummary:
         study_json=parts[4],
         series_json=parts[5],
         leader=(ns, hash1, hash2),
+        sop_classes=_classes(parts[6]),
     )
+
+
+@lru_cache(maxsize=256)
+def _classes(data: bytes) -> tuple[tuple[str, int], ...]:
+    return tuple((uid, count) for uid, count in json.loads(data))
 
 
 # The slices of a series have the same one, and come together.

@@ -152,7 +152,7 @@ class SeriesSummary:
     """A series record: its place, size and version (changes whenever its members change).
 
     The ``_json`` fields are the attributes of its `leader`, the member that arrived first (`InstanceRecord.order`):
-    whatever order members were indexed in, the outcome is the same.
+    whatever order members were indexed in, the outcome is the same. `sop_classes` counts the members of each class.
     """
 
     study_instance_uid: str
@@ -165,6 +165,7 @@ class SeriesSummary:
     study_json: bytes
     series_json: bytes
     leader: tuple[int, int, int]
+    sop_classes: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,17 +13,24 @@ from engine.dicom.query import Match
 
 _WILD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN"})
 _RANGE_VRS = frozenset({"DA", "TM", "DT"})
-_NUMBER_VRS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
+NUMBER_VRS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
 
 Attributes = Mapping[str, Any]  # DICOM JSON: eight hexadecimal digits → {"vr": …, "Value": […]}
 
 
-def matches(attributes: Attributes, match: Match, fuzzy: bool = False) -> bool:
-    """Whether one key matches; an absent or empty attribute matches only the universal key."""
+def matches(attributes: Attributes, match: Match, fuzzy: bool = False, empty_values: bool = False) -> bool:
+    """Whether one key matches; an absent or empty attribute matches only the universal key.
+
+    `empty_values`: a key of two quotation marks matches just those (PS3.4 C.2.2.2.7).
+    """
     key = match.value.strip()  # a value of blanks is an empty one (PS3.5 6.2)
-    if key in ("", "*", '""'):
-        return key != '""' or not any(_values(attributes, match))
-    return any(_value_matches(value, match, fuzzy) for value in _values(attributes, match))
+    if key in ("", "*"):
+        return True
+    if empty_values and key == '""':
+        return not any(_values(attributes, match))
+    # Several values: one of them is enough (PS3.4 C.2.2.2.8). No value has a backslash in it.
+    parts = key.split("\\") if "\\" in key else [match.value]
+    return any(_value_matches(value, match.vr, part, fuzzy) for part in parts for value in _values(attributes, match))
 
 
 def folded(text: str) -> str:
@@ -52,29 +59,28 @@ def _values(attributes: Attributes, match: Match) -> Iterable[Any]:
     return (v for scope in scopes for v in scope.get(hex_of(match.tag), {}).get("Value", ()) if v is not None)
 
 
-def _value_matches(value: Any, match: Match, fuzzy: bool) -> bool:
-    key = match.value
-    if match.vr == "PN":
+def _value_matches(value: Any, vr: str, key: str, fuzzy: bool) -> bool:
+    if vr == "PN":
         names = [value] if isinstance(value, str) else [str(v) for v in value.values()]
         test = _fuzzy_name if fuzzy else _name
         return any(test(name, key) for name in names) or ("=" in key and _name("=".join(names), key))
-    if match.vr == "UI":
-        return str(value) in re.split(r"[\\,]", key)
-    if match.vr in _RANGE_VRS:
+    if vr == "UI":
+        return str(value) in key.split(",")
+    if vr in _RANGE_VRS:
         return _in_range(str(value), key)
-    if match.vr in _NUMBER_VRS:
+    if vr in NUMBER_VRS:
         return _same_number(value, key)
-    text = str(value)
-    if match.vr in _WILD_VRS and ("*" in key or "?" in key):
-        return _pattern(key, False).fullmatch(text) is not None
-    return text == key.strip() or text in key.split("\\")
+    text = str(value).strip()
+    if vr in _WILD_VRS and ("*" in key or "?" in key):
+        return pattern(key, False).fullmatch(text) is not None
+    return text == key.strip()
 
 
 def _name(name: str, key: str) -> bool:
     """A trailing run of empty components means nothing (PS3.5 6.2.1), so ``DOE^JOHN`` also finds ``DOE^JOHN^^``."""
     name = name.rstrip("^= ")
     if "*" in key or "?" in key:
-        return _pattern(key, True).fullmatch(folded(name)) is not None
+        return pattern(key, True).fullmatch(folded(name)) is not None
     return folded(name) == folded(key.rstrip("^= "))
 
 
@@ -85,7 +91,8 @@ def _fuzzy_name(name: str, key: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _pattern(key: str, is_name: bool) -> re.Pattern[str]:
+def pattern(key: str, is_name: bool) -> re.Pattern[str]:
+    """A key with wildcards, for the whole of a value; of a name, for its `folded` form."""
     # Blanks at a wildcard's side are part of the key: only the whole is folded, not each part on its own.
     text = (lambda s: folded(s) if s.strip("^ ") == s else _folded_edges(s)) if is_name else (lambda s: s)
     first, *others = (
@@ -117,6 +124,6 @@ def _in_range(value: str, key: str) -> bool:
 
 def _same_number(value: Any, key: str) -> bool:
     try:
-        return float(value) in {float(k) for k in key.split("\\")}
+        return float(value) == float(key)
     except ValueError:
         return str(value) == key

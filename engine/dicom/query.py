@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+# RetrieveURL as rows have it: a door puts its own address in its place.
+RETRIEVE_URL = b'"00081190":{"vr":"UR","Value":["\\u0000"]}'
 
 
 class Level(IntEnum):
@@ -35,37 +39,102 @@ class Match:
     path: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sort by one attribute; rows without it come last, whatever the direction."""
+
+    tag: int
+    vr: str
+    is_descending: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to find, in which scope, how much of it."""
+    """What to find, in which scope, how much of it, in which order.
+
+    Attributes
+    ----------
+    text : str
+        Words, each of which begins some word of the patient's or the study's (`secondary.TEXT_TAGS`); empty for all.
+    order : tuple of Order
+        Empty: the newest study first, series by their number, instances in slice order.
+    include : tuple of paths
+        Attributes that the rows shall have although the index has not: read from the stored headers.
+    timezone : int or None
+        Minutes east of UTC in which dates and times of the keys are meant and those of the rows are given.
+    """
 
     level: Level
     study_instance_uid: str = ""
     series_instance_uid: str = ""
     matches: tuple[Match, ...] = ()
+    text: str = ""
     fuzzy: bool = False
+    empty_values: bool = False
+    order: tuple[Order, ...] = ()
+    include: tuple[tuple[int, ...], ...] = ()
+    includes_all: bool = False
+    timezone: int | None = None
     limit: int = 100
     offset: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One match: its UIDs and its attributes as one DICOM JSON object.
+    """One match: its UIDs and its attributes as one DICOM JSON object, keys in tag order.
 
     Attributes of the levels above are included (a series row has its study's and patient's), and the computed
-    ones (ModalitiesInStudy, NumberOfStudyRelatedInstances, …), but nothing that depends on an address (RetrieveURL).
+    ones (ModalitiesInStudy, NumberOfStudyRelatedInstances, …); the address (RetrieveURL) is left open: `RETRIEVE_URL`.
     """
 
     study_instance_uid: str
     series_instance_uid: str
     sop_instance_uid: str
-    attributes: dict[str, Any]
+    document: bytes
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The document, read."""
+        found: dict[str, Any] = json.loads(self.document)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a search went about it.
+
+    Attributes
+    ----------
+    path : str
+        The way to the candidates: ``"PatientID ="``, ``"StudyDate within"``, ``"all studies, newest first"``; never a value.
+    candidates : int or None
+        Studies that it led to; None where they are walked one by one, as far as the page needs.
+    checked : tuple of str
+        Keys that had to be compared with each candidate, because the path does not answer them.
+    rejected : tuple of str
+        Other paths, and at least how many studies each would have led to.
+    """
+
+    path: str
+    candidates: int | None = 0
+    checked: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """A page of matches in a stable order, and whether there are more."""
+    """A page of matches in a stable order, and whether there are more.
+
+    Attributes
+    ----------
+    total : int or None
+        All matches; None where counting them would mean reading many more rows than the page.
+    keys_read : int
+        Rows and records read: work, for tests and Server-Timing.
+    """
 
     rows: tuple[Found, ...]
     has_more: bool
-    keys_read: int  # work, for tests and Server-Timing
+    keys_read: int
+    plan: Plan
+    total: int | None = None

@@ -63,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _INSTANCE + "/thumbnail", rendered.retrieve_rendered_instance_thumbnail, READ, "rendered"),
     Route("GET", _INSTANCE + "/frames/{frames}/thumbnail", rendered.retrieve_frame_thumbnail, READ, "rendered"),
     # Management
+    Route("GET", "/api/explain/{level}", qido.explain, SEARCH, "search"),
     Route("GET", "/api/stats", management.stats, MANAGE, "other"),
     Route("GET", "/api/conflicts", management.conflicts, MANAGE, "other"),
     Route("GET", "/api/defects", management.defects, MANAGE, "other"),

@@ -85,5 +85,6 @@ def test_a_series_comes_back() -> None:
         study_json="{'é'}".encode(),
         series_json=b"",
         leader=(2**63, 2**32 - 1, 2**64 - 1),
+        sop_classes=(("1.2.840.10008.5.1.4.1.1.2", 2**40), ("9", 1)),
     )
     assert unpack_series(pack_series(series)) == series

@@ -1,0 +1,133 @@
+"""Ranges of secondary keys that a search may take to its candidates, and what each answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from engine.archive import secondary
+from engine.archive.index import prefix_end, uid_key
+from engine.archive.secondary import (
+    DATE,
+    LETTERS,
+    MODALITIES,
+    NAME_WORD,
+    PATIENT_NAME,
+    SERIES,
+    VALUE_BYTES_MAX,
+    WORD,
+    end_of,
+)  # fmt: skip
+from engine.dicom.dictionary import keyword_of
+from engine.dicom.matching import folded, pattern, value_range
+from engine.dicom.query import Level, Match, Query
+
+_MODALITY = 0x00080060
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One range of the table ``keys``.
+
+    Attributes
+    ----------
+    first, last : bytes
+        `last` is not in it.
+    filter : pattern or None
+        For the value in each key: names that contain something. `literal` is in each that it finds.
+    answers : Match or None
+        The key of the query that need not be compared again.
+    answers_text : bool
+        All that the query's free text asks.
+    """
+
+    name: str
+    first: bytes
+    last: bytes
+    filter: re.Pattern[str] | None = None
+    literal: bytes = b""
+    answers: Match | None = None
+    answers_text: bool = False
+
+
+def accesses(query: Query, keys: list[Match]) -> list[Access]:
+    """Every range that helps; one of them is enough.
+
+    Parameters
+    ----------
+    keys : those of the query that speak of studies.
+    """
+    found = [access for key in keys if (access := _access(query, key)) is not None]
+    if query.level is not Level.STUDY:
+        # A series of this modality is in a study that has it; the series is looked at all the same.
+        within = (Match(MODALITIES, "CS", key.value) for key in query.matches if key.tag == _MODALITY and not key.path)
+        found += [replace(access, answers=None) for key in within if (access := _access(query, key)) is not None]
+    words = secondary.words(query.text)
+    return found + [replace(_words(WORD, word, "words"), answers_text=len(words) == 1) for word in words]
+
+
+def series_access(uid: str) -> Access:
+    """The study of a series."""
+    start = SERIES + uid_key(uid) + b"\0"
+    return Access("SeriesInstanceUID", start, prefix_end(start))
+
+
+def uids_of(key: Match) -> list[str]:
+    """UIDs that a key lists, each once; empty when it does not."""
+    if key.path or key.value.strip() in ("", "*"):
+        return []
+    return list(dict.fromkeys(uid for uid in re.split(r"[\\,]", key.value.strip()) if uid))
+
+
+def _access(query: Query, key: Match) -> Access | None:
+    letter, value = LETTERS.get(key.tag), key.value.strip()
+    if letter is None or key.path or value in ("", "*") or "\\" in value or (query.empty_values and value == '""'):
+        return None
+    name, is_name = keyword_of(key.tag), key.tag == PATIENT_NAME
+    if key.tag == DATE:
+        return _dates(query, key)
+    if is_name and query.fuzzy:
+        parts = folded(value).replace("*", " ").replace("?", " ").split()
+        return _words(NAME_WORD, max(parts, key=len), name) if parts else None
+    if is_name and "=" in value:
+        # Each group has a key of its own; the first leads to a name that is given with several.
+        first = secondary.normal(key.tag, re.split(r"[*?=]", value, maxsplit=1)[0].rstrip("^ "))
+        return Access(f"{name} from", letter + first, letter + first + b"\xff") if first else None
+    stem = re.split(r"[*?]", value, maxsplit=1)[0]
+    start = secondary.normal(key.tag, stem.rstrip("^ ") if is_name else stem)
+    if stem == value:
+        if not start:
+            return None
+        if len(start) >= VALUE_BYTES_MAX:
+            return Access(f"{name} from", letter + start, letter + start + b"\xff")
+        return Access(f"{name} =", letter + start + b"\0", letter + start + b"\1", answers=key)
+    if start:
+        # Only what one star ends is answered by the range alone, and at a blank only the pattern knows on which side it is.
+        is_plain = value.rstrip("*") == stem and not stem.endswith(("^", " ")) and len(start) < VALUE_BYTES_MAX
+        return Access(f"{name} from", letter + start, letter + start + b"\xff", answers=key if is_plain else None)
+    if not is_name and value != key.value:
+        return None
+    # It contains something: pass over all values. Names are folded in their keys as the pattern wants them.
+    return Access(f"{name} like", letter, end_of(letter), pattern(value, is_name), _literal(value, is_name), key)
+
+
+def _literal(value: str, is_name: bool) -> bytes:
+    """The longest run of characters that every value which the pattern finds has in its key."""
+    parts = re.split(r"[*?]+", value)
+    if is_name:
+        parts = [word for part in parts for word in folded(part).split()]
+    return max((part.encode("utf_8", "replace") for part in parts), key=len, default=b"")
+
+
+def _dates(query: Query, key: Match) -> Access | None:
+    first, last = value_range(key.value)
+    if query.timezone is not None or not all(re.fullmatch(r"\d{8}", day) for day in (first, last) if day):
+        return None  # near midnight another day is meant; and what is no day cannot be a range of days
+    stop = b"D" + last.encode() + b"\xff" if last else end_of(b"D")
+    # A study without a date has a key too (all are walked in this order), but is in no range.
+    return Access("StudyDate within", b"D" + (first.encode() or b"\1"), stop, answers=key)
+
+
+def _words(letter: bytes, word: str, name: str) -> Access:
+    start = letter + word.encode("utf_8", "replace")[:VALUE_BYTES_MAX]
+    return Access(f"{name} begin", start, start + b"\xff")

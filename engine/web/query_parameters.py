@@ -1,0 +1,197 @@
+"""The query string of a search, read (PS3.18 8.3.4): keys, and how much of what in which order."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from multidict import MultiMapping
+
+from engine.archive.search import MODALITIES_IN_STUDY
+from engine.dicom.dictionary import keyword_of, tag_of, vr_of
+from engine.dicom.levels import INDEX_TAGS
+from engine.dicom.matching import NUMBER_VRS, value_range
+from engine.dicom.query import Level, Match, Order, Query
+from engine.dicom.timezone import minutes_of
+from engine.errors import InvalidParameter
+from engine.limits import Limits
+
+# Computed for each row, so searchable although no instance has them: availability, modalities, classes, numbers of objects.
+_COMPUTED = {
+    0x00080056: Level.STUDY,
+    MODALITIES_IN_STUDY: Level.STUDY,
+    0x00080062: Level.STUDY,
+    0x00201206: Level.STUDY,
+    0x00201208: Level.STUDY,
+    0x00201209: Level.SERIES,
+    0x00083002: Level.INSTANCE,
+}
+LEVEL_OF: Mapping[int, Level] = {tag: Level(max(level, 1)) for tag, level in INDEX_TAGS} | _COMPUTED
+_MODALITY, _TIMEZONE = 0x00080060, 0x00080201  # Modality at the study level: any series of the study has it
+RESERVED = frozenset(
+    {
+        "limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "includefield", "orderby", "q",
+        "accept", "charset",
+    }
+)  # fmt: skip
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*|[0-9A-Fa-f]{8}")
+_VALUES = {
+    "DA": (re.compile(r"\d{8}"), "a date like 20260131, or a range like 20260101-20260131"),
+    "TM": (re.compile(r"\d\d(:?\d\d(:?\d\d(\.\d{1,6})?)?)?"), "a time like 143000, or a range like 08-1230"),
+    "DT": (re.compile(r"\d{4,14}(\.\d{1,6})?([+-]\d{4})?"), "a date with time like 20260131143000, or a range of them"),
+}
+_TEXT_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query, and the names in it that had to be ignored, with the reason."""
+
+    query: Query
+    ignored: tuple[str, ...] = ()
+
+
+def parse_query(parameters: MultiMapping[str], level: Level, study: str, series: str, limits: Limits) -> Asked:
+    """What the query string asks for.
+
+    Raises
+    ------
+    InvalidParameter
+        A name that can be none of an attribute, a value that its attribute cannot have, a wrong number.
+    """
+    matches: list[Match] = []
+    ignored: list[str] = []
+    timezone: int | None = None
+    for name in dict.fromkeys(parameters):
+        if name in RESERVED:
+            continue
+        path = _path(name)
+        if path is None or (reason := _unfit(path, level)):
+            ignored.append(f"{name[:80]} ({'no known attribute' + _like(name) if path is None else reason})")
+            continue
+        value = "\\".join(parameters.getall(name))
+        if path == [_TIMEZONE]:
+            timezone = minutes_of(value.replace(" ", "+"))  # where a client left the plus as it is
+            if timezone is None:
+                raise InvalidParameter(name, value[:80], "an offset like +0100")
+            continue
+        vr = vr_of(path[-1])
+        if vr == "CS":  # a code string has no comma; clients send one where they mean several values
+            value = value.replace(",", "\\")
+        _check_value(name, vr, value)
+        matches.append(Match(path[-1], vr, value, tuple(path) if len(path) > 1 else ()))
+    include, includes_all = _included(parameters, level, ignored)
+    text = parameters.get("q", "")
+    if len(text) > _TEXT_MAX:
+        raise InvalidParameter("q", text[:80], f"at most {_TEXT_MAX} characters")
+    _flag(parameters, "multiplevaluematching")  # several values are always understood: no value has a backslash in it
+    query = Query(
+        level=level,
+        study_instance_uid=study,
+        series_instance_uid=series,
+        matches=tuple(matches),
+        text=text,
+        fuzzy=_flag(parameters, "fuzzymatching"),
+        empty_values=_flag(parameters, "emptyvaluematching"),
+        order=_order(parameters, level),
+        include=include,
+        includes_all=includes_all,
+        timezone=timezone,
+        limit=min(_number(parameters, "limit", limits.query_results_max), limits.query_results_max),
+        offset=_number(parameters, "offset", 0),
+    )
+    return Asked(query, tuple(ignored))
+
+
+def _path(name: str) -> list[int] | None:
+    """Tags of ``PatientName``, ``00100010`` or ``RequestAttributesSequence.ScheduledProcedureStepID``; None: not known."""
+    parts = name.split(".")
+    if not all(_NAME.fullmatch(part) for part in parts):
+        raise InvalidParameter("query parameter", name[:80], f"the keyword or tag of an attribute{_like(name)}")
+    try:
+        return [tag_of(part) for part in parts]
+    except KeyError:
+        return None
+
+
+def _like(name: str) -> str:
+    known = [*(keyword_of(tag) for tag in LEVEL_OF), *RESERVED]
+    near = difflib.get_close_matches(name, known, 1)
+    return f", such as {near[0]}" if near else ""
+
+
+def _unfit(path: list[int], level: Level) -> str:
+    """Why a level cannot be searched by an attribute; empty when it can."""
+    found = LEVEL_OF.get(path[0])
+    if path == [_MODALITY] or path == [_TIMEZONE]:
+        return ""
+    if found is None:
+        return "not in the index"
+    return f"of the {found.name.lower()} level" if found > level else ""
+
+
+def _check_value(name: str, vr: str, value: str) -> None:
+    for part in value.split("\\"):
+        text = part.strip()
+        if text in ("", "*", '""'):
+            continue
+        if vr == "UI" and re.search(r"[*?\s]", text):
+            raise InvalidParameter(name, value[:80], "UIDs without wildcards, several separated by commas")
+        if vr in NUMBER_VRS and not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text):
+            raise InvalidParameter(name, value[:80], "a number")
+        if vr in _VALUES:
+            form, expected = _VALUES[vr]
+            ends = [end for end in value_range(text) if end]
+            if not ends or not all(form.fullmatch(end) for end in ends):
+                raise InvalidParameter(name, value[:80], expected)
+
+
+def _included(
+    parameters: MultiMapping[str], level: Level, ignored: list[str]
+) -> tuple[tuple[tuple[int, ...], ...], bool]:
+    """Attributes that are wanted and that the rows of this level do not have by themselves; and whether all are."""
+    fields = [field for field in ",".join(parameters.getall("includefield", [])).split(",") if field]
+    paths: list[tuple[int, ...]] = []
+    for field in fields:
+        if field.lower() == "all":
+            continue
+        path = _path(field)
+        if path is None:
+            ignored.append(f"includefield {field[:80]} (no known attribute{_like(field)})")
+        elif len(path) > 1 or LEVEL_OF.get(path[0], Level.INSTANCE + 1) > level:
+            paths.append(tuple(path))
+    return tuple(dict.fromkeys(paths)), any(field.lower() == "all" for field in fields)
+
+
+def _order(parameters: MultiMapping[str], level: Level) -> tuple[Order, ...]:
+    """``PatientName,-StudyDate``: a minus is for descending."""
+    orders = []
+    for part in ",".join(parameters.getall("orderby", [])).split(","):
+        name = part.strip().lstrip("+-")
+        if not name:
+            continue
+        path = _path(name)
+        if path is None or len(path) > 1 or path[0] not in LEVEL_OF or LEVEL_OF[path[0]] > level:
+            raise InvalidParameter(
+                "orderby", part[:80], f"attributes of the rows, with a minus for descending{_like(name)}"
+            )
+        orders.append(Order(path[0], vr_of(path[0]), part.strip().startswith("-")))
+    return tuple(orders[:4])
+
+
+def _flag(parameters: MultiMapping[str], name: str) -> bool:
+    value = parameters.get(name, "false").lower()
+    if value not in ("true", "false"):
+        raise InvalidParameter(name, value[:80], "true or false")
+    return value == "true"
+
+
+def _number(parameters: MultiMapping[str], name: str, default: int) -> int:
+    value = parameters.get(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise InvalidParameter(name, value[:80], "a whole number from 0")
+    return int(value)
