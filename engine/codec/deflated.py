@@ -30,7 +30,7 @@ class DeflatedDecoder:
         is_in_place = out is not None and _is_laid_out_alike(d) and out.nbytes == d.frame_bytes
         room = out.reshape(-1).view(np.uint8) if is_in_place and out is not None else np.empty(d.frame_bytes, np.uint8)
         _inflate(d, data, room)
-        return self._native.decode(d, memoryview(room), out, 0, 0)
+        return self._native.decode(d, room.data, out, 0, 0)
 
 
 def _is_laid_out_alike(d: FrameDescriptor) -> bool:

@@ -85,7 +85,8 @@ def _rgb(luma: Array, chroma: list[Array], rows: int, columns: int) -> Array:
     for axis, size in ((1, columns), (0, rows)):
         chroma = [_doubled(plane, axis, size) for plane in chroma]
     ybr = np.stack((luma, chroma[0] - 128.0, chroma[1] - 128.0), axis=-1)
-    return np.clip(np.rint(ybr @ _YBR_TO_RGB), 0, 255).astype(np.uint8)
+    rgb: Array = np.clip(np.rint(ybr @ _YBR_TO_RGB), 0, 255).astype(np.uint8)
+    return rgb
 
 
 def _doubled(plane: Array, axis: int, size: int) -> Array:

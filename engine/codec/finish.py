@@ -75,7 +75,8 @@ def at_the_bottom(descriptor: FrameDescriptor, samples: Array, bits: int, *, is_
     if shift <= 0 or bits <= descriptor.high_bit or samples.dtype.kind == "f":
         return samples
     plain = samples.view(f"u{samples.dtype.itemsize}")
-    return np.right_shift(plain, shift, out=plain if is_ours else None)
+    shifted: Array = np.right_shift(plain, shift, out=plain if is_ours else None)
+    return shifted
 
 
 def _into(values: Array, out: Array | None) -> Array:

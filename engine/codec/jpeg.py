@@ -95,4 +95,5 @@ def by_jpegsof3(data: Buffer) -> Array:
 
     code = bytes(data)
     samples = np.asarray(imagecodecs.jpegsof3_decode(code))
-    return np.left_shift(samples, point_transform(code), out=samples)
+    whole: Array = np.left_shift(samples, point_transform(code), out=samples)
+    return whole

@@ -69,6 +69,15 @@ def darkest(voi_lut: Lut, presentation_lut: Lut | None, inverted: bool) -> float
     return float(voi_lut.first + int(np.argmin(_voi_table(voi_lut, presentation_lut, inverted))))
 
 
+def darkest_in(window: Window, presentation_lut: Lut | None, inverted: bool) -> float:
+    """The same for a window: beyond the end that is dark, or where the Presentation LUT has its smallest value."""
+    at = 1.0 if inverted else 0.0
+    if presentation_lut is not None:
+        at = int(np.argmin(presentation_lut.values)) / max(len(presentation_lut.values) - 1, 1)
+    beyond = 1.0 if at in (0.0, 1.0) else 0.5
+    return window.center + (2.0 * at - 1.0) * window.width * beyond
+
+
 @lru_cache(maxsize=16)
 def _voi_table(voi_lut: Lut, presentation_lut: Lut | None, inverted: bool) -> Array:
     """The grey of each entry of a VOI LUT."""

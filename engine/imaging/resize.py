@@ -77,11 +77,8 @@ def _weights(source: int, target: int, whole: int, reduce: int) -> tuple[Array, 
     taps = min(source, int(np.ceil(2 * reach)))
     first = np.clip(np.floor(centers - reach).astype(np.int64) + 1, 0, source - taps)
     away = np.abs(first[:, None] + np.arange(taps) - centers[:, None])
-    if factor < 1.0 and not reduce:
-        weights = _cubic(away)
-    else:
-        # How much of each sample, which is one wide, lies in an area of at least one sample.
-        weights = np.clip(reach - away, 0.0, 1.0)
+    # For a reduction: how much of each sample, which is one wide, lies in an area of at least one sample.
+    weights = _cubic(away) if factor < 1.0 and not reduce else np.clip(reach - away, 0.0, 1.0)
     empty = weights.sum(axis=1) <= 0  # beyond the outermost sample
     weights[empty] = away[empty] == away[empty].min(axis=1, keepdims=True, initial=np.inf)
     return first, weights / weights.sum(axis=1, keepdims=True)

@@ -12,7 +12,6 @@ from data import make_instance
 from pydicom.dataset import Dataset
 from serving import Serving
 
-
 YAMADA = "Yamada^Tarou=山田^太郎=やまだ^たろう"
 
 

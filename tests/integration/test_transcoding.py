@@ -15,7 +15,7 @@ import numpy as np
 import pydicom
 import pytest
 import requests
-from data import CT, EXPLICIT, make_instance
+from data import EXPLICIT, make_instance
 from dicomweb_client import DICOMwebClient
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import pixel_array

@@ -59,10 +59,8 @@ def _line(low: float, scale: float, inverted: bool, char: str) -> tuple[int, ...
     lowest, highest, shift, *numbers, flip = line
     if lowest > highest or (numbers[1] and kind.itemsize == 1):
         return None
-    if kind.kind == "i":
-        numbers = [(n + (1 << 31)) % (1 << 32) - (1 << 31) for n in numbers]
-    else:
-        numbers = [n % (1 << 32) for n in numbers]
+    signed = (1 << 31) if kind.kind == "i" else 0
+    numbers = [(n + signed) % (1 << 32) - signed for n in numbers]
     return lowest, highest, shift, *numbers, flip * 257  # of two greys at once
 
 
