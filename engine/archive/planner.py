@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from engine.archive import secondary
@@ -17,6 +17,7 @@ _STUDY_UID, _SERIES_UID, _STUDY_TIME = 0x0020000D, 0x0020000E, 0x00080030
 _PEEK = 256  # keys that are counted of each range before one is chosen: some 50 µs
 _COUNT_MAX = 20_000  # keys that are counted for a total, 0.3 µs each
 _DATE = b"D"
+_ROW_US, _KEY_US = 10.0, 2.4  # to read and compare a study's row; to put one key's study in its place
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class Way:
         What the way itself has settled, for those that are sure.
     size : int or None
         How many studies; None where they are walked one by one and nobody knows.
+    matching : int or None
+        How many match, where that was counted although each is still compared.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Way:
     rejected: tuple[str, ...] = ()
     is_ordered: bool = True
     span: tuple[bytes, bytes] | None = field(default=None, repr=False)
+    matching: int | None = None
 
     def total(self, view: Snapshot) -> int | None:
         """How many studies there are on it, where that can be counted for little."""
@@ -65,6 +69,12 @@ def way(view: Snapshot, query: Query, keys: list[Match]) -> Way:
             best.name, _walk(view, best, is_reversed=by_date), _answers(best), best.answers_text, None, others,
             span=(best.first, best.last),
         )  # fmt: skip
+    if by_date is not None and (common := _common(view, query, best)) is not None:
+        past = _all(view, query, by_date)
+        # One value has one key in a study; what begins alike may have several.
+        is_known = best.answers is not None and best.first[-1:] == b"\0" and len(keys) == 1 and not query.text
+        matching = common if is_known and common < _COUNT_MAX else None
+        return replace(past, rejected=(f"{best.name}: {common}", *others), size=None, matching=matching)
     stamps: dict[bytes, tuple[bytes, bool]] = {}
     for study, stamp, is_sure in _entries(view, best):
         if study not in stamps or is_sure:
@@ -145,6 +155,16 @@ def _choose(view: Snapshot, found: list[Access]) -> tuple[Access, tuple[str, ...
     best = min(found, key=lambda a: (sizes[a], a.filter is not None, a.first[:1] != _DATE))
     others = (f"{a.name}: {sizes[a]}{'+' * (sizes[a] == _PEEK)}" for a in found if a is not best)
     return best, tuple(others)
+
+
+def _common(view: Snapshot, query: Query, access: Access) -> int | None:
+    """How many keys a range has, where so many studies are in it that the page is full sooner by going past all of them."""
+    if access.filter is not None:
+        return None
+    size = sum(1 for _ in islice(view.keys("keys", access.first, access.last), _COUNT_MAX))
+    page = query.offset + query.limit
+    to_read = page * view.count("studies") / max(size, 1)
+    return size if to_read * _ROW_US < size * _KEY_US else None
 
 
 def _answers(access: Access) -> tuple[Match, ...]:

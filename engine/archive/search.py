@@ -122,6 +122,8 @@ class _Search:
             counted = self._way.total(self._view)
             if counted is not None:
                 return counted
+        if self._way is not None and self._query.level is Level.STUDY and self._way.matching is not None:
+            return self._way.matching
         budget = self.keys_read + _COUNT_ROWS
         while self.keys_read < budget:
             if next(rest, None) is None:
