@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from engine.web import bulkdata, frames, health, management, metadata, page, qido, rendered, stow, wado
+from engine.web import bulkdata, deleting, frames, health, management, metadata, page, qido, rendered, stow, wado
 from engine.web.access import Permission
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,6 +65,9 @@ ROUTES: tuple[Route, ...] = (
     # Management
     Route("GET", "/api/explain/{level}", qido.explain, SEARCH, "search"),
     Route("GET", "/api/stats", management.stats, MANAGE, "other"),
+    Route("DELETE", "/api/studies/{study}", deleting.delete, MANAGE, "other"),
+    Route("DELETE", "/api/studies/{study}/series/{series}", deleting.delete, MANAGE, "other"),
+    Route("DELETE", "/api/studies/{study}/series/{series}/instances/{instance}", deleting.delete, MANAGE, "other"),
     Route("GET", "/api/conflicts", management.conflicts, MANAGE, "other"),
     Route("GET", "/api/defects", management.defects, MANAGE, "other"),
     Route("GET", "/api/defects/{code}", management.with_defect, MANAGE, "other"),
