@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -68,6 +69,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _origins(value: object) -> str:
+    text = _text(value).strip()
+    for origin in text.split(","):
+        if origin.strip() not in ("", "*") and not re.fullmatch(r"https?://[^/\s,@]+", origin.strip()):
+            raise ValueError
+    return text
 
 
 def _ae_title(value: object) -> str:
@@ -131,6 +140,12 @@ class Settings:
         "which instance is served when others arrive with its SOP Instance UID but other bytes; all are kept",
         " or ".join(_CONFLICTS),
         _choice(*_CONFLICTS),
+    )
+    cors_origins: str = _setting(
+        "",
+        "origins whose pages may use this server from a browser (CORS); none but its own unless told",
+        "origins such as https://viewer.example:3000, separated by commas, or * for all",
+        _origins,
     )
     jpeg_quality: int = _setting(
         90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", _number(1, 100)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from engine.settings import is_loopback
+from engine.web.cors import is_welcome
 
 
 class Permission(StrEnum):
@@ -47,9 +48,9 @@ def refusal(request: web.Request, permission: Permission) -> str:
             f"this server is called localhost or 127.0.0.1, not {host[:100]!r}; a proxy in front must send such a Host"
         )
     origin = request.headers.get("Origin")
-    if permission in (Permission.STORE, Permission.MANAGE) and origin not in (
-        None,
-        f"{request.scheme}://{request.host}",
-    ):
-        return "a page of another origin may not store or change anything"
+    is_own = origin in (None, f"{request.scheme}://{request.host}")
+    if permission in (Permission.STORE, Permission.MANAGE) and not is_own and not is_welcome(request):
+        return (
+            "a page of another origin may not store or change anything; the setting cors_origins names those that may"
+        )
     return ""

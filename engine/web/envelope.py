@@ -13,6 +13,7 @@ from aiohttp import ClientPayloadError, web
 from engine.errors import ArchiveFault, EngineError
 from engine.types import Timings
 from engine.web.access import refusal
+from engine.web.cors import cors_headers, preflight
 from engine.web.errors import problem, problem_response
 from engine.web.load import LOAD
 from engine.web.routes import ROUTE_OF, Route
@@ -52,12 +53,14 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
         request[TIMINGS].add("total", (time.perf_counter() - request[START]) * 1e3)
         response.headers["Server-Timing"] = request[TIMINGS].header()
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if "Origin" in request.headers:
+        response.headers.extend(cors_headers(request))
 
 
 async def _answered(request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
     try:
         if route is None:
-            return await _elsewhere(request, handler)
+            return preflight(request) or await _elsewhere(request, handler)
         reason = refusal(request, route.permission)
         if reason:
             return problem_response(request, 403, reason)
