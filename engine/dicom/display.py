@@ -6,23 +6,17 @@ with pydicom from the stored bytes, which takes milliseconds, so whoever needs i
 
 from __future__ import annotations
 
-import io
 import struct
-import zlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.dicom.data_set import read_data_set
 from engine.dicom.frame import FrameDescriptor, PixelKeyword
 from engine.dicom.lut import Lut, Palette
 from engine.dicom.overlay import Overlay, overlays_of
 from engine.dicom.real_world import RealWorldValueMap, map_from_dataset
 from engine.dicom.suv import suv_factor
-from engine.dicom.transfer_syntax import (
-    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-)
 from engine.errors import MalformedDataSet, TooLarge
 from engine.limits import Limits
 from engine.types import Buffer
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PIXELS = 0x7FE00000
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _TAGS = (
     0x00080005, 0x00080016, 0x00080021, 0x00080022, 0x00080031, 0x00080032, 0x00101030, 0x00181242, 0x00280051, 0x00280103,
@@ -174,33 +167,11 @@ def read_header(data_set: Buffer, descriptor: FrameDescriptor, limits: Limits) -
     ------
     MalformedDataSet, TooLarge
     """
-    from pydicom.filereader import read_dataset  # 0.2 s and 30 MB, not for those who never need it
-
-    uid = descriptor.transfer_syntax_uid
-    if uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        data_set = _inflated(data_set, limits.header_bytes_max)
-    tags = [*_TAGS]
+    tags = _TAGS
     if descriptor.has_real_world_values or descriptor.has_voi_lut:
-        tags.append(_PER_FRAME)  # the rest of the time a group for each frame is not worth reading
-    ds = _checked(
-        "header",
-        lambda: read_dataset(
-            io.BytesIO(data_set),
-            uid == IMPLICIT_VR_LITTLE_ENDIAN,
-            uid != EXPLICIT_VR_BIG_ENDIAN,
-            stop_when=lambda tag, vr, length: tag >= _PIXELS,
-            specific_tags=tags,
-        ),
-    )
+        tags = (*tags, _PER_FRAME)  # the rest of the time a group for each frame is not worth reading
+    ds = read_data_set(data_set, descriptor.transfer_syntax_uid, limits.header_bytes_max, tags)
     return DisplayHeader(ds, descriptor, limits)
-
-
-def _inflated(data: Buffer, limit: int) -> bytes:
-    """The first `limit` bytes of a deflated data set: what stands before the pixels is at its start."""
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, limit)
-    except zlib.error as error:
-        raise MalformedDataSet(f"the deflated data set cannot be inflated ({error})") from None
 
 
 def _checked(what: str, read: Callable[[], T]) -> T:

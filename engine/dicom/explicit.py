@@ -10,7 +10,7 @@ from engine.dicom.dictionary import vr_of
 from engine.dicom.elements import IMPLICIT_LITTLE, Element, Elements, Encoding, element_head
 from engine.errors import MalformedDataSet, TooLarge, TruncatedDataSet
 
-_PIXEL_REPRESENTATION = 0x00280103
+PIXEL_REPRESENTATION = 0x00280103
 # Tags of VR "US or SS": Pixel Representation says which (PS3.5 A.1 note, PS3.6); their bytes are the same.
 _US_OR_SS = frozenset(
     (
@@ -87,10 +87,10 @@ def swapped(value: bytes, word_bytes: int) -> bytes:
 def pixel_representation(elements: Elements, at: int, end: int, encoding: Encoding, inherited: bool) -> bool:
     """Whether the data set from `at` to `end` has signed pixels; `inherited` where it does not say."""
     for element in elements.between(at, end, until_pixels=True, encoding=encoding):
-        if element.tag == _PIXEL_REPRESENTATION and element.value_end - element.value_at >= 2:
+        if element.tag == PIXEL_REPRESENTATION and element.value_end - element.value_at >= 2:
             order = ">H" if encoding.is_big_endian else "<H"
             return bool(struct.unpack_from(order, elements.data, element.value_at)[0])
-        if element.tag > _PIXEL_REPRESENTATION:
+        if element.tag > PIXEL_REPRESENTATION:
             break
     return inherited
 

@@ -18,6 +18,8 @@ Affine: TypeAlias = tuple[tuple[float, float, float], tuple[float, float, float]
 # round positions to a tenth of a millimetre, and the thinnest slices are 0.2 mm apart.
 ANGLE_COSINE_MIN = 1.0 - 1e-6
 DISTANCE_MAX_MM = 0.1
+# What `plane_from_dataset` reads: Frame of Reference UID, position, orientation, spacing, functional groups.
+PLANE_TAGS = (0x00080005, 0x00200032, 0x00200037, 0x00200052, 0x00280030, 0x52009229, 0x52009230)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,3 +129,16 @@ def plane_from_dataset(ds: Dataset, frame_index: int) -> Plane | None:
         found("PlaneOrientationSequence", "ImageOrientationPatient"),
         found("PixelMeasuresSequence", "PixelSpacing"),
     )
+
+
+def planes_from_dataset(ds: Dataset, number_of_frames: int) -> tuple[Plane | None, ...]:
+    """Where each frame is; the same for all where the frames have no groups of their own.
+
+    Raises
+    ------
+    MalformedDataSet
+    """
+    groups = at.value(ds, "PerFrameFunctionalGroupsSequence")
+    if groups is None:
+        return (plane_from_dataset(ds, 0),) * number_of_frames
+    return tuple(plane_from_dataset(ds, index) for index in range(number_of_frames))

@@ -39,6 +39,11 @@ NOT_APPLIED = {
 }
 
 
+def is_presentation_state(sop_class_uid: str) -> bool:
+    """Whether it is of any kind, one that cannot be applied too."""
+    return sop_class_uid in list(StateKind) or sop_class_uid in NOT_APPLIED
+
+
 @dataclass(frozen=True, slots=True)
 class ImageReference:
     """An image, or some of its frames (numbered from 1), that a state or a part of it is for; no numbers: all frames."""
@@ -178,6 +183,18 @@ class PresentationState:
     blending: tuple[BlendingSet, ...] = ()
     relative_opacity: float = 0.5
     not_drawn: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> References:
+        """The images that a rendering of the state has, in its order: of a blending state the underlying ones."""
+        if not self.blending:
+            return self.references
+        return next((one.references for one in self.blending if not one.is_superimposed), ())
+
+    @property
+    def superimposed(self) -> References:
+        """Those that a blending state lays over the others."""
+        return next((one.references for one in self.blending if one.is_superimposed), ())
 
     def is_for(self, sop_instance_uid: str, frame_number: int) -> bool:
         """Whether the state names this frame."""

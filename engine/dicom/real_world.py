@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ class RealWorldValueMap:
 
     Attributes
     ----------
-    first, last : the stored values that it is for, both inclusive.
+    first, last : the stored values that it is for, both inclusive; infinite where a linear one does not say, as in MR
+        images of Philips, which have slope and intercept and nothing else.
     slope, intercept : ``stored * slope + intercept``, where there is no `table`.
     table : a value for each of `first` to `last`; empty for a linear one.
     units : code value of Measurement Units Code Sequence, UCUM where the sender kept to the standard.
@@ -42,25 +44,34 @@ def map_from_dataset(item: Dataset, *, signed: bool) -> RealWorldValueMap:
 
     Raises
     ------
-    MalformedDataSet : neither slope and intercept nor a table that covers the range, or a slope of 0.
+    MalformedDataSet : neither slope and intercept nor a table that covers its range, or a slope of 0.
     """
     units = (item.get("MeasurementUnitsCodeSequence") or [None])[0]
     code = "" if units is None else str(units.get("CodeValue") or units.get("LongCodeValue") or "")
     label = str(item.get("LUTLabel") or "")
     try:
-        first, last = _range(item, signed)
         table = item.get("RealWorldValueLUTData")
+        if table is None and not _says_range(item):
+            first, last = -math.inf, math.inf
+        else:
+            first, last = _range(item, signed)
         if table:
             values = tuple(float(v) for v in (table if hasattr(table, "__iter__") else [table]))
             if len(values) < last - first + 1:
                 raise MalformedDataSet(f"a real world value table of {len(values)} values for {first:g} to {last:g}")
             return RealWorldValueMap(first, last, table=values, units=code, label=label)
         slope, intercept = float(item.RealWorldValueSlope), float(item.RealWorldValueIntercept)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise MalformedDataSet("a real world value map without numbers") from None
     if slope == 0:
         raise MalformedDataSet("a real world value map with a slope of 0")
     return RealWorldValueMap(first, last, slope, intercept, units=code, label=label)
+
+
+def _says_range(item: Dataset) -> bool:
+    """Whether there is any of its four attributes: half a range is a mistake, none an omission."""
+    ends = [f"RealWorldValue{end}ValueMapped" for end in ("First", "Last")]
+    return any(name in item for end in ends for name in (end, f"DoubleFloat{end}"))
 
 
 def _range(item: Dataset, signed: bool) -> tuple[float, float]:

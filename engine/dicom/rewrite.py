@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.dicom.elements import EXPLICIT_LITTLE, PIXEL_TAGS, Element, Elements, Encoding
-from engine.dicom.explicit import explicit_element, pixel_representation
+from engine.dicom.explicit import PIXEL_REPRESENTATION, explicit_element
 from engine.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from engine.limits import Limits
 from engine.types import Buffer
@@ -32,8 +32,10 @@ class Header:
         self.elements = Elements(data, self.encoding, limits)
         self._top = list(self.elements.between(start, end, until_pixels=True))
         self.pixels = self._top.pop() if self._top and self._top[-1].tag in PIXEL_TAGS else None
+        # Few senders do not keep to the order of tags (PS3.5 7.1); what is new goes in between those before and behind it.
+        self._top.sort(key=lambda element: element.tag)
         self._by_tag = {element.tag: element for element in self._top}
-        self.is_signed = pixel_representation(self.elements, start, end, self.encoding, False)
+        self.is_signed = bool(self.number(PIXEL_REPRESENTATION))
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._by_tag

@@ -26,6 +26,10 @@ FALLBACK_COLOURS: tuple[Rgb, ...] = (
 _SEGMENTS_MAX = 1 << 16  # Segment Number is US
 
 
+def is_segmentation(sop_class_uid: str) -> bool:
+    return sop_class_uid in (SEGMENTATION, LABEL_MAP_SEGMENTATION)
+
+
 class SegmentationType(StrEnum):
     """Segmentation Type (0062,0001)."""
 
@@ -118,6 +122,12 @@ class Segmentation:
                 found.append(frame)
         return tuple(found)
 
+    def concerns(self, sop_instance_uid: str, plane: Plane | None) -> bool:
+        """Whether the image is one that was segmented, or lies in the same frame of reference: then no frame is an answer."""
+        if sop_instance_uid in self.sources:
+            return True
+        return plane is not None and any(f.plane is not None and _is_comparable(plane, f.plane) for f in self.frames)
+
     def colour_of(self, segment_number: int) -> Rgb:
         return next((s.rgb for s in self.segments if s.number == segment_number), fallback_colour(segment_number))
 
@@ -135,7 +145,7 @@ def read_segmentation(ds: Dataset, limits: Limits) -> Segmentation:
     MalformedDataSet, TooLarge
     """
     uid = at.text(ds, "SOPClassUID")
-    if uid not in (SEGMENTATION, LABEL_MAP_SEGMENTATION):
+    if not is_segmentation(uid):
         raise UnsupportedPresentation(f"SOP class {uid or 'unknown'} is no segmentation")
     name = at.text(ds, "SegmentationType")
     if name not in SegmentationType.__members__:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from engine.stream.presented import PresentedService
 from engine.web.envelope import envelope, stamp
 from engine.web.load import LOAD, Load
+from engine.web.rendered import PRESENTED
 from engine.web.routes import ROUTES
 from engine.web.services import SERVICES, Services
 
@@ -20,6 +22,7 @@ def build(services: Services) -> web.Application:
     app = web.Application(middlewares=[envelope], client_max_size=1)
     app[SERVICES] = services
     app[LOAD] = Load(services.settings.limits)
+    app[PRESENTED] = PresentedService(services.archive, services.frames, services.executors, services.settings.limits)
     for route in ROUTES:
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)

@@ -2,84 +2,67 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
-
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
-from engine.dicom.frame import VoiLutFunction, Window
-from engine.errors import InvalidParameter, NoPixels, TooLarge
-from engine.imaging.spec import IccProfile, RenderSpec, Values
-from engine.stream.frames import JPEG, PNG
+from engine.dicom.presentation import is_presentation_state
+from engine.dicom.segmentation import is_segmentation
+from engine.errors import NoPixels
+from engine.stream.presented import Additions, PresentedService
 from engine.stream.video import without_pixels
 from engine.web.frames import frame_indexes
-from engine.web.multipart import boundary_for, content_type, join
-from engine.web.negotiate import choose
-from engine.web.sending import is_known
+from engine.web.multipart import boundary_for, closing, content_type, part_head
+from engine.web.render_parameters import Wish, refuse_what_a_state_says, wish_of
+from engine.web.sending import begin, is_known, send
 from engine.web.services import TIMINGS, on, services
 from engine.web.wado import record_of
 
 THUMBNAIL_SIDE = 128
-_PARAMETERS = frozenset(
-    {"accept", "charset", "window", "viewport", "quality", "iccprofile", "voi", "values", "overlays"}
-)
-_FUNCTIONS = {
-    "linear": VoiLutFunction.LINEAR,
-    "linear-exact": VoiLutFunction.LINEAR_EXACT,
-    "sigmoid": VoiLutFunction.SIGMOID,
-}
+PRESENTED: web.AppKey[PresentedService] = web.AppKey("presented", PresentedService)
 _CACHE = "private, no-cache"
 
-
-class _Switch(StrEnum):
-    ON = "true"
-    OFF = "false"
-
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What the query asks for."""
-
-    spec: RenderSpec
-    media_type: str
-    quality: int
+Shown = tuple[InstanceRecord, int]  # an image and the index of one of its frames
 
 
 async def retrieve_rendered_instance(request: web.Request) -> web.StreamResponse:
-    """The first frame of an instance."""
-    return await _answer(request, record_of(request), [0], _wish(request))
+    """The first frame of an instance; of a presentation state the images that it is for, in the order of its references."""
+    record, wish = record_of(request), wish_of(request)
+    if is_presentation_state(record.sop_class_uid):
+        return await _answer(request, await _shown_by(request, record, wish), wish, record)
+    return await _answer(request, [(record, 0)], wish)
 
 
 async def retrieve_rendered_frames(request: web.Request) -> web.StreamResponse:
     """One frame bare, several as parts in the order of the list."""
     record = record_of(request)
-    return await _answer(request, record, frame_indexes(request, record), _wish(request))
+    return await _answer(request, [(record, index) for index in frame_indexes(request, record)], wish_of(request))
 
 
 async def retrieve_rendered_instance_thumbnail(request: web.Request) -> web.StreamResponse:
-    """The middle frame of an instance, small."""
+    """The middle frame of an instance, small; of a presentation state the middle one of those that it is for."""
     return await _thumbnail(request, record_of(request))
 
 
 async def retrieve_frame_thumbnail(request: web.Request) -> web.StreamResponse:
     """One frame, small."""
     record = record_of(request)
-    return await _answer(request, record, frame_indexes(request, record)[:1], _wish(request, THUMBNAIL_SIDE))
+    return await _small(request, record, frame_indexes(request, record)[0])
 
 
 async def retrieve_series_thumbnail(request: web.Request) -> web.StreamResponse:
-    """The middle slice of a series, small."""
+    """The middle slice of a series, small; of a series of presentation states what the first one shows."""
     s, match = services(request), request.match_info
-    record = await on(
-        request, s.executors.index, "read", lambda: s.archive.representative(match["study"], match["series"])
-    )
-    return await _thumbnail(request, record)
+
+    def representative() -> InstanceRecord:
+        try:
+            return s.archive.representative(match["study"], match["series"])
+        except NoPixels:
+            for record in s.archive.members(match["study"], match["series"]):
+                if is_presentation_state(record.sop_class_uid):
+                    return record
+            raise
+
+    return await _thumbnail(request, await on(request, s.executors.index, "read", representative))
 
 
 async def retrieve_study_thumbnail(request: web.Request) -> web.StreamResponse:
@@ -100,109 +83,86 @@ async def retrieve_study_thumbnail(request: web.Request) -> web.StreamResponse:
 
 
 async def _thumbnail(request: web.Request, record: InstanceRecord) -> web.StreamResponse:
+    if is_presentation_state(record.sop_class_uid):
+        wish = wish_of(request, THUMBNAIL_SIDE)
+        shown = await _shown_by(request, record, wish)
+        return await _answer(request, [shown[len(shown) // 2]], wish, record)
     if record.frame_table is None:
         raise without_pixels(record)
-    return await _answer(request, record, [len(record.frame_table) // 2], _wish(request, THUMBNAIL_SIDE))
+    return await _small(request, record, len(record.frame_table) // 2)
 
 
-async def _answer(request: web.Request, record: InstanceRecord, indexes: list[int], wish: _Wish) -> web.Response:
-    if record.frame_table is None:
-        raise without_pixels(record)
-    identity = (record.data_set_sha256.hex(), indexes, wish)
-    etag = f'"{boundary_for("rendered", *identity)}"'
-    headers = {"ETag": etag, "Cache-Control": _CACHE, "Vary": "Accept"}
-    if is_known(request, etag):
-        return web.Response(status=304, headers=headers)
-    pictures = [
-        await services(request).frames.rendered(
-            record, index, wish.spec, wish.media_type, wish.quality, request[TIMINGS]
-        )
-        for index in indexes
-    ]
-    if len(pictures) == 1:
-        return web.Response(body=pictures[0], content_type=wish.media_type, headers=headers)
-    boundary = boundary_for("pictures", *identity)
-    headers["Content-Type"] = content_type(wish.media_type, boundary)
-    return web.Response(body=join(boundary, wish.media_type, pictures), headers=headers)
-
-
-def _wish(request: web.Request, side: int | None = None) -> _Wish:
-    """The query's parameters; `side`: a thumbnail, which fits a square of this unless a viewport is asked for.
-
-    Raises
-    ------
-    InvalidParameter, NotAcceptable
-    """
-    query, s = request.query, services(request)
-    for name in query:
-        if name not in _PARAMETERS:
-            raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(_PARAMETERS)))
-    values = _one_of(Values, "values", query.get("values", Values.MODALITY))
-    window = _window(query["window"], values) if "window" in query else None
-    if window is not None and "voi" in query and values is not Values.REAL_WORLD:
-        raise InvalidParameter("voi", query["voi"][:80], "no window beside it")
-    width = height = side
-    region: tuple[int, int, int, int] | None = None
-    if "viewport" in query:
-        width, height, region = _viewport(query["viewport"])
-        limit = s.settings.limits.rendered_pixels_max
-        if width * height > limit:
-            raise TooLarge("the viewport", width * height, limit, "limits.rendered_pixels_max")
-    quality = s.settings.jpeg_quality
-    if "quality" in query:
-        quality = _integer("quality", query["quality"], 1, 100)
-    media_type = choose(request, (JPEG, PNG))
-    spec = RenderSpec(
-        window=window,
-        width=width,
-        height=height,
-        region=region,
-        voi=query.get("voi", ""),
-        values=values,
-        overlays=_one_of(_Switch, "overlays", query.get("overlays", _Switch.OFF)) is _Switch.ON,
-        icc_profile=_one_of(IccProfile, "iccprofile", query.get("iccprofile", IccProfile.NO)),
+async def _small(request: web.Request, record: InstanceRecord, index: int) -> web.StreamResponse:
+    wish = wish_of(request, THUMBNAIL_SIDE)
+    is_coloured = is_segmentation(record.sop_class_uid) and not any(
+        name in request.query for name in ("window", "annotation", "presentationUID", "segmentation")
     )
-    return _Wish(spec, media_type, quality if media_type == JPEG else 0)
+    return await _answer(request, [(record, index)], wish, is_coloured=is_coloured)
 
 
-def _window(text: str, values: Values) -> Window:
-    """``center,width,function`` (PS3.18 8.3.5.1.4); the function may be left out: linear-exact for measured values."""
-    usual = "linear" if values is Values.MODALITY else "linear-exact"
-    expected = "center,width,function with a function of " + ", ".join(_FUNCTIONS)
-    parts = [part.strip() for part in text.split(",")]
-    function = _FUNCTIONS.get(parts[2].lower() if len(parts) == 3 else usual)
-    try:
-        center, width = float(parts[0]), float(parts[1])
-    except (ValueError, IndexError):
-        raise InvalidParameter("window", text[:80], expected) from None
-    if len(parts) > 3 or function is None or not (math.isfinite(center) and math.isfinite(width)):
-        raise InvalidParameter("window", text[:80], expected)
-    # PS3.3 C.11.2.1.2.1: a LINEAR window is at least one value wide, the others wider than nothing.
-    if width < 1 if function is VoiLutFunction.LINEAR else width <= 0:
-        raise InvalidParameter("window", text[:80], "a width of at least 1 for linear, above 0 for the others")
-    return Window(center, width, function)
+async def _shown_by(request: web.Request, state: InstanceRecord, wish: Wish) -> list[Shown]:
+    refuse_what_a_state_says(request, wish, also=("presentationUID",))
+    return await request.app[PRESENTED].shown_by(state, request[TIMINGS])
 
 
-def _viewport(text: str) -> tuple[int, int, tuple[int, int, int, int] | None]:
-    """``vw,vh`` or ``vw,vh,sx,sy,sw,sh``: size on the screen, and the part of the image (PS3.18 8.3.5.1.3)."""
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) not in (2, 6):
-        raise InvalidParameter("viewport", text[:80], "width,height or width,height,x,y,width,height")
-    width, height = (_integer("viewport", part, 1, 100_000) for part in parts[:2])
-    if len(parts) == 2:
-        return width, height, None
-    x, y, columns, rows = (_integer("viewport", part, 0, 100_000) for part in parts[2:])
-    return width, height, (x, y, columns, rows)
+async def _answer(
+    request: web.Request,
+    shown: list[Shown],
+    wish: Wish,
+    state: InstanceRecord | None = None,
+    *,
+    is_coloured: bool = False,
+) -> web.StreamResponse:
+    """One picture bare, several in parts.
+
+    Parameters
+    ----------
+    state : the presentation state that the address names, which `shown` is of.
+    is_coloured : a frame of a segmentation, in its segments' colours.
+    """
+    for record, _ in shown:
+        if record.frame_table is None:
+            raise without_pixels(record)
+    additions = _additions(request, wish, state)
+    frames = [(record.data_set_sha256.hex(), index) for record, index in shown]
+    identity = (frames, wish, additions.identity, is_coloured)
+    headers = {"Cache-Control": _CACHE, "Vary": "Accept"}
+    if additions.is_of_named_bytes:
+        headers["ETag"] = f'"{boundary_for("rendered", *identity)}"'
+        if is_known(request, headers["ETag"]):
+            return web.Response(status=304, headers=headers)
+    presented, plain, timings = request.app[PRESENTED], services(request).frames, request[TIMINGS]
+
+    async def picture(one: Shown) -> bytes:
+        record, index = one
+        if additions:
+            return await presented.rendered(record, index, wish.spec, additions, wish.media_type, wish.quality, timings)
+        draw = presented.segments if is_coloured else plain.rendered
+        return await draw(record, index, wish.spec, wish.media_type, wish.quality, timings)
+
+    # The first one before the status line: what cannot be shown at all is still an error with a name.
+    body = await picture(shown[0])
+    if len(shown) == 1:
+        return web.Response(body=body, content_type=wish.media_type, headers=headers)
+    boundary = boundary_for("pictures", *identity)
+    response = await begin(request, content_type(wish.media_type, boundary), None, headers)
+    if request.method != "HEAD":
+        for place, one in enumerate(shown):
+            if place:
+                body = await picture(one)
+            await send(response, part_head(boundary, wish.media_type))
+            await send(response, body)
+            await send(response, b"\r\n")
+        await send(response, closing(boundary))
+    await response.write_eof()
+    return response
 
 
-def _one_of(choices: type[Choice], name: str, text: str) -> Choice:
-    try:
-        return choices(text.lower())
-    except ValueError:
-        raise InvalidParameter(name, text[:80], "one of " + ", ".join(choices)) from None
-
-
-def _integer(name: str, text: str, low: int, high: int) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 9 and low <= int(text) <= high:
-        return int(text)
-    raise InvalidParameter(name, text[:80], f"a whole number from {low} to {high}")
+def _additions(request: web.Request, wish: Wish, state: InstanceRecord | None) -> Additions:
+    """The records that the query names; `InstanceNotFound` for one that is not here."""
+    archive = services(request).archive
+    with request[TIMINGS].step("read"):
+        if wish.presentation_uid:
+            state = archive.instance(wish.presentation_uid, series_uid=wish.presentation_series_uid)
+        segmentations = tuple(archive.instance(uid) for uid in wish.segmentation_uids)
+    return Additions(state=state, segmentations=segmentations, opacity=wish.opacity, captions=wish.captions)

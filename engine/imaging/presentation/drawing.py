@@ -13,7 +13,7 @@ from engine.dicom.annotation import Graphic, GraphicLayer, GraphicType, LayerCon
 from engine.dicom.colour import Rgb
 from engine.errors import TooLarge
 from engine.imaging.overlay import mask_of
-from engine.imaging.presentation.fonts import LOCK, font_for
+from engine.imaging.presentation.fonts import LOCK, Run, length_of, runs_for
 from engine.imaging.presentation.placement import Placement
 from engine.imaging.presentation.polygon import polygon_mask
 from engine.imaging.presentation.shapes import clipped, dashed, display_points, outline
@@ -26,6 +26,7 @@ _WHITE: Rgb = (255, 255, 255)
 _LINES_PER_DISPLAY = 512  # a line is a pixel wide for so many rows, and thicker on a larger display
 _TEXT_ROWS = 40  # lines of text that a display is high, where nothing says how large text should be
 _TEXT_MIN, _TEXT_MAX = 9, 200
+_LINE_STEP = 1.2  # from a line to the next, in heights of a letter
 
 
 def drawn(
@@ -51,12 +52,16 @@ def drawn(
 
     Raises
     ------
-    TooLarge : more points than are drawn over one image.
+    TooLarge : more points and letters than are drawn over one image.
     """
     points = sum(len(g.points) for content in layers for g in content.graphics)
+    points += sum(len(line) for content in layers for text in content.texts for line in text.lines)
     if points > limits.graphic_points_shown_max:
         raise TooLarge(
-            "the number of graphic points", points, limits.graphic_points_shown_max, "limits.graphic_points_shown_max"
+            "the number of graphic points and letters",
+            points,
+            limits.graphic_points_shown_max,
+            "limits.graphic_points_shown_max",
         )
     if display_values.ndim == 2 and any(_has_colour(content) for content in layers):
         display_values = np.repeat(display_values[:, :, None], 3, axis=2)
@@ -141,26 +146,34 @@ class _Canvas:
             self._lines(self._pen, clipped(ends, width, height, 1.0), self._ink(rgb), self._unit)
         usual = height / _TEXT_ROWS
         pixels = int(np.clip(size or usual, max(_TEXT_MIN, usual / 2), max(_TEXT_MIN, min(_TEXT_MAX, usual * 2))))
-        self._written(text.lines, left, top, right, text.justification, pixels, rgb)
+        with LOCK:
+            longest = max((length_of(runs_for(line, pixels)) for line in text.lines), default=0.0)
+            if corners is not None and longest > right - left:
+                # A box that was drawn upright lies on its side when the image is turned: then its width decides.
+                pixels = max(_TEXT_MIN, int(pixels * (right - left) / longest))
+            elif corners is None:  # it may be anywhere near its anchor: where it can be read
+                left = right = max(min(left, width - longest - 2.0), 1.0)
+                top = max(min(top, height - pixels * _LINE_STEP * len(text.lines) - 2.0), 1.0)
+            self._written(text.lines, left, top, right, text.justification, pixels, rgb)
 
     def _written(
         self, lines: tuple[str, ...], left: float, top: float, right: float, justification: str, size: int, rgb: Rgb
     ) -> None:
-        with LOCK:
-            for line in lines:
-                font, shown = font_for(line, size)
-                length = self._pen.textlength(shown, font=font)
-                match justification:
-                    case "RIGHT":
-                        x = right - length
-                    case "CENTER":
-                        x = (left + right - length) / 2
-                    case _:
-                        x = left
-                write(self._pen, (x, top), shown, font, self._ink(rgb))
-                top += size * 1.2
-                if top > self._image.size[1]:
-                    return
+        """Hold `LOCK`."""
+        for line in lines:
+            runs = runs_for(line, size)
+            length = length_of(runs)
+            match justification if right > left else "LEFT":
+                case "RIGHT":
+                    x = right - length
+                case "CENTER":
+                    x = (left + right - length) / 2
+                case _:
+                    x = left
+            write(self._pen, (x, top), runs, self._ink(rgb))
+            top += size * _LINE_STEP
+            if top > self._image.size[1]:
+                return
 
     def _cross(self, x: float, y: float, radius: float, rgb: Rgb) -> None:
         arms = np.array([[[x - radius, y], [x + radius, y]], [[x, y - radius], [x, y + radius]]])
@@ -175,12 +188,15 @@ class _Canvas:
         return grey_of(rgb) if self._is_grey else rgb
 
 
-def write(pen: Any, at: tuple[float, float], text: str, font: Any, ink: Colour) -> None:
-    """Text with an edge of the other brightness, readable on whatever is behind it; hold `fonts.LOCK`."""
+def write(pen: Any, at: tuple[float, float], runs: tuple[Run, ...], ink: Colour) -> None:
+    """A line of text with an edge of the other brightness, readable on whatever is behind it; hold `fonts.LOCK`."""
     level = ink if isinstance(ink, int) else grey_of(ink)
     other = 0 if level >= 128 else 255
     edge: Colour = other if isinstance(ink, int) else (other, other, other)
-    pen.text(at, text, font=font, fill=ink, stroke_width=1, stroke_fill=edge)
+    x, base = at[0], at[1] + max((font.getmetrics()[0] for font, _ in runs), default=0)
+    for font, shown in runs:
+        pen.text((x, base), shown, font=font, fill=ink, stroke_width=1, stroke_fill=edge, anchor="ls")
+        x += font.getlength(shown)
 
 
 def grey_of(rgb: Rgb) -> int:

@@ -73,7 +73,9 @@ def test_fuzzy_names_match_words_in_any_order() -> None:
 def test_an_absent_value_matches_the_universal_key_only() -> None:
     for key, expected in (("", True), ("*", True), ('""', True), ("P1", False)):
         assert matches({}, Match(0x00100020, "LO", key), empty_values=True) is expected
-    assert not matches({}, Match(0x00100020, "LO", '""')), "two quotation marks mean something only where that is asked for"
+    assert not matches({}, Match(0x00100020, "LO", '""')), (
+        "two quotation marks mean something only where that is asked for"
+    )
 
 
 def test_ranges() -> None:

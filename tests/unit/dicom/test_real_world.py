@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import ENCODINGS, header_of, image, part10
+from pictures import ENCODINGS, header_of, image, part10, picture
 from pydicom.dataset import Dataset
 
 from engine.errors import MalformedDataSet, UnsupportedPixels
+from engine.imaging.spec import RenderSpec, Values
 
 PIXELS = np.arange(64, dtype=np.uint16).reshape(8, 8)
 HALF_LIFE = 6586.2  # F-18
@@ -52,6 +53,23 @@ def test_the_range_has_the_sign_of_the_pixels_and_doubles_stand_before_it() -> N
     signed = image(PIXELS.astype(np.int16), RealWorldValueMappingSequence=[wrong])
     one = header_of(part10(signed))[1].real_world_maps(0)[0]
     assert (one.first, one.last) == (-1.5, 2e9)
+
+
+def test_a_linear_map_without_a_range_is_for_every_value_but_half_a_range_is_none() -> None:
+    one = item(RealWorldValueSlope=2.5, RealWorldValueIntercept=-1.0)
+    ds = image(PIXELS, "MR", RealWorldValueMappingSequence=[one])
+    found = header_of(part10(ds))[1].real_world_maps(0)[0]
+    assert (found.first, found.last, found.slope, found.intercept) == (-math.inf, math.inf, 2.5, -1.0)
+    np.testing.assert_array_equal(
+        picture(part10(ds), RenderSpec(values=Values.REAL_WORLD)),
+        np.floor(PIXELS * 255.0 / 63.0 + 0.5).astype(np.uint8),
+    )
+    one.add_new("RealWorldValueFirstValueMapped", "US", 0)
+    with pytest.raises(MalformedDataSet, match="without numbers"):
+        header_of(part10(ds))[1].real_world_maps(0)
+    table = item(RealWorldValueLUTData=[float(n) for n in range(64)])
+    with pytest.raises(MalformedDataSet, match="without numbers"):
+        header_of(part10(image(PIXELS, RealWorldValueMappingSequence=[table])))[1].real_world_maps(0)
 
 
 def test_a_frames_own_map_stands_before_the_shared_one() -> None:

@@ -25,7 +25,7 @@ from engine.dicom.presentation import DisplayedArea, Spatial
 from engine.errors import TooLarge
 from engine.imaging.presentation.captions import Corner, annotated
 from engine.imaging.presentation.drawing import drawn
-from engine.imaging.presentation.fonts import font_for
+from engine.imaging.presentation.fonts import runs_for
 from engine.imaging.presentation.placement import Placement, place
 
 ROWS, COLUMNS = 60, 80
@@ -204,6 +204,22 @@ def test_justification(justification: str, side: int) -> None:
     assert abs(want) <= 4
 
 
+def test_a_text_that_has_no_box_is_moved_to_where_it_can_be_read() -> None:
+    text = Text(lines=("a long annotation", "of two lines"), anchor=(COLUMNS - 0.5, ROWS - 0.5))
+    placement = placed(size=(640, 640))
+    found = np.array(sorted(lit(draw(LayerContent(layer=LAYER, texts=(text,)), placement))))
+    assert (found.max(axis=0) < (placement.width - 1, placement.height - 1)).all() and np.ptp(found[:, 0]) > 80
+
+
+def test_a_text_in_a_narrow_box_is_written_smaller() -> None:
+    widths = []
+    for right in (60.0, 24.0):  # of a box that is high enough for large letters
+        text = Text(lines=("annotation",), box=((10.0, 10.0), (right, 16.0)))
+        found = np.array(sorted(lit(draw(LayerContent(layer=LAYER, texts=(text,)), placed(size=(640, 640))))))
+        widths.append(np.ptp(found[:, 0]))
+    assert widths[1] <= 14 * 8 + 2 < widths[0]
+
+
 def test_an_anchor_is_tied_to_its_text() -> None:
     placement = placed(size=(640, 640))
     text = Text(
@@ -273,19 +289,34 @@ def test_a_long_name_is_written_smaller_and_not_cut() -> None:
     assert np.argwhere(long)[:, 1].max() < 590
 
 
+@pytest.mark.parametrize("line", ["A" * 300, "LONG WORDS " * 30, "x"])
+def test_what_is_too_long_for_one_line_is_broken_and_stays_on_its_side(line: str) -> None:
+    display = np.zeros((400, 200), np.uint8)
+    written = annotated(display, [line], Corner.TOP_LEFT)
+    rows, columns = np.argwhere(written).T
+    assert columns.max() < 100
+    assert np.ptp(rows) > 100 if len(line) > 1 else np.ptp(rows) < 20
+    right = annotated(display, [line], Corner.TOP_RIGHT)
+    assert np.argwhere(right)[:, 1].min() >= 98
+
+
 def test_captions_on_colour_are_white() -> None:
     rgb = np.full((800, 600, 3), (200, 0, 0), np.uint8)
     written = annotated(rgb, ["X"], Corner.TOP_LEFT)
     assert (written > 250).all(axis=2).any() and (written < 5).all(axis=2).any()
 
 
+def written(line: str) -> str:
+    return "".join(shown for _, shown in runs_for(line, 20))
+
+
 def test_characters_that_no_font_has_lose_accents_or_become_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.imaging.presentation import fonts
 
     monkeypatch.setattr(fonts, "_SYSTEM", ())
-    assert font_for("Müller 12.5 °C", 20)[1] == "Muller 12.5 °C"
-    assert font_for("山田", 20)[1] == "??"
-    assert font_for("plain", 20)[1] == "plain"
+    assert written("Müller 12.5 °C") == "Muller 12.5 °C"
+    assert written("山田") == "??"
+    assert written("plain") == "plain"
 
 
 def test_letters_of_a_systems_font_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +324,30 @@ def test_letters_of_a_systems_font_are_taken(monkeypatch: pytest.MonkeyPatch) ->
 
     if fonts._font("DejaVuSans.ttf", 20) is None:
         pytest.skip("DejaVu Sans (Debian: fonts-dejavu-core) is not installed")
-    assert font_for("Müller Иванов Ω", 20)[1] == "Müller Иванов Ω"
+    assert written("Müller Иванов Ω") == "Müller Иванов Ω"
+
+
+def test_a_line_is_put_together_from_fonts_that_have_its_letters() -> None:
+    from engine.imaging.presentation import fonts
+
+    if fonts._font("DejaVuSans.ttf", 20) is None or fonts._font("DroidSansFallbackFull.ttf", 20) is None:
+        pytest.skip(
+            "DejaVu Sans or Droid Sans Fallback (Debian: fonts-dejavu-core, fonts-droid-fallback) is not installed"
+        )
+    runs = runs_for("山田^太郎 é?", 20)
+    assert "".join(shown for _, shown in runs) == "山田^太郎 é?" and len(runs) > 1
+    for font, shown in runs:
+        no_character = bytes(font.getmask(chr(0x10FFFF)))
+        assert all(bytes(font.getmask(c)) != no_character for c in shown if c != " ")
+
+
+def test_writing_from_the_right_is_never_drawn_from_the_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.imaging.presentation import fonts
+
+    monkeypatch.setattr(fonts, "_IS_BIDIRECTIONAL", False)
+    fonts._has.cache_clear()
+    assert written("שלום a") == "???? a"
+    fonts._has.cache_clear()
 
 
 # colours
