@@ -23,6 +23,7 @@ LIMITS = Limits()
 FOLDERS = ("syntaxes", "charsets", "multiframe", "derived", "malformed", "wsi", "veterinary")
 MORE_FOLDERS = ("large", "ct-series", "ct-tilt", "mr-series", "mr-j2k", "mr-jpll", "mr-4d")
 ROOT = "1.2.840.10008.1.2"
+DIRECTORY = "1.2.840.10008.1.3.10"
 
 
 def stored(content: bytes) -> StoredInstance:
@@ -72,6 +73,8 @@ def samples(*folders: str, bytes_max: int = 8 << 20) -> Iterable[Sample]:
         content = path.read_bytes()
         try:
             scanned = scan(content, LIMITS)
+            if scanned.sop_class_uid == DIRECTORY:  # with pixels in it, but no instance to others
+                continue
             has_frames = scanned.frame_descriptor is not None and scanned.frame_table is not None
             if has_frames and scanned.transfer_syntax_uid in DECODERS and len(scanned.frame_table or ()):
                 frame_values(content, 0)

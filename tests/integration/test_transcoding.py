@@ -236,7 +236,9 @@ def test_what_cannot_be_given_is_406_and_every_offer_holds(server: Serving, path
     answer = server.get(path, accept)
     assert answer.status_code == 406
     assert answer.headers["Content-Type"].startswith("application/problem+json")
-    offers = re.findall(r'multipart/related; type="[^"]+"; transfer-syntax=[\d.*]+', answer.json()["detail"])
+    offers = re.findall(
+        r'multipart/related; type="[^"]+"; transfer-syntax=[\d.*]+', answer.json()["detail"].partition("can as ")[2]
+    )
     assert offers
     for offer in offers:
         given = server.get(path, offer)
@@ -277,12 +279,14 @@ def test_frames_in_every_media_type(server: Serving, media_type: str, uid: str) 
     assert [kind for kind, _ in parts] == [f"{plain_type}; transfer-syntax={uid}"] * 2
     frames = [parts[1][1], bare.content, parts[0][1]]
     # The frames of an instance's pixel data are these, so pydicom reads them.
-    ds = dataset(converted(instance(f"{MULTI}.1", FRAMES), uid)[0])
-    ds.PixelData = encapsulate(frames)
-    if uid in JPEG_XL:
-        out = io.BytesIO()
-        ds.save_as(out)
-        ds = dataset(converted(out.getvalue(), EXPLICIT)[0])
+    content, _ = converted(instance(f"{MULTI}.1", FRAMES), uid)
+    ds = dataset(content)
+    if uid in JPEG_XL:  # which this pydicom can neither decode nor write
+        fragments = generate_frames(ds.PixelData, number_of_frames=len(FRAMES))
+        assert [one.ljust(len(one) + len(one) % 2, b"\0") for one in frames] == list(fragments)
+        ds = dataset(converted(content, EXPLICIT)[0])
+    else:
+        ds.PixelData = encapsulate(frames)
     assert np.array_equal(values(ds), FRAMES)
     etag = bare.headers["ETag"]
     assert server.get(f"{path}/2", media_type, If_None_Match=etag).status_code == 304

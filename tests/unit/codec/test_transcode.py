@@ -18,6 +18,7 @@ from engine.codec import recode
 from engine.codec.encoding.base import Loss
 from engine.codec.encoding.registry import ENCODERS
 from engine.codec.transcode import Transcoding
+from engine.dicom.elements import EXPLICIT_LITTLE, Elements
 from engine.dicom.encapsulation import pixel_data_head
 from engine.dicom.instance import StoredInstance
 from engine.dicom.part10 import file_meta
@@ -84,6 +85,25 @@ def test_the_retired_group_length_goes_where_its_group_changes() -> None:
     ds.HighBit, ds.BitsStored = 13, 12
     content, _ = converted(saved(ds, EXPLICIT), RLE)
     assert 0x00280000 not in dataset(content)
+
+
+@pytest.mark.parametrize("uid", [EXPLICIT, IMPLICIT])
+def test_elements_out_of_order_are_put_in_order(uid: str) -> None:
+    """Seen of one maker of test files: what is new goes in by its tag, so the old ones must be where theirs say."""
+    late = element(0x00080070, "LO", b"MAKER")
+    before = make_instance(rows=16, columns=16, extra=late)
+    if uid == IMPLICIT:
+        before = before.replace(late, b"")
+        before = saved(dataset(before), IMPLICIT)
+        at = before.index(struct.pack("<HHI", 0x28, 2, 2))
+        before = before[:at] + struct.pack("<HHI", 8, 0x70, 6) + b"MAKER " + before[at:]
+    for target in (JLS, ROOT + ".4.81"):
+        content, _ = converted(before, target, Loss(near=1) if target != JLS else Loss())
+        elements = Elements(content, EXPLICIT_LITTLE, LIMITS)
+        start = scan(content, LIMITS).data_set_offset
+        tags = [e.tag for e in elements.between(start, len(content), until_pixels=True)]
+        assert tags == sorted(tags)
+        assert dataset(content).Manufacturer == "MAKER"
 
 
 @pytest.mark.parametrize("uid", [IMPLICIT, BIG_ENDIAN, DEFLATED])
