@@ -118,7 +118,8 @@ class Archive(Reading):
         if schema is None and self._is_writer:
             self._core.write(index.check_schema)
         elif schema != str(SCHEMA_VERSION).encode():
-            raise IndexMismatch(str(self.path), f"schema {schema!r}, this program has {SCHEMA_VERSION}")
+            found = "no schema version" if schema is None else f"schema version {schema.decode('ascii', 'replace')}"
+            raise IndexMismatch(str(self.path), f"it has {found}, this program {SCHEMA_VERSION}")
 
     def close(self) -> None:
         self._core.close()

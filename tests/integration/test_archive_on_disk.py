@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lmdb
 import pytest
 from archives import LIMITS, incoming
 from data import make_instance
 
 from engine.archive.archive import REPLACE, Archive
+from engine.archive.packing import SCHEMA_VERSION
 from engine.archive.reindex import reindex
 from engine.errors import ArchiveLocked, IndexMismatch
 
@@ -52,6 +54,50 @@ def test_reindex_gives_an_equal_index(tmp_path: Path) -> None:
     after = archive.dump()
     for table in before:
         assert after[table] == before[table], table
+    archive.close()
+
+
+def age(path: Path) -> None:
+    """Make the index one of schema version 1, whose records have other fields: here none that this program could read."""
+    with lmdb.open(str(path / "index.lmdb"), max_dbs=16) as env, env.begin(write=True) as txn:
+        meta = env.open_db(b"meta", txn)
+        assert txn.get(b"schema", db=meta) == str(SCHEMA_VERSION).encode() != b"1"
+        txn.put(b"schema", b"1", db=meta)
+        for table in (b"instances", b"series", b"studies"):
+            records = env.open_db(table, txn)
+            keys = [key for key, _ in txn.cursor(records)]
+            assert keys
+            for key in keys:
+                txn.put(key, b"of version 1", db=records)
+
+
+def test_an_index_of_an_older_schema_is_refused_until_it_is_built_again(tmp_path: Path) -> None:
+    archive = Archive.open(tmp_path, LIMITS)
+    contents = fill(archive, 8)
+    before = archive.dump()
+    archive.close()
+    age(tmp_path)
+    for mode in ("read", "write"):
+        with pytest.raises(IndexMismatch, match=f"schema version 1, .*run `voxcast reindex --archive {tmp_path}`"):
+            Archive.open(tmp_path, LIMITS, mode=mode)
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        run = [sys.executable, "-P", "-m", "engine.cli", *words, "--archive", str(tmp_path)]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("VOXCAST_")}
+        return subprocess.run(run, capture_output=True, text=True, env=clean, timeout=60)
+
+    for refused in (command("stats"), command("serve", "--http", "127.0.0.1:0", "--dicom", "off")):
+        assert refused.returncode != 0
+        assert "voxcast reindex" in refused.stderr and "Traceback" not in refused.stderr
+    assert command("reindex").returncode == 0
+    assert command("stats").returncode == 0
+    archive = Archive.open(tmp_path, LIMITS)
+    assert {uid: archive.read(archive.instance(uid)) for uid in contents} == contents
+    after = archive.dump()
+    for table in before:
+        assert after[table] == before[table], table
+    archive.store([incoming(make_instance("1.2.3.4.99", number=99), 99)])
+    assert archive.stats().instances == 9
     archive.close()
 
 
