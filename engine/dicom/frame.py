@@ -108,7 +108,8 @@ class FrameDescriptor:
         """Distance between rows and between columns of one frame; None where the header has none."""
         if not self.pixel_spacings:
             return None
-        return self.pixel_spacings[0] if len(self.pixel_spacings) == 1 else self.pixel_spacings[frame_index]
+        spacing = self.pixel_spacings[0] if len(self.pixel_spacings) == 1 else self.pixel_spacings[frame_index]
+        return spacing if spacing[0] > 0 else None
 
     def pixel_shape(self, frame_index: int) -> tuple[float, float]:
         """Height and width of a pixel, as a ratio: of the spacing, or else Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7)."""

@@ -140,6 +140,19 @@ class Collector {
       s.json[level] += '}';
     }
     PixelValues& p = s.pixels;
+    // Groups are meant by position, whatever their number: a frame without one has what is meant for all.
+    const auto frames = static_cast<size_t>(std::max<int64_t>(p.number_of_frames, 1));
+    const size_t groups = per_frame_rescale_.size();
+    if (groups != 0 && groups != frames) {
+      defect("functional-groups-wrong", 0x52009230);
+      if (frames <= kPaddedFramesMax) {
+        per_frame_rescale_.resize(frames);
+        per_frame_window_.resize(frames);
+        per_frame_spacing_.resize(frames, Spacing{});
+      } else {  // a number of frames that few groups do not speak for is not worth the memory
+        any_frame_rescale_ = any_frame_window_ = any_frame_spacing_ = false;
+      }
+    }
     if (any_frame_rescale_) {
       for (RescaleValues& r : per_frame_rescale_)
         if (!r.is_set) r = shared_rescale_.is_set ? shared_rescale_ : rescale_top_;
@@ -164,11 +177,6 @@ class Collector {
     } else if (is_set(for_all)) {
       p.spacings.push_back(for_all);
     }
-    // One value per frame or one for all; anything else cannot be told apart.
-    const auto frames = static_cast<size_t>(std::max<int64_t>(p.number_of_frames, 1));
-    if (p.rescales.size() > 1 && p.rescales.size() != frames) defect("functional-groups-wrong", 0x52009230), p.rescales.resize(1);
-    if (p.windows.size() > 1 && p.windows.size() != frames) p.windows.resize(1);
-    if (p.spacings.size() > 1 && p.spacings.size() != frames) p.spacings.resize(1);
   }
 
   const Element& pixel_element() const { return pixel_element_; }
@@ -186,6 +194,8 @@ class Collector {
  private:
   using Spacing = std::array<double, 2>;
   static constexpr uint32_t kSharedGroups = 0x52009229, kPerFrameGroups = 0x52009230, kOpticalPaths = 0x00480105, kIccProfile = 0x00282000;
+
+  static constexpr size_t kPaddedFramesMax = 65536;
 
   static bool is_set(const Spacing& s) { return s[0] > 0; }
   // PS3.3 10.7.1.3: Pixel Spacing is the calibrated one; the detector's and the film scanner's stand in for it.

@@ -216,3 +216,25 @@ def test_a_segmented_palette_shows_the_colours_that_pydicom_expands_it_to(encodi
     want = apply_color_lut(values, copy.deepcopy(ds))
     assert len(np.unique(want.reshape(-1, 3), axis=0)) > 150
     assert_close(picture(part10(ds, encoding)), want.astype(np.float64) / 257.0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_groups_of_another_number_than_frames_are_meant_by_position(count: int) -> None:
+    """A frame must never be shown with the rescale of another: without a group of its own it has what is meant for all."""
+    ds = image(np.arange(3 * 16, dtype=np.uint16).reshape(3, 4, 4), "CT", RescaleSlope="1", RescaleIntercept="-7")
+    groups = []
+    for i in range(count):
+        group, rescale, measures = Dataset(), Dataset(), Dataset()
+        rescale.RescaleSlope, rescale.RescaleIntercept, rescale.RescaleType = "2", str(100 * (i + 1)), "HU"
+        measures.PixelSpacing = [0.5 + i, 0.5 + i]
+        group.PixelValueTransformationSequence, group.PixelMeasuresSequence = [rescale], [measures]
+        groups.append(group)
+    ds.PerFrameFunctionalGroupsSequence = groups
+    scanned = scan(part10(ds), LIMITS)
+    d = scanned.frame_descriptor
+    assert d is not None
+    own = [(2.0, 100.0 * (i + 1)) for i in range(min(count, 3))]
+    assert [(d.rescale(i).slope, d.rescale(i).intercept) for i in range(3)] == own + [(1.0, -7.0)] * (3 - len(own))
+    spacings = [(0.5 + i, 0.5 + i) for i in range(min(count, 3))]
+    assert [d.pixel_spacing(i) for i in range(3)] == spacings + [None] * (3 - len(spacings))
+    assert [defect.code for defect in scanned.defects] == ["functional-groups-wrong"]
