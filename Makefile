@@ -109,6 +109,8 @@ $(VENV)/.runs: $(LOCK) $(NATIVE) | $(VENV)/bin/python
 	@echo "installing what voxcast needs and building its native part" >&2
 	@$(PIP) install -c $(LOCK) $(BUILD_TOOLS)
 	@$(PIP) install -c $(LOCK) --no-build-isolation -e .
+	@echo "compiling what draws pictures (voxcast warmup)" >&2
+	@$(PY) -P -m engine.cli warmup >/dev/null
 	@touch $@
 
 $(VENV)/.tests: $(LOCK) $(NATIVE) $(VENV)/.runs

@@ -1,4 +1,4 @@
-"""What one picture costs, step by step, beside numpy, pydicom and Pillow on the same slice: decode, window, resize, encode.
+"""What one picture costs, step by step: every kernel beside numpy and memcpy, the steps beside pydicom and Pillow, on one slice.
 
     python -m benchmarks.render_kernels [--quick]
 
@@ -26,44 +26,46 @@ import numpy as np
 import openjpeg
 import pydicom
 from PIL import Image, Jpeg2KImagePlugin
-from pydicom.pixels import apply_modality_lut, convert_color_space
+from pydicom.pixels import apply_modality_lut
 from pydicom.pixels.processing import apply_windowing
 
-from benchmarks.data import DATA
+from benchmarks.kernel_cases import cases
 from benchmarks.measure import Report, interleave
-from engine.cli.phantom import PhantomSeries, generate
+from benchmarks.streams import LIMITS, WINDOW, slice_of_ct
 from engine.codec.encode import encode_jpeg, encode_png
 from engine.codec.registry import decode_frame
-from engine.dicom.frame import FrameDescriptor, VoiLutFunction, Window
-from engine.dicom.scan import scan
-from engine.imaging.kernels import colour, gray, twins
+from engine.dicom.frame import FrameDescriptor, VoiLutFunction
+from engine.imaging.kernels import gray
 from engine.imaging.plan import plan, reduction
 from engine.imaging.render import render
 from engine.imaging.resize import resized
 from engine.imaging.spec import RenderSpec
 from engine.imaging.window import linear_terms
-from engine.limits import Limits
 
-LIMITS = Limits()
-WINDOW = Window(40.0, 400.0)
 J2K, HTJ2K = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201"
 START = """
 import time
 start = time.perf_counter()
-from engine.imaging.render import warmup
-warmup()
+from engine.imaging import warmup
+warmup._take_over = lambda: None  # or it would copy what this tree has compiled
+warmup.warm_kernels()
 print(time.perf_counter() - start)
 """
-
-
-def slice_of_ct() -> tuple[FrameDescriptor, bytes]:
-    """The middle of the shared real CT series, or of the demo's phantom without it: descriptor and native pixels."""
-    files = sorted((DATA / "ct-series").glob("*.dcm"))
-    content = files[len(files) // 2].read_bytes() if files else list(generate(PhantomSeries(slices=3)))[1]
-    scanned = scan(content, LIMITS)
-    assert scanned.frame_descriptor is not None and scanned.frame_table is not None
-    span = scanned.frame_table[0]
-    return scanned.frame_descriptor, content[span.offset : span.offset + span.length]
+FIRST = """
+import time
+from benchmarks.streams import LIMITS, WINDOW, slice_of_ct
+from engine.codec.encode import encode_jpeg, load_codecs
+from engine.codec.registry import decode_frame
+d, native = slice_of_ct()
+load_codecs()
+start = time.perf_counter()
+from engine.imaging.plan import plan
+from engine.imaging.render import render
+from engine.imaging.spec import RenderSpec
+values = decode_frame(d, native, LIMITS).stored_values
+encode_jpeg(render(plan(d, 0, d.photometric_interpretation, RenderSpec(window=WINDOW), LIMITS), values), 90)
+print(time.perf_counter() - start)
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,13 +76,26 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     report = Report("render_kernels", "one picture, step by step, on one 512² CT slice")
 
-    def row(name: str, unit: str, work: dict[str, Callable[[int], object]], *, repeat: int = 1, **more: Any) -> None:
+    def row(
+        name: str, unit: str, work: dict[str, Callable[[int], object]], *, repeat: int = 1,
+        twin: Callable[[], object] | None = None, above: tuple[str, float] | None = None, **more: Any,
+    ) -> None:  # fmt: skip
         scale = {"µs": 1e6, "ms": 1e3}[unit]
-        report.add(name, unit, interleave(work, rounds, repeat=repeat, scale=scale, seconds_max=30), **more)
+        samples = interleave(work, rounds, repeat=repeat, scale=scale, seconds_max=30)
+        if twin is not None:  # by itself: it is slow, and takes what the others have in the caches
+            samples |= interleave({"numpy twin": lambda i: twin()}, rounds // 10, scale=scale, seconds_max=2)
+        report.add(name, unit, samples, **more)
+        if above is not None:  # of neighbours in time: what others do to the machine hits both
+            less, limit = above
+            ours, theirs = next(iter(samples.values())), samples[less]
+            rest = [a - b for a, b in zip(ours, theirs, strict=True)]
+            report.add(f"{name}, what {less} leaves", unit, {"voxcast": rest}, limit=limit)
 
     d, native = slice_of_ct()
     values = decode_frame(d, native, LIMITS).stored_values
-    grey(d, values, row)
+    kernels(values, row)
+    series(values, row)
+    windows_by_pydicom(d, values, row)
     sizes(values, row)
     pictures(d, native, values, row)
     starts(report, 3 if rounds < 100 else 9)
@@ -88,8 +103,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def grey(d: FrameDescriptor, values: np.ndarray[Any, Any], row: Callable[..., None]) -> None:
-    """Stored values to 8 bits."""
+def kernels(values: np.ndarray[Any, Any], row: Callable[..., None]) -> None:
+    """Every kernel, its numpy twin, and a copy of the bytes that it reads; all buffers are the caller's, and warm."""
+    for one in cases(values):
+        work = {"kernel": lambda i, c=one: c.kernel(), "memcpy": lambda i, c=one: c.copy()}
+        is_window = one.name.startswith("window, linear") and "signed" in one.name
+        row(one.name, "µs", work, repeat=10, targets={"memcpy": 0.5} if is_window else {}, twin=one.twin)
+
+
+def windows_by_pydicom(d: FrameDescriptor, values: np.ndarray[Any, Any], row: Callable[..., None]) -> None:
+    """Stored values to 8 bits, beside pydicom's functions for the same steps."""
     rescale, out = d.rescale(0), np.empty(values.shape, np.uint8)
     step = pydicom.Dataset()
     step.RescaleSlope, step.RescaleIntercept = rescale.slope, rescale.intercept
@@ -101,38 +124,26 @@ def grey(d: FrameDescriptor, values: np.ndarray[Any, Any], row: Callable[..., No
         step.VOILUTFunction = function.value
         return (apply_windowing(apply_modality_lut(values, step), step) + 0.5).astype(np.uint8)
 
-    row(
-        "window, linear",
-        "µs",
-        {
-            "kernel": lambda i: gray.linear(values, *terms, False, out),
-            "numpy twin": lambda i: twins.linear(values, *terms, False, out),
-            "pydicom": lambda i: by_pydicom(VoiLutFunction.LINEAR),
-        },
-        repeat=10,
-        limit=60.0,
-    )
     more = rescale.slope, rescale.intercept, WINDOW.center, WINDOW.width, False, out
-    row(
-        "window, sigmoid",
-        "µs",
-        {
-            "kernel": lambda i: gray.sigmoid(values, *more),
-            "numpy twin": lambda i: twins.sigmoid(values, *more),
-            "pydicom": lambda i: by_pydicom(VoiLutFunction.SIGMOID),
-        },
-    )
-    ybr = np.ascontiguousarray(np.dstack([(values & 0xFF).astype(np.uint8)] * 3))
-    rgb = np.empty_like(ybr)
-    row(
-        "YBR_FULL to RGB",
-        "µs",
-        {
-            "kernel": lambda i: colour.ybr_full_to_rgb(ybr, rgb),
-            "numpy twin": lambda i: twins.ybr_full_to_rgb(ybr, rgb),
-            "pydicom": lambda i: convert_color_space(ybr, "YBR_FULL", "RGB"),
-        },
-    )
+    ours = {
+        VoiLutFunction.LINEAR: lambda i: gray.linear(values, *terms, False, out),
+        VoiLutFunction.SIGMOID: lambda i: gray.sigmoid(values, *more),
+    }
+    for function, kernel in ours.items():
+        work = {"kernel": kernel, "pydicom": lambda i, f=function: by_pydicom(f)}
+        row(f"window, {function.value.lower()}, beside pydicom", "µs", work)
+
+
+def series(values: np.ndarray[Any, Any], row: Callable[..., None]) -> None:
+    """A window and a copy over slices that no cache holds: each call takes the next of 100 MB."""
+    slices = np.stack([np.roll(values, i, axis=0) for i in range(200)])
+    out, room = np.empty((200, *values.shape), np.uint8), np.empty_like(slices)
+    low, scale = linear_terms(WINDOW, 1.0, -1024.0)
+    work = {
+        "kernel": lambda i: gray.linear(slices[i % 200], low, scale, False, out[i % 200]),
+        "memcpy": lambda i: np.copyto(room[i % 200], slices[i % 200]),
+    }
+    row("window, linear, every slice another", "µs", work, targets={"memcpy": 0.5})
 
 
 def sizes(values: np.ndarray[Any, Any], row: Callable[..., None]) -> None:
@@ -208,6 +219,7 @@ def pictures(d: FrameDescriptor, native: bytes, values: np.ndarray[Any, Any], ro
             "voxcast": lambda i: ours(native, d.transfer_syntax_uid, whole),
             "pydicom": lambda i: peer(np.frombuffer(native, kind).reshape(values.shape)),
         },
+        limit=0.5,
         targets={"pydicom": 3.0},
     )
     row(
@@ -215,8 +227,10 @@ def pictures(d: FrameDescriptor, native: bytes, values: np.ndarray[Any, Any], ro
         "ms",
         {
             "voxcast": lambda i: ours(j2k, J2K, whole),
+            "its decoder alone": lambda i: imagecodecs.jpeg2k_decode(j2k, numthreads=2),
             "pylibjpeg, pydicom": lambda i: peer(np.asarray(openjpeg.decode(j2k))),
         },
+        above=("its decoder alone", 0.5),
     )
     row(
         "JPEG 2000 to a 128² JPEG",
@@ -233,8 +247,10 @@ def pictures(d: FrameDescriptor, native: bytes, values: np.ndarray[Any, Any], ro
         "ms",
         {
             "voxcast": lambda i: ours(htj2k, HTJ2K, whole),
+            "its decoder alone": lambda i: imagecodecs.htj2k_decode(htj2k),
             "pylibjpeg, pydicom": lambda i: peer(np.asarray(openjpeg.decode(htj2k))),
         },
+        above=("its decoder alone", 0.5),
     )
     rooms: dict[str, tuple[bytes, Callable[..., object]]] = {
         "JPEG-LS": (imagecodecs.jpegls_encode(unsigned), imagecodecs.jpegls_decode),
@@ -253,23 +269,27 @@ def pictures(d: FrameDescriptor, native: bytes, values: np.ndarray[Any, Any], ro
 
 
 def starts(report: Report, rounds: int) -> None:
-    """A process's first picture waits for this; `warmup` runs on a thread when a server starts."""
-    samples: dict[str, list[float]] = {"cached": [], "compiling": []}
+    """What a process's first picture waits for, once the libraries are loaded (a web worker does that when a page is asked for)."""
+    every: dict[str, list[float]] = {"from the cache": [], "compiling": []}
+    first: dict[str, list[float]] = {"after warmup": [], "compiling": []}
     with tempfile.TemporaryDirectory() as warm:
-        _start(warm)
-        for _ in range(rounds):
-            samples["cached"].append(_start(warm))
-            if len(samples["compiling"]) < 3:
-                with tempfile.TemporaryDirectory() as cold:
-                    samples["compiling"].append(_start(cold))
-    report.add("import and warmup of all kernels", "s", samples, limit=0.5)
+        _start(START, warm)
+        for i in range(rounds):
+            every["from the cache"].append(_start(START, warm))
+            first["after warmup"].append(_start(FIRST, warm))
+            if i < 3:
+                with tempfile.TemporaryDirectory() as cold, tempfile.TemporaryDirectory() as colder:
+                    every["compiling"].append(_start(START, cold))
+                    first["compiling"].append(_start(FIRST, colder))
+    report.add("import, and every kernel for every usual type", "s", every)
+    report.add("first picture of a process", "s", first)
 
 
-def _start(cache: str) -> float:
+def _start(script: str, cache: str) -> float:
     environment = os.environ | {"NUMBA_CACHE_DIR": cache}
     root = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", START], env=environment, cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], env=environment, cwd=root, capture_output=True, text=True, check=True
     )
     return float(done.stdout)
 

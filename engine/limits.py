@@ -36,7 +36,9 @@ class Limits:
     )
     annotation_items_max: int = _limit(20_000, "layers, graphics, texts and references in one presentation state")
     graphic_points_max: int = _limit(1_000_000, "points of all graphics and shutters in one presentation state")
-    graphic_points_shown_max: int = _limit(50_000, "points and letters drawn over one image; each may be a line across it")
+    graphic_points_shown_max: int = _limit(
+        50_000, "points and letters drawn over one image; each may be a line across it"
+    )
     annotation_text_max: int = _limit(4096, "characters of one text; Unformatted Text Value is ST, 1024 at most")
     segments_shown_max: int = _limit(512, "segments blended over one image; a whole-body segmentation has some 120")
     # archive

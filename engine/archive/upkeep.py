@@ -77,6 +77,12 @@ class Upkeep:
             if problem:
                 yield Checked(uid, _where(member.location), member.location.length, problem)
 
+    def records(self) -> Iterator[InstanceRecord]:
+        """Every stored version, those that are not served too; what comes or goes meanwhile may or may not be seen."""
+        for table in ("instances", "versions"):
+            for _, data in self._entries(table):
+                yield unpack_instance(data)
+
     def erase_due(self, grace_s: float = _GRACE_S) -> int:
         """Give back the bytes of what was deleted longer than `grace_s` seconds ago; returns how many members."""
         with self._core.removing():

@@ -137,14 +137,21 @@ def export(
 
 
 @app.command()
-def verify(archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+def verify(
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode every frame too, by two decoders; list where they differ.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Read and hash every stored byte again; compare the index."""
     terminal = Terminal(json)
     with exit_codes(terminal):
         loaded = _load(config, archive=archive)
         from engine.cli.verify import run
 
-        raise typer.Exit(run(loaded.settings, terminal))
+        raise typer.Exit(run(loaded.settings, terminal, decode))
 
 
 @app.command()
@@ -175,6 +182,16 @@ def stats(
         from engine.cli.stats import run
 
         raise typer.Exit(run(loaded.settings, defect, conflicts, terminal))
+
+
+@app.command()
+def warmup(json: JsonOption = False) -> None:
+    """Compile what draws pictures, once, so that no server does it at its first one; an installation step."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        from engine.cli.warmup import run
+
+        raise typer.Exit(run(terminal))
 
 
 @config_app.command("show")

@@ -71,8 +71,8 @@ def _array(frame: Any, is_rgb: bool) -> Array:
     if name.startswith(("yuvj4", "yuv4")):
         if is_rgb and len({plane.shape for plane in planes}) == 1:
             return np.stack(planes, axis=-1)
-        luma, *chroma = (plane.astype(np.float64) for plane in planes)
-        return _rgb(luma, chroma, frame.height, frame.width)
+        luma, *chroma = planes
+        return _rgb(luma, [plane.astype(np.float32) for plane in chroma], frame.height, frame.width)
     raise ValueError(f"FFmpeg's pixel format {name}")
 
 
@@ -84,8 +84,10 @@ def _rgb(luma: Array, chroma: list[Array], rows: int, columns: int) -> Array:
     """YCbCr as JFIF has it; chrominance between samples by the triangle filter, which libjpeg calls fancy."""
     for axis, size in ((1, columns), (0, rows)):
         chroma = [_doubled(plane, axis, size) for plane in chroma]
-    ybr = np.stack((luma, chroma[0] - 128.0, chroma[1] - 128.0), axis=-1)
-    rgb: Array = np.clip(np.rint(ybr @ _YBR_TO_RGB), 0, 255).astype(np.uint8)
+    rgb = np.empty((rows, columns, 3), np.uint8)
+    for row in range(rows):  # the whole of it in floating point would be a hundred bytes a pixel
+        ybr = np.stack((luma[row], chroma[0][row] - 128.0, chroma[1][row] - 128.0), axis=-1)
+        rgb[row] = np.clip(np.rint(ybr @ _YBR_TO_RGB), 0, 255)
     return rgb
 
 
@@ -94,7 +96,7 @@ def _doubled(plane: Array, axis: int, size: int) -> Array:
         return plane
     plane = np.moveaxis(plane, axis, 0)
     near = np.concatenate((plane[:1], plane, plane[-1:]))
-    out = np.empty((2 * len(plane), plane.shape[1]))
+    out = np.empty((2 * len(plane), plane.shape[1]), plane.dtype)
     out[0::2] = (3 * plane + near[:-2]) / 4
     out[1::2] = (3 * plane + near[2:]) / 4
     return np.moveaxis(out[:size], 0, axis)

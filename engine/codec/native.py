@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.codec.base import Array, DecodedFrame, frame_shape, stored_dtype
+from engine.codec.bits import unpack
 from engine.codec.finish import stored_values
+from engine.codec.planes import interleaved
 from engine.dicom.frame import SUBSAMPLED_422, FrameDescriptor
 from engine.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN
 from engine.errors import BadFrame, UnsupportedPixels
@@ -25,7 +27,7 @@ class NativeDecoder:
     ) -> DecodedFrame:
         d = descriptor
         count = d.rows * d.columns * _samples(d)
-        if len(data) * 8 < count * d.bits_allocated:
+        if len(data) * 8 < first_bit + count * d.bits_allocated:
             raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
         if d.has_swapped_bytes:
             data = np.frombuffer(data, ">u2", len(data) // 2).astype("<u2").tobytes()
@@ -33,11 +35,13 @@ class NativeDecoder:
             raise BadFrame(d.transfer_syntax_uid, f"4:2:2 of {d.samples_per_pixel} samples, {d.columns} columns")
         kind, is_ours = stored_dtype(d), True
         if d.bits_allocated != 8 * kind.itemsize:
-            flat = _unpack(data, d.bits_allocated, count, first_bit).astype(kind, copy=False)
+            if d.bits_allocated > 32:
+                raise UnsupportedPixels(f"{d.bits_allocated} bits allocated")
+            flat = unpack(data, d.bits_allocated, count, first_bit).astype(kind, copy=False)
         else:
             kind = kind.newbyteorder(">" if d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else "<")
             flat, is_ours = np.frombuffer(data, kind, count), False
-        pixels = _arranged(d, flat)
+        pixels = _arranged(d, flat, out)
         if out is not None:
             if pixels.ctypes.data != out.ctypes.data:  # inflated right there
                 np.copyto(out, pixels)  # byte order and planes change on the way
@@ -84,20 +88,8 @@ def _samples(descriptor: FrameDescriptor) -> int:
     return 2 if descriptor.photometric_interpretation in SUBSAMPLED_422 else descriptor.samples_per_pixel
 
 
-def _unpack(data: Buffer, bits: int, count: int, first_bit: int) -> Array:
-    """Cells of `bits` bits, the first in the lowest bits of the first byte (PS3.5 8.1.1, annex D)."""
-    needed = (first_bit + count * bits + 7) // 8
-    single = np.unpackbits(np.frombuffer(data, np.uint8, needed), bitorder="little")[
-        first_bit : first_bit + count * bits
-    ]
-    if bits == 1:
-        return single
-    weights = 1 << np.arange(bits, dtype=np.uint32)
-    return single.reshape(count, bits).astype(np.uint32) @ weights
-
-
-def _arranged(d: FrameDescriptor, flat: Array) -> Array:
-    """(rows, columns[, samples]) of the flat samples; a view of them, but for 4:2:2."""
+def _arranged(d: FrameDescriptor, flat: Array, out: Array | None) -> Array:
+    """(rows, columns[, samples]) of the flat samples: a view, but for 4:2:2 and planes (in `out` where there is one)."""
     if d.photometric_interpretation in SUBSAMPLED_422:
         quads = flat.reshape(d.rows * d.columns // 2, 4)  # Y1 Y2 CB CR (PS3.3 C.7.6.3.1.2)
         pixels = np.empty((len(quads), 2, 3), flat.dtype)
@@ -105,5 +97,7 @@ def _arranged(d: FrameDescriptor, flat: Array) -> Array:
         pixels[:, :, 1:] = quads[:, None, 2:]
         return pixels.reshape(frame_shape(d))
     if d.samples_per_pixel > 1 and d.planar_configuration == 1:
+        if flat.dtype.isnative:
+            return interleaved(flat, d.samples_per_pixel, out).reshape(frame_shape(d))
         return flat.reshape(d.samples_per_pixel, d.rows, d.columns).transpose(1, 2, 0)
     return flat.reshape(frame_shape(d))

@@ -20,20 +20,23 @@ from engine.types import Buffer
 _ROOT = "1.2.840.10008.1.2"
 
 
-def _registry() -> dict[str, FrameDecoder]:
-    rows: list[tuple[FrameDecoder, tuple[str, ...]]] = [
-        (NativeDecoder(), ("", ".1", ".1.98", ".1.99", ".2")),
-        (RleDecoder(), (".5",)),
-        (JpegDecoder(), (".4.50", ".4.51", ".4.53", ".4.55", ".4.57", ".4.70")),
-        (JpegLsDecoder(), (".4.80", ".4.81")),
-        (Fallback(Jpeg2000Decoder(), OpenJpegDecoder()), tuple(f".4.{n}" for n in (90, 91, 92, 93, 201, 202, 203))),
-        (JpegXlDecoder(), (".4.110", ".4.111", ".4.112")),
-        (DeflatedDecoder(), (".8.1",)),
+def _rows() -> list[tuple[FrameDecoder, str, tuple[str, ...]]]:
+    jpeg_2000 = Fallback(Jpeg2000Decoder(), OpenJpegDecoder())
+    return [
+        (NativeDecoder(), "voxcast", ("", ".1", ".1.98", ".1.99", ".2")),
+        (RleDecoder(), "voxcast", (".5",)),
+        (JpegDecoder(), "libjpeg-turbo", (".4.50", ".4.51", ".4.53", ".4.55", ".4.57", ".4.70")),
+        (JpegLsDecoder(), "CharLS", (".4.80", ".4.81")),
+        (jpeg_2000, "OpenJPEG", tuple(f".4.{n}" for n in (90, 91, 92, 93))),
+        (jpeg_2000, "OpenJPH or OpenJPEG", tuple(f".4.{n}" for n in (201, 202, 203))),
+        (JpegXlDecoder(), "libjxl", (".4.110", ".4.111", ".4.112")),
+        (DeflatedDecoder(), "voxcast", (".8.1",)),
     ]
-    return {_ROOT + suffix: decoder for decoder, suffixes in rows for suffix in suffixes}
 
 
-DECODERS: dict[str, FrameDecoder] = _registry()
+DECODERS: dict[str, FrameDecoder] = {_ROOT + end: decoder for decoder, _, suffixes in _rows() for end in suffixes}
+# Whose work the decoder of a transfer syntax is, for people.
+NAMES: dict[str, str] = {_ROOT + end: name for _, name, suffixes in _rows() for end in suffixes}
 
 
 def decode_frame(

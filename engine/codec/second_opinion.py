@@ -30,8 +30,9 @@ WHY_NONE = {
     "syntax": "no decoder knows this transfer syntax",
 }
 _LOSSLESS_SOF = 0xC3
-# Inverse transforms round where they like (T.81 A.3.3, T.800 F.3); colour conversion and chrominance between samples add to it.
-_LOSSY_GREY, _LOSSY_COLOUR = 2, 4
+# Inverse transforms round where they like (T.81 A.3.3, T.800 F.3): one level of what is coded. One level of Y and one of Cb is
+# up to 1 + 1.772 of blue, and a rounding.
+_LOSSY_GREY, _LOSSY_COLOUR = 1, 3
 _ROOT = "1.2.840.10008.1.2"
 
 
@@ -80,7 +81,7 @@ def _native(d: FrameDescriptor, data: Buffer, first_bit: int) -> Opinion:
         raise BadFrame(d.transfer_syntax_uid, "shorter than the frame")
     with refusals(d):
         return Opinion(
-            "bit by bit", plain.native_frame(d, data, first_bit), 1 if "PARTIAL" in d.photometric_interpretation else 0
+            "plain", plain.native_frame(d, data, first_bit), 1 if "PARTIAL" in d.photometric_interpretation else 0
         )
 
 
@@ -154,11 +155,12 @@ def _jpeg_2000(d: FrameDescriptor, data: Buffer, first_bit: int) -> Opinion:
     exact = header.is_reversible
     allowed = 0 if exact else _LOSSY_GREY if header.samples == 1 else _LOSSY_COLOUR
     if not ffmpeg.is_installed():
-        frame = OpenJpegDecoder().decode(d, data, None, 0, 0)
-        return Opinion("OpenJPEG of pylibjpeg", frame, allowed)
+        if not (header.is_high_throughput and exact):
+            return Opinion(why_none="no-pyav")  # pylibjpeg has the library that decoded it first
+        return Opinion("OpenJPEG", OpenJpegDecoder().decode(d, data, None, 0, 0), allowed)
     codes = ffmpeg.decode_image(d, whole(d, header, data), "jpeg2000", header.bits)
     if header.is_signed:  # FFmpeg gives them moved up by half their range
-        codes = codes.astype(np.int64) ^ (1 << (header.bits - 1))
+        codes = codes ^ codes.dtype.type(1 << (header.bits - 1))
     bits = min(d.bits_allocated, header.bits)
     values = plain.coded_values(d, codes, bits, is_exact=exact, follows=True)
     return Opinion("FFmpeg", DecodedFrame(values, photometric_of(d, header)), allowed)

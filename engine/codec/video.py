@@ -55,6 +55,22 @@ def decode_still(descriptor: FrameDescriptor, source: BinaryIO, frame_index: int
         return _pixels(descriptor, find_frame(descriptor, lambda: _opened(descriptor, source), frame_index, deadline))
 
 
+def decode_all(descriptor: FrameDescriptor, source: BinaryIO) -> int:
+    """Decode a video from its first frame to its last, looking at each and keeping none; returns how many there are.
+
+    Takes as long as it takes. Otherwise as `decode_still`.
+    """
+    count = 0
+    with _refusals(descriptor), _opened(descriptor, source) as (container, stream):
+        for packet in container.demux(stream):
+            for frame in packet.decode():
+                count += 1
+                if frame.is_corrupt:
+                    raise BadFrame(descriptor.transfer_syntax_uid, f"frame {count} is damaged")
+                _check_size(descriptor, frame.width, frame.height)
+    return count
+
+
 @contextmanager
 def _opened(d: FrameDescriptor, source: BinaryIO) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream, which has the size that the header claims and can get no larger."""
@@ -67,6 +83,8 @@ def _opened(d: FrameDescriptor, source: BinaryIO) -> Iterator[tuple[Any, Any]]:
             raise BadFrame(d.transfer_syntax_uid, "no video in the bit stream")
         stream = container.streams.video[0]
         context = stream.codec_context
+        if context is None:  # the container names a codec that nobody knows
+            raise BadFrame(d.transfer_syntax_uid, "the bit stream has no codec that FFmpeg knows")
         _check_size(d, context.width, context.height)
         context.options = {"max_pixels": options["max_pixels"]}
         context.thread_count = 1

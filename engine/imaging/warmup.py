@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _KERNELS = Path(__file__).parent / "kernels"
+_PACKAGE = _KERNELS / "__pycache__"
 _STAMP = "voxcast-kernels.json"
 
 
@@ -35,6 +37,7 @@ def warm_kernels(tell: Callable[[WarmKernel], None] = lambda _: None) -> list[Wa
     """Compile, or load from the cache, every kernel for every usual type, and remember that it was done. Any thread.
 
     Some 20 s with nothing in the cache, half a second with all of it, and 100 MB that stay: for a process of its own.
+    Where the package is another user's, who has done it, what lies there is copied: numba reads no folder that it cannot write to.
     """
     import numpy as np
 
@@ -42,6 +45,7 @@ def warm_kernels(tell: Callable[[WarmKernel], None] = lambda _: None) -> list[Wa
     from engine.imaging.kernels.typed import TypedKernel
 
     done, seen = [], set()
+    _take_over()
     for info in sorted(pkgutil.iter_modules(kernels.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"{kernels.__name__}.{info.name}")
         for name, kernel in vars(module).items():
@@ -60,37 +64,51 @@ def warm_kernels(tell: Callable[[WarmKernel], None] = lambda _: None) -> list[Wa
 
 def is_warm() -> bool:
     """Whether `warm_kernels` was done with these kernels, this numba and this processor; no numba is loaded for that."""
-    stamp = _stamp()
-    try:
-        return stamp is not None and json.loads(stamp.read_text()) == _fingerprint()
-    except (OSError, ValueError):
-        return False
+    folder = cache_folder()
+    return folder is not None and _is_done_in(folder)
 
 
 def cache_folder() -> Path | None:
     """Where numba keeps what it compiles: its own rules, without loading it. None where nothing can be written."""
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "numba"
     given = os.environ.get("NUMBA_CACHE_DIR")
-    for folder in ([Path(given)] if given else []) + [_KERNELS / "__pycache__", user]:
+    for folder in ([Path(given)] if given else []) + [_PACKAGE, user]:
         there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
         if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
             return folder
     return None
 
 
-def _stamp() -> Path | None:
-    folder = cache_folder()
-    return None if folder is None else folder / _STAMP
+def _is_done_in(folder: Path) -> bool:
+    try:
+        said = json.loads((folder / _STAMP).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(said == _fingerprint())
 
 
 def _remember() -> None:
-    stamp = _stamp()
-    if stamp is None:
+    folder = cache_folder()
+    if folder is None:
         return
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    new = stamp.with_suffix(f".{os.getpid()}")
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f"{_STAMP}.{os.getpid()}"
     new.write_text(json.dumps(_fingerprint()))
-    new.replace(stamp)
+    new.replace(folder / _STAMP)
+
+
+def _take_over() -> None:
+    """Copy what was compiled beside the kernels to where numba looks, if that is elsewhere and has nothing yet."""
+    from engine.imaging.kernels.typed import cache_path
+
+    place, folder = cache_path(), cache_folder()
+    if place is None or folder is None or place == _PACKAGE or _is_done_in(folder) or not _is_done_in(_PACKAGE):
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    for file in (*_PACKAGE.glob("*.nbc"), *_PACKAGE.glob("*.nbi")):  # the indices last: what they name is there
+        new = place / f"{file.name}.{os.getpid()}"
+        shutil.copyfile(file, new)
+        new.replace(place / file.name)
 
 
 def _fingerprint() -> dict[str, object]:

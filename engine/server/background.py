@@ -1,4 +1,4 @@
-"""The background process: builds derived data of series that have gone quiet, gives space back, compacts; at low priority."""
+"""The background process, at low priority: derived data of series that have gone quiet, space given back, kernels compiled."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from engine.archive.archive import Archive
 from engine.archive.documents import SeriesDocuments
 from engine.errors import EngineError
 from engine.server.child import Job, archive_path, ready, run
+from engine.server.kernels import begin_warmup, end_warmup
 from engine.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -26,8 +27,13 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     documents = SeriesDocuments(archive)
     next_upkeep = time.monotonic() + _UPKEEP_EVERY_S
     ready()
+    compiling = begin_warmup()
     try:
         while not stop.wait(_EVERY_S):
+            if compiling is not None and compiling.poll() is not None:
+                if compiling.returncode:
+                    _LOG.error("compiling kernels ended with code %d", compiling.returncode)
+                compiling = None
             try:
                 documents.build_pending(_QUIET_S, time.time_ns())
                 if time.monotonic() >= next_upkeep:
@@ -40,6 +46,8 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
                 _LOG.error("background work failed: %s", error)
                 stop.wait(_UPKEEP_EVERY_S)
     finally:
+        if compiling is not None:
+            end_warmup(compiling)
         archive.close()
 
 

@@ -21,6 +21,7 @@ from engine import log
 from engine.archive.lock import ServerLock
 from engine.errors import EngineError
 from engine.server.child import FATAL, Job, archive_path
+from engine.server.kernels import keep_kernels_below
 from engine.server.listening import PortTaken, listen, name_of
 from engine.settings import Settings
 
@@ -51,6 +52,7 @@ def serve(settings: Settings) -> int:
     try:
         for counters in (path / "run").glob("*.counters"):
             counters.unlink()
+        keep_kernels_below(path / "run")
         http, dicom = listen("http", settings.http), None
         dicom = listen("dicom", settings.dicom)
         return _Supervisor(settings, path, http, dicom).run()

@@ -6,6 +6,7 @@
 #include "bad_code.hpp"
 #include "bits.hpp"
 #include "buffers.hpp"
+#include "planes.hpp"
 #include "resolutions.hpp"
 #include "rle.hpp"
 
@@ -69,11 +70,23 @@ void unpack_bits(nb::handle data, nb::handle out, unsigned bits, unsigned first_
   voxcast::unpack_bits(in.data(), in.size(), bits, first_bit, room.size() / voxcast::cell_bytes(bits), room.data());
 }
 
+void interleave_planes(nb::handle planes, nb::handle out, unsigned samples, unsigned item_bytes) {
+  const Bytes in(planes);
+  const Room room(out);
+  const bool is_item = item_bytes == 1 || item_bytes == 2 || item_bytes == 4 || item_bytes == 8;
+  if (!is_item || samples < 1 || in.size() % (uint64_t(samples) * item_bytes) != 0) throw nb::value_error("no planes of such items");
+  if (room.size() != in.size()) throw nb::value_error("the array has another size than the planes");
+  if (in.data() < room.data() + room.size() && room.data() < in.data() + in.size()) throw nb::value_error("planes and array overlap");
+  nb::gil_scoped_release free;
+  voxcast::interleave_items(in.data(), samples, in.size() / samples / item_bytes, item_bytes, room.data());
+}
+
 }  // namespace
 
 void bind_codec(nb::module_& m) {
   m.def("rle_decode", &rle_decode, "data"_a, "out"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
   m.def("rle_encode", &rle_encode, "pixels"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
   m.def("resolution_ends", &resolution_ends, "data"_a);
+  m.def("interleave_planes", &interleave_planes, "planes"_a, "out"_a, "samples"_a, "item_bytes"_a);
   m.def("unpack_bits", &unpack_bits, "data"_a, "out"_a, "bits"_a, "first_bit"_a = 0);
 }

@@ -45,6 +45,42 @@ VOXCAST_INLINE void pick_any(const uint8_t* pixels, unsigned k, size_t n, uint8_
   }
 }
 
+// Items at any address: stored bytes begin where they happen to.
+typedef uint16_t __attribute__((aligned(1), may_alias)) Item2;
+typedef uint32_t __attribute__((aligned(1), may_alias)) Item4;
+typedef uint64_t __attribute__((aligned(1), may_alias)) Item8;
+
+template <class T>
+VOXCAST_INLINE void items(const uint8_t* planes, unsigned k, size_t n, uint8_t* out) {
+  const T* in = reinterpret_cast<const T*>(planes);
+  T* __restrict__ to = reinterpret_cast<T*>(out);
+  if (k == 3) {
+    for (size_t i = 0; i < n; ++i) {
+      to[3 * i] = in[i];
+      to[3 * i + 1] = in[n + i];
+      to[3 * i + 2] = in[2 * n + i];
+    }
+    return;
+  }
+  for (unsigned j = 0; j < k; ++j)
+    for (size_t i = 0; i < n; ++i) to[i * k + j] = in[j * n + i];
+}
+
+VOXCAST_INLINE void items_any(const uint8_t* planes, unsigned k, size_t n, unsigned item_bytes, uint8_t* out) {
+  switch (item_bytes) {
+    case 1: items<uint8_t>(planes, k, n, out); break;
+    case 2: items<Item2>(planes, k, n, out); break;
+    case 4: items<Item4>(planes, k, n, out); break;
+    default: items<Item8>(planes, k, n, out);
+  }
+}
+
+VOXCAST_WIDE void items_wide(const uint8_t* planes, unsigned k, size_t n, unsigned item_bytes, uint8_t* out) {
+  items_any(planes, k, n, item_bytes, out);
+}
+void items_plain(const uint8_t* planes, unsigned k, size_t n, unsigned item_bytes, uint8_t* out) {
+  items_any(planes, k, n, item_bytes, out);
+}
 VOXCAST_WIDE void zip_wide(const uint8_t* const* planes, unsigned k, size_t n, uint8_t* out) { zip_any(planes, k, n, out); }
 void zip_plain(const uint8_t* const* planes, unsigned k, size_t n, uint8_t* out) { zip_any(planes, k, n, out); }
 VOXCAST_WIDE void pick_wide(const uint8_t* pixels, unsigned k, size_t n, uint8_t* plane) { pick_any(pixels, k, n, plane); }
@@ -54,6 +90,10 @@ void pick_plain(const uint8_t* pixels, unsigned k, size_t n, uint8_t* plane) { p
 
 void interleave(const uint8_t* const* planes, unsigned k, size_t n, uint8_t* out) {
   (is_wide() ? zip_wide : zip_plain)(planes, k, n, out);
+}
+
+void interleave_items(const uint8_t* planes, unsigned k, size_t n, unsigned item_bytes, uint8_t* out) {
+  (is_wide() ? items_wide : items_plain)(planes, k, n, item_bytes, out);
 }
 
 void take_plane(const uint8_t* pixels, unsigned k, size_t n, uint8_t* plane) {

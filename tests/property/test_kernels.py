@@ -15,10 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from engine.dicom.frame import VoiLutFunction, Window
 from engine.imaging import kernels
-from engine.imaging.kernels import colour, gray, orient, resample, twins, window
+from engine.imaging.kernels import colour, gray, orient, resample, rescale, twins, window
 from engine.imaging.kernels.typed import TypedKernel
 from engine.imaging.resize import _weights
+from engine.imaging.window import linear_terms
 
 Array = np.ndarray[Any, Any]
 TYPES = ["u1", "u2", "i2", "u4", "i4", "f4", "f8"]
@@ -91,6 +93,26 @@ def test_the_usual_windows_are_done_in_whole_numbers(kind: str) -> None:
                 assert window.linear_in_whole_numbers(stored, low, scale * sign, inverted, out), (center, width, sign)
 
 
+@pytest.mark.parametrize("kind", ["u2", "i2"])
+@pytest.mark.parametrize("slope", [1.0, 0.5, 2.0, 0.1, -1.0])
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_every_window_in_use_is_done_in_whole_numbers(kind: str, slope: float, is_exact: bool) -> None:
+    """Exact halves between two greys too (LINEAR_EXACT 40/400 has 40 of them), whichever way a float rounds them."""
+    for width in range(2, 5000, 23):
+        for center in (40.0, 40.5, 300.0, -600.0):
+            shown = Window(center, float(width), VoiLutFunction.LINEAR_EXACT if is_exact else VoiLutFunction.LINEAR)
+            low, scale = linear_terms(shown, slope, -1024.0)
+            assert window._line(low, scale, False, np.dtype(kind).char) is not None, (center, width)
+
+
+def test_halves_go_up() -> None:
+    stored = np.arange(-160, 241, dtype=np.int16)[None]
+    out = np.empty(stored.shape, np.uint8)
+    gray.linear(stored, -160.0, 255 / 400, False, out)
+    for value, grey in zip(stored[0].tolist(), out[0].tolist(), strict=True):
+        assert grey == (2 * (value + 160) * 255 + 400) // 800
+
+
 @pytest.mark.parametrize("low, scale", [(math.nan, 1.0), (0.0, math.nan), (math.inf, 1.0), (0.0, math.inf), (0.0, 0.0)])
 def test_a_window_of_no_numbers_is_left_to_floats(low: float, scale: float) -> None:
     stored, out = np.arange(12, dtype=np.uint16).reshape(3, 4), np.full((3, 4), 7, np.uint8)
@@ -100,6 +122,18 @@ def test_a_window_of_no_numbers_is_left_to_floats(low: float, scale: float) -> N
     gray.linear(stored, low, scale, False, out)
     twins.linear(stored, low, scale, False, theirs)
     same_grey(out, theirs)
+
+
+@pytest.mark.parametrize("kind", [">u2", ">i2", ">u4", ">f4"])
+def test_the_other_byte_order_is_refused_not_misread(kind: str) -> None:
+    """Decoders give the machine's own."""
+    stored, out = np.arange(12).reshape(3, 4).astype(kind), np.empty((3, 4), np.uint8)
+    with pytest.raises(numba.core.errors.NumbaError):
+        gray.linear(stored, 0.0, 1.0, False, out)
+    with pytest.raises(numba.core.errors.NumbaError):
+        gray.sigmoid(stored, 1.0, 0.0, 0.0, 1.0, False, out)
+    with pytest.raises(numba.core.errors.NumbaError):
+        gray.extremes(stored, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -147,6 +181,28 @@ def test_extremes_of_nothing_but_padding(kind: str) -> None:
 def test_extremes_beside_padding_that_no_value_can_have(kind: str, ends: tuple[float, float]) -> None:
     stored = np.arange(30, dtype=kind).reshape(5, 6)
     assert gray.extremes(stored, *ends) == twins.extremes(stored, *ends)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@quick
+@given(data=st.data(), slope=scales.filter(lambda s: abs(s) < 1e7), intercept=numbers, ends=st.tuples(numbers, numbers))
+def test_rescaled(kind: str, data: st.DataObject, slope: float, intercept: float, ends: tuple[float, float]) -> None:
+    stored = data.draw(pixels(kind)).reshape(-1)
+    ours, theirs = np.empty(stored.shape), np.empty(stored.shape)
+    rescale.rescaled(stored, slope, intercept, *ends, ours)
+    twins.rescaled(stored, slope, intercept, *ends, theirs)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", ["u2", "i2"])
+@pytest.mark.parametrize("bits", [16, 12, 10])
+def test_sixteen_bits_to_eight(kind: str, bits: int) -> None:
+    """Colours of more than 8 bits: every value there is, by the window's loops."""
+    stored, scale = every_value(kind), 255.0 / ((1 << bits) - 1)
+    ours, theirs = np.empty(stored.shape, np.uint8), np.empty(stored.shape, np.uint8)
+    gray.linear(stored, 0.0, scale, False, ours)
+    twins.linear(stored, 0.0, scale, False, theirs)
+    same_grey(ours, theirs)
 
 
 @quick
@@ -282,6 +338,7 @@ TWIN_OF = {
     "gray.extremes_of_integers": "extremes",
     "gray.extremes_of_floats": "extremes",
     "colour.rgb_of_ybr_full": "ybr_full_to_rgb",
+    "rescale.rescaled": "rescaled",
     "resample.down": "down",
     "resample.across": "across",
     "resample.blocks": "blocks",

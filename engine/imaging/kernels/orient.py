@@ -47,14 +47,19 @@ def oriented(image: Array, rotation: int, is_flipped: bool) -> Array:
     usual=("u1",),
 )
 def mirrored(source, rows, columns, samples, upside_down, left_to_right, out):  # type: ignore[no-untyped-def]
-    """Rows in the other order, pixels of a row in the other order, or both."""
-    one = np.uint64(1)
+    """Rows in the other order, pixels of a row in the other order, or both; three samples at a time where there are three."""
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     for y in range(rows):
-        row = (rows - one - y if upside_down else y) * columns
+        row, to = (rows - one - y if upside_down else y) * columns, y * columns
         for x in range(columns):
-            start = (row + (columns - one - x if left_to_right else x)) * samples
-            for c in range(samples):
-                out[(y * columns + x) * samples + c] = source[start + c]
+            start, at = (row + (columns - one - x if left_to_right else x)) * samples, (to + x) * samples
+            if samples == three:
+                out[at] = source[start]
+                out[at + one] = source[start + one]
+                out[at + two] = source[start + two]
+            else:
+                for c in range(samples):
+                    out[at + c] = source[start + c]
 
 
 @kernel(
@@ -92,7 +97,7 @@ def transposed(source, rows, columns, upside_down, left_to_right, block, room, o
 )
 def transposed_samples(source, rows, columns, samples, upside_down, left_to_right, out):  # type: ignore[no-untyped-def]
     """The same for pixels of several samples."""
-    one, block = np.uint64(1), np.uint64(32)
+    one, two, three, block = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(32)
     for top in range(np.uint64(0), rows, block):
         bottom = min(top + block, rows)
         for left in range(np.uint64(0), columns, block):
@@ -100,5 +105,10 @@ def transposed_samples(source, rows, columns, samples, upside_down, left_to_righ
                 to = (columns - one - x if upside_down else x) * rows
                 for y in range(top, bottom):
                     at, start = (to + (rows - one - y if left_to_right else y)) * samples, (y * columns + x) * samples
-                    for c in range(samples):
-                        out[at + c] = source[start + c]
+                    if samples == three:
+                        out[at] = source[start]
+                        out[at + one] = source[start + one]
+                        out[at + two] = source[start + two]
+                    else:
+                        for c in range(samples):
+                            out[at + c] = source[start + c]

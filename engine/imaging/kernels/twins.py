@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 def linear(stored: Array, low: float, scale: float, inverted: bool, out: Array) -> None:
     with np.errstate(all="ignore"):
         value = np.clip((stored.astype(np.float64) - low) * scale, 0.0, 255.0)
-    grey = (np.where(np.isnan(value), 0.0, value) + 0.5).astype(np.uint8)
+    grey = (np.where(np.isnan(value), 0.0, value) + 0.5 + 2.0**-18).astype(np.uint8)
     out[...] = 255 - grey if inverted else grey
 
 
@@ -43,6 +43,12 @@ def ybr_full_to_rgb(ybr: Array, out: Array) -> None:
     )
     for i in range(3):
         out[..., i] = np.clip(rgb[i], 0, 255)
+
+
+def rescaled(stored: Array, slope: float, intercept: float, low: float, high: float, out: Array) -> None:
+    values = stored.astype(np.float64)
+    with np.errstate(all="ignore"):
+        out[...] = np.where((values >= low) & (values <= high), values * slope + intercept, np.nan)
 
 
 def down(source: Array, first: Array, weights: Array, out: Array) -> None:

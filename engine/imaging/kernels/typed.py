@@ -31,7 +31,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 USUAL = ("u1", "u2", "i2")
 
 U1_OUT = {n: types.Array(types.uint8, n, "C") for n in (1, 2, 3)}
-F8_OUT = {n: types.Array(types.float64, n, "C") for n in (2, 3)}
+F8_OUT = {n: types.Array(types.float64, n, "C") for n in (1, 2, 3)}
 
 
 def taken(kind: types.Type, dimensions: int) -> types.Array:
@@ -90,13 +90,23 @@ def compiled(signature: Any, function: Callable[..., Any]) -> Any:
             return form
         # Two processes without a lock (NFS) can have filed one's code under the other's name.
         name, folder = function.__name__, form.stats.cache_path
-        _LOG.warning("the cached kernel %s is another one, so every process compiles it: remove the folder %s", name, folder)
+        _LOG.warning(
+            "the cached kernel %s is another one, so every process compiles it: remove the folder %s", name, folder
+        )
     except (RuntimeError, OSError) as error:
         # No folder that numba may write to (RuntimeError), or a full disk: a picture must not fail over that.
         if isinstance(error, RuntimeError) and "locator" not in str(error):
             raise
         _LOG.warning("the kernel %s cannot be cached, so every process compiles it: %s", function.__name__, error)
     return numba.njit(signature, **_OPTIONS)(function)
+
+
+def cache_path() -> Path | None:
+    """The folder in which numba looks for the kernels of this package; None without one that can be written to."""
+    try:
+        return Path(numba.njit(cache=True)(taken).stats.cache_path)
+    except RuntimeError:
+        return None
 
 
 @contextmanager

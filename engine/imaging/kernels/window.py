@@ -22,6 +22,7 @@ from numba import boolean, float64, int16, int32, int64, types, uint8, uint16, u
 from engine.imaging.kernels.typed import TypedKernel, given, kernel, taken
 
 Array = npt.NDArray[Any]
+_HALF = 0.5 + 2.0**-18  # as in `gray`
 _LINE = types.UniTuple(int64, 7)
 
 
@@ -31,20 +32,20 @@ def linear_in_whole_numbers(stored: Array, low: float, scale: float, inverted: b
     `out` is uint8, C-contiguous, of as many elements. Any thread.
     """
     line = _line(low, scale, inverted, stored.dtype.char)
-    if line is None:
+    if line is None or not stored.dtype.isnative:
         return False
-    values, greys = stored.reshape(-1), out.reshape(-1)
     if stored.itemsize == 1:
-        bytes_(values, *line, greys)
+        bytes_(stored.reshape(-1), *line, out.reshape(-1))
         return True
-    pairs = values.size // 2
     loop, word = (signed_words, np.int32) if stored.dtype.kind == "i" else (unsigned_words, np.uint32)
-    loop(values[: 2 * pairs].view(word), *line, greys[: 2 * pairs].view(np.uint16))
-    if values.size % 2:
-        last = np.array([values[-1], 0], values.dtype)
+    pairs, odd = divmod(stored.size, 2)
+    if pairs:  # `frombuffer` because two views take a microsecond more
+        loop(np.frombuffer(stored, word, pairs), *line, np.frombuffer(out, np.uint16, pairs))
+    if odd:
+        last = np.array([stored.flat[-1], 0], stored.dtype)
         two = np.empty(2, np.uint8)
         loop(last.view(word), *line, two.view(np.uint16))
-        greys[-1] = two[0]
+        out.flat[-1] = two[0]
     return True
 
 
@@ -87,7 +88,7 @@ def fit(steps, low, scale, inverted, smallest, largest):  # type: ignore[no-unty
             moved = 0
             for at in range(2):  # is it reached one before the step; is it reached at the step
                 value = (float64(step - 1 + at) - low) * scale
-                grey = int64(min(max(value, 0.0), 255.0) + 0.5)
+                grey = int64(min(max(value, 0.0), 255.0) + _HALF)
                 grey = 255 - grey if falls else grey
                 if at == 0 and step > smallest and grey >= k:
                     moved = -1

@@ -22,7 +22,7 @@ RUNNER = CliRunner(env=CLEAN)
 def test_help_names_every_command() -> None:
     result = RUNNER.invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in ("demo", "serve", "import", "export", "verify", "reindex", "stats", "config"):
+    for command in ("demo", "serve", "import", "export", "verify", "reindex", "stats", "warmup", "config"):
         assert command in result.output
         assert RUNNER.invoke(app, [command, "--help"]).exit_code == 0
     assert RUNNER.invoke(app, ["--version"]).output == f"voxcast {__version__}\n"

@@ -97,6 +97,30 @@ def test_bits_that_are_not_the_value_are_gone(high_bit: int, representation: int
         np.testing.assert_array_equal(decode_frame(d, stored.tobytes(), LIMITS, out).stored_values, values)
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2"])
+@pytest.mark.parametrize("uid", [".1", ".2"])
+def test_planes_become_pixels_in_either_byte_order(kind: str, uid: str) -> None:
+    bits = 8 * np.dtype(kind).itemsize
+    d = replace(RGB8, transfer_syntax_uid=ROOT + uid, bits_allocated=bits, bits_stored=bits, high_bit=bits - 1)
+    d = replace(d, planar_configuration=1, pixel_representation=int(kind == "i2"))
+    values = (image(RGB8).astype("i8") * 201 - 900 * (kind == "i2")).astype(kind)
+    order = ">" if uid == ".2" else "<"
+    data = values.transpose(2, 0, 1).astype(np.dtype(kind).newbyteorder(order)).tobytes()
+    out = np.empty_like(values)
+    for room in (None, out):
+        np.testing.assert_array_equal(decode_frame(d, data, LIMITS, room).stored_values, values)
+    np.testing.assert_array_equal(out, values)
+
+
+def test_bits_that_are_not_there_are_a_bad_frame() -> None:
+    d = replace(GREY8, bits_allocated=1, bits_stored=1, high_bit=0, rows=5, columns=8)
+    decode_frame(d, bytes(5), LIMITS)
+    with pytest.raises(BadFrame):
+        decode_frame(d, bytes(5), LIMITS, first_bit=1)
+    with pytest.raises(UnsupportedPixels):
+        decode_frame(replace(d, bits_allocated=40, bits_stored=40, high_bit=39), bytes(9999), LIMITS)
+
+
 @pytest.mark.parametrize("first_bit", [0, 3, 7])
 def test_single_bits_from_inside_a_byte(first_bit: int) -> None:
     d = replace(GREY8, bits_allocated=1, bits_stored=1, high_bit=0, rows=5, columns=7)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut, convert_color_spac
 
 from engine.dicom.frame import FrameDescriptor, Rescale, VoiLutFunction, Window
 from engine.imaging.plan import plan
-from engine.imaging.render import render, warmup
+from engine.imaging.render import render
 from engine.imaging.spec import RenderSpec
 from engine.limits import Limits
 
@@ -137,15 +141,42 @@ def test_rgb_is_left_alone_and_deep_rgb_comes_down_to_eight_bits() -> None:
     np.testing.assert_array_equal(rendered(deep, values.astype(np.uint16) * 257), values)
 
 
-def test_warmup_compiles_what_the_usual_pictures_need() -> None:
-    from engine.imaging.kernels import colour, gray, resample
+def test_warmup_loads_what_the_usual_pictures_need() -> None:
+    """In a process of its own, where no other test has loaded anything."""
+    script = """
+import importlib, pkgutil
+import numpy as np
+from code_streams import GREY8, GREY16, RGB8, image
+from dataclasses import replace
+from engine.imaging import kernels, render
+from engine.imaging.kernels.typed import TypedKernel
+from engine.imaging.plan import plan
+from engine.imaging.spec import RenderSpec
+from engine.dicom.frame import Window
+from engine.limits import Limits
 
-    warmup()
-    for kernel in (gray.linear, resample.down, resample.across):
-        before = len(kernel._compiled)
-        for kind in ("u1", "u2", "i2"):
-            d = replace(GREY8 if kind == "u1" else GREY16)
-            for width in (16, 64, 100):
-                rendered(d, image(GREY8).astype(kind), RenderSpec(width=width))
-        assert len(kernel._compiled) == before
-    assert colour.ybr_full_to_rgb._compiled
+modules = [importlib.import_module(f"{kernels.__name__}.{m.name}") for m in pkgutil.iter_modules(kernels.__path__)]
+every = {k for module in modules for k in vars(module).values() if isinstance(k, TypedKernel)}
+count = lambda: sum(k.loaded + k.compiled for k in every)
+assert count() == 0
+render.warmup()
+before = count()
+assert before > 10
+for d, kind in ((GREY8, "u1"), (GREY16, "u2"), (replace(GREY16, pixel_representation=1), "i2"), (RGB8, "u1")):
+    for modality in ("CT", "MR", "CR", "US"):
+        d = replace(d, modality=modality)
+        values = image(d).astype(kind)
+        for width in (d.columns, d.columns // 2, 50, 100):
+            for window in (None, Window(100, 300)) if d is not RGB8 else (None,):
+                spec = RenderSpec(width=width, window=window)
+                render.render(plan(d, 0, d.photometric_interpretation, spec, Limits()), values)
+d = replace(RGB8, photometric_interpretation="YBR_FULL")
+render.render(plan(d, 0, "YBR_FULL", RenderSpec(), Limits()), image(RGB8))
+print(count() - before)
+"""
+    here = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(here)}, cwd=here.parent, text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr

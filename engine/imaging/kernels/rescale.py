@@ -1,0 +1,21 @@
+"""Stored values to what they measure (PS3.3 C.7.6.16.2.11, C.11.1.1.2), compiled; a window has its rescale within (`gray`)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import float64, void
+
+from engine.imaging.kernels.typed import F8_OUT, kernel, taken
+
+
+@kernel(lambda kind: void(taken(kind, 1), float64, float64, float64, float64, F8_OUT[1]))
+def rescaled(stored, slope, intercept, low, high, out):  # type: ignore[no-untyped-def]
+    """``out = stored * slope + intercept``, NaN for stored values outside of `low` to `high`.
+
+    0.2 ms for 512², the time of writing 2 MB (numpy 2.3).
+    """
+    for i in range(stored.size):
+        value = np.float64(stored[i])
+        inside = (value >= low) & (value <= high)
+        measured = value * slope + intercept
+        out[i] = measured if inside else np.nan
