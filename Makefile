@@ -19,7 +19,7 @@ FUZZ_TARGETS := $(patsubst native/fuzz/fuzz_%.cpp,%,$(wildcard native/fuzz/fuzz_
 CMAKE_NATIVE = $(PY) -m cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(VENV)/bin/ninja
 # What runs native code. Not those that measure memory: a sanitizer takes it eightfold, and keeps what was freed.
 NATIVE_TESTS := tests/unit/dicom/test_scan.py tests/conformance tests/property/test_scan_hostile.py \
-	$(foreach noun,bits resolutions rle,tests/unit/codec/test_$(noun).py) tests/property/test_native_codec.py tests/reference/test_rle.py \
+	$(foreach noun,bits planes resolutions rle,tests/unit/codec/test_$(noun).py) tests/property/test_native_codec.py tests/reference/test_rle.py \
 	--deselect tests/property/test_scan_hostile.py::test_hostile_lengths_allocate_nothing_of_their_size \
 	--deselect tests/property/test_scan_hostile.py::test_a_deflated_bomb_ends_at_its_limit
 

@@ -24,6 +24,7 @@ PY
     peers)
         has storescu || echo dcmtk
         has chromium || has chromium-browser || has google-chrome || echo chromium
+        has ffmpeg || echo ffmpeg
         ;;
     bench)
         has Orthanc || [ -x /usr/sbin/Orthanc ] || echo orthanc

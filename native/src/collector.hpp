@@ -153,30 +153,11 @@ class Collector {
         any_frame_rescale_ = any_frame_window_ = any_frame_spacing_ = false;
       }
     }
-    if (any_frame_rescale_) {
-      for (RescaleValues& r : per_frame_rescale_)
-        if (!r.is_set) r = shared_rescale_.is_set ? shared_rescale_ : rescale_top_;
-      p.rescales = std::move(per_frame_rescale_);
-    } else if (shared_rescale_.is_set || rescale_top_.is_set) {
-      p.rescales.push_back(shared_rescale_.is_set ? shared_rescale_ : rescale_top_);
-    }
-    if (any_frame_window_) {
-      for (WindowValues& w : per_frame_window_)
-        if (!w.is_set()) w = shared_window_.is_set() ? shared_window_ : window_top_;
-      p.windows = std::move(per_frame_window_);
-    } else if (shared_window_.is_set() || window_top_.is_set()) {
-      p.windows.push_back(shared_window_.is_set() ? shared_window_ : window_top_);
-    }
-    const Spacing& for_all = is_set(shared_spacing_) ? shared_spacing_ : top_spacing();
-    if (any_frame_spacing_) {
-      for (Spacing& one : per_frame_spacing_)
-        if (!is_set(one)) one = for_all;
-      if (std::all_of(per_frame_spacing_.begin(), per_frame_spacing_.end(), [&](const Spacing& s) { return s == per_frame_spacing_[0]; }))
-        per_frame_spacing_.resize(1);
-      p.spacings = std::move(per_frame_spacing_);
-    } else if (is_set(for_all)) {
-      p.spacings.push_back(for_all);
-    }
+    settle(any_frame_rescale_, per_frame_rescale_, shared_rescale_.is_set ? shared_rescale_ : rescale_top_, [](const RescaleValues& r) { return r.is_set; }, p.rescales);
+    settle(any_frame_window_, per_frame_window_, shared_window_.is_set() ? shared_window_ : window_top_, [](const WindowValues& w) { return w.is_set(); }, p.windows);
+    settle(any_frame_spacing_, per_frame_spacing_, is_set(shared_spacing_) ? shared_spacing_ : top_spacing(), is_set, p.spacings);
+    const auto& of = p.spacings;
+    if (std::all_of(of.begin(), of.end(), [&](const Spacing& one) { return one == of[0]; })) p.spacings.resize(std::min<size_t>(of.size(), 1));
   }
 
   const Element& pixel_element() const { return pixel_element_; }
@@ -196,6 +177,18 @@ class Collector {
   static constexpr uint32_t kSharedGroups = 0x52009229, kPerFrameGroups = 0x52009230, kOpticalPaths = 0x00480105, kIccProfile = 0x00282000;
 
   static constexpr size_t kPaddedFramesMax = 65536;
+
+  // One value for each frame where any has its own, one for all where that is set, else none.
+  template <class Value, class IsSet>
+  static void settle(bool is_any, std::vector<Value>& own, const Value& for_all, IsSet is_set, std::vector<Value>& out) {
+    if (is_any) {
+      for (Value& value : own)
+        if (!is_set(value)) value = for_all;
+      out = std::move(own);
+    } else if (is_set(for_all)) {
+      out.push_back(for_all);
+    }
+  }
 
   static bool is_set(const Spacing& s) { return s[0] > 0; }
   // PS3.3 10.7.1.3: Pixel Spacing is the calibrated one; the detector's and the film scanner's stand in for it.

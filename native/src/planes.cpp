@@ -45,33 +45,34 @@ VOXCAST_INLINE void pick_any(const uint8_t* pixels, unsigned k, size_t n, uint8_
   }
 }
 
-// Items at any address: stored bytes begin where they happen to.
-typedef uint16_t __attribute__((aligned(1), may_alias)) Item2;
-typedef uint32_t __attribute__((aligned(1), may_alias)) Item4;
-typedef uint64_t __attribute__((aligned(1), may_alias)) Item8;
+// An item at any address: stored bytes begin where they happen to.
+template <class T>
+struct __attribute__((packed, may_alias)) Item {
+  T value;
+};
 
 template <class T>
 VOXCAST_INLINE void items(const uint8_t* planes, unsigned k, size_t n, uint8_t* out) {
-  const T* in = reinterpret_cast<const T*>(planes);
-  T* __restrict__ to = reinterpret_cast<T*>(out);
+  const Item<T>* in = reinterpret_cast<const Item<T>*>(planes);
+  Item<T>* __restrict__ to = reinterpret_cast<Item<T>*>(out);
   if (k == 3) {
     for (size_t i = 0; i < n; ++i) {
-      to[3 * i] = in[i];
-      to[3 * i + 1] = in[n + i];
-      to[3 * i + 2] = in[2 * n + i];
+      to[3 * i].value = in[i].value;
+      to[3 * i + 1].value = in[n + i].value;
+      to[3 * i + 2].value = in[2 * n + i].value;
     }
     return;
   }
   for (unsigned j = 0; j < k; ++j)
-    for (size_t i = 0; i < n; ++i) to[i * k + j] = in[j * n + i];
+    for (size_t i = 0; i < n; ++i) to[i * k + j].value = in[j * n + i].value;
 }
 
 VOXCAST_INLINE void items_any(const uint8_t* planes, unsigned k, size_t n, unsigned item_bytes, uint8_t* out) {
   switch (item_bytes) {
     case 1: items<uint8_t>(planes, k, n, out); break;
-    case 2: items<Item2>(planes, k, n, out); break;
-    case 4: items<Item4>(planes, k, n, out); break;
-    default: items<Item8>(planes, k, n, out);
+    case 2: items<uint16_t>(planes, k, n, out); break;
+    case 4: items<uint32_t>(planes, k, n, out); break;
+    default: items<uint64_t>(planes, k, n, out);
   }
 }
 

@@ -79,8 +79,8 @@ def test_single_frames_are_told_why_not(server: Serving) -> None:
             "*/*",
         ):
             answer = server.get(f"{AT}/instances/{uid}/frames/1", accept)
-            assert 400 <= answer.status_code < 500, (uid, accept, answer.status_code)
-            assert "one bit stream" in answer.text or "video" in answer.text, answer.text
+            assert answer.status_code == 406, (uid, accept)
+            assert "one bit stream" in answer.text
         missing = server.get(f"{AT}/instances/{uid}/frames/{FRAMES + 1}/rendered")
         assert missing.status_code == 404
 
@@ -100,8 +100,7 @@ def test_a_cut_video_is_a_clear_answer_and_no_end_of_the_server(server: Serving)
     at = "/dicom-web/studies/1.2.3/series/1.2.3.5/instances"
     for path in (f"1.2.3.5.1/frames/{FRAMES}/rendered", "1.2.3.5.2/rendered", "1.2.3.5.2/thumbnail"):
         answer = server.get(f"{at}/{path}")
-        assert 400 <= answer.status_code < 600, path
-        assert answer.status_code != 500, answer.text
+        assert answer.status_code == 422, path
         assert kind.uid in answer.text
     assert server.get(f"{at}/1.2.3.5.1/frames/1/rendered").status_code == 200
     assert server.get(f"{at}/1.2.3.5.2", "application/dicom; transfer-syntax=*").content == nothing
@@ -116,5 +115,5 @@ def test_without_pyav_everything_but_stills_works(tmp_path: Path, monkeypatch: p
         assert running.get(f"{AT}/instances/{uid}", "application/dicom; transfer-syntax=*").content == content
         for path in ("rendered", "thumbnail", "frames/1/rendered"):
             answer = running.get(f"{AT}/instances/{uid}/{path}")
-            assert answer.status_code in (406, 415, 501), answer.status_code
+            assert answer.status_code == 406
             assert "voxcast[video]" in answer.text

@@ -22,7 +22,7 @@ LOOPS = [
     (gray.extremes_of_integers, "u1", "pminub"),
     (gray.extremes_of_integers, "u2", "pminuw"),
     (gray.extremes_of_integers, "i2", "pminsw"),
-    (colour.rgb_of_ybr_full, "u1", "pmulld"),
+    (colour.rgb_of_ybr_full, "u1", "pmul"),
     (rescale.rescaled, "u2", "mulpd"),
     (rescale.rescaled, "i2", "mulpd"),
     (resample.down, "u2", "mulpd"),
@@ -50,7 +50,9 @@ def assembly_of(kernel: TypedKernel, kind: str) -> str:
 
 
 @pytest.mark.skipif(not llvm.get_process_triple().startswith("x86_64"), reason="knows the instructions of x86-64 alone")
-@pytest.mark.parametrize(("kernel", "kind", "instruction"), LOOPS, ids=lambda v: getattr(v, "__name__", str(v))[:40])
+@pytest.mark.parametrize(
+    ("kernel", "kind", "instruction"), LOOPS, ids=[f"{k.py_func.__name__}-{t}-{i}" for k, t, i in LOOPS]
+)
 def test_the_inner_loop_is_vectorised(kernel: TypedKernel, kind: str, instruction: str) -> None:
     found = loops(assembly_of(kernel, kind))
     assert found
