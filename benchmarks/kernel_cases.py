@@ -67,6 +67,8 @@ def _eight_bits(values: Array) -> list[Case]:
     return [
         case("window, linear, 8 bits", gray.linear, twins.linear, bytes_, 20.0, 1.7, False, out),
         case("window, linear, after a change of size", gray.linear, twins.linear, reals, 864.5, 255 / 399, False, out),
+        case("window, sigmoid, after a change of size", gray.sigmoid, twins.sigmoid, reals, 1.0, 0.0, 1064.0, 400.0, False, out),
+        case("extremes of floats beside padding", gray.extremes, twins.extremes, reals, 0.0, 0.0),
         case("16 to 8 bits, colour", gray.linear, twins.linear, rgb, 0.0, 255 / 65535, False, np.empty(rgb.shape, np.uint8)),
     ]  # fmt: skip
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import pkgutil
-import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +36,8 @@ def warm_kernels(tell: Callable[[WarmKernel], None] = lambda _: None) -> list[Wa
     Some 20 s with nothing in the cache, half a second with all of it, and 100 MB that stay: for a process of its own.
     Where the package is another user's, who has done it, what lies there is copied: numba reads no folder that it cannot write to.
     """
+    import pkgutil
+
     import numpy as np
 
     from engine.imaging import kernels
@@ -99,6 +98,8 @@ def _remember() -> None:
 
 def _take_over() -> None:
     """Copy what was compiled beside the kernels to where numba looks, if that is elsewhere and has nothing yet."""
+    import shutil
+
     from engine.imaging.kernels.typed import cache_path
 
     place, folder = cache_path(), cache_folder()
@@ -113,7 +114,7 @@ def _take_over() -> None:
 
 def _fingerprint() -> dict[str, object]:
     """What numba's cache depends on, its files apart."""
-    from importlib import metadata  # 50 ms, which the supervisor need not wait for
+    from importlib import metadata  # 50 ms, and 3 MB, which the supervisor need not have
 
     files = {p.name: [p.stat().st_mtime, p.stat().st_size] for p in sorted(_KERNELS.glob("*.py"))}
     return {
@@ -121,7 +122,7 @@ def _fingerprint() -> dict[str, object]:
         "kernels": files,
         "numba": metadata.version("numba"),
         "llvmlite": metadata.version("llvmlite"),
-        "python": platform.python_version(),
+        "python": sys.version,
         "processor": _processor(),
     }
 
@@ -131,7 +132,7 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor()
+        return " ".join(os.uname())
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
 
 
