@@ -12,7 +12,11 @@ from data import make_instance
 from pydicom.dataset import Dataset
 from serving import Serving
 
-YAMADA = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+# Of each of its instances: which of those that come together is the first, and so speaks for the study, is left open.
+FIRST = {
+    "PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう", "PatientID": "P1", "StudyDate": "20210301", "StudyTime": "233000",
+    "TimezoneOffsetFromUTC": "+0900", "AccessionNumber": "A-1", "AdmittingDiagnosesDescription": "cough",
+}  # fmt: skip
 
 
 def instance(study: int, *, number: int = 1, series: str = "1", **attributes: Any) -> bytes:
@@ -47,12 +51,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     requested = item(ScheduledProcedureStepID="SPS1", RequestedProcedureID="RP1")
     with Serving(tmp_path_factory.mktemp("archive")) as running:
         contents = [
-            instance(1, PatientName=YAMADA, PatientID="P1", StudyDate="20210301",
-                     StudyTime="233000", TimezoneOffsetFromUTC="+0900", AccessionNumber="A-1",
-                     AdmittingDiagnosesDescription="cough"),
-            instance(1, number=2, PatientName=YAMADA, PatientID="P1", KVP="120"),
-            instance(1, series="2", PatientID="P1", PatientName="Yamada^Tarou", Modality="SR", SeriesNumber="7",
-                     SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11"),
+            instance(1, **FIRST),
+            instance(1, **FIRST, number=2, KVP="120"),
+            instance(1, **FIRST, series="2", Modality="SR", SeriesNumber="7", SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11"),
             out.getvalue(),
             instance(3, PatientName="Rex", PatientID="V3", PatientSpeciesDescription="Canis lupus", StudyDate="20210303",
                      PatientBreedDescription="Border Collie", ResponsiblePerson="Smith^Ann", StudyDescription="Stifle left"),
