@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from engine.errors import InvalidParameter
 from engine.limits import Limits
@@ -79,6 +80,15 @@ def _origins(value: object) -> str:
     return text
 
 
+def _public_url(value: object) -> str:
+    text = _text(value).strip().rstrip("/")
+    # Nothing that could end the JSON string it is put into, no user, no query.
+    if text and not re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~-]+)*", text):
+        raise ValueError
+    _ = urlsplit(text).port  # ValueError for one above 65535
+    return text
+
+
 def _ae_title(value: object) -> str:
     text = _text(value).strip(" ")
     if not 1 <= len(text) <= 16 or not (text.isascii() and text.isprintable()) or "\\" in text:
@@ -140,6 +150,13 @@ class Settings:
         "which instance is served when others arrive with its SOP Instance UID but other bytes; all are kept",
         " or ".join(_CONFLICTS),
         _choice(*_CONFLICTS),
+    )
+    public_url: str = _setting(
+        "",
+        "where clients reach this server through a proxy: RetrieveURL and BulkDataURI begin with it, and a request may name"
+        " its host; without it addresses are those that the request names",
+        "http:// or https://, a host, perhaps a port and a path, such as https://pacs.example/voxcast",
+        _public_url,
     )
     cors_origins: str = _setting(
         "",

@@ -47,10 +47,16 @@ class Document:
 
 
 class SeriesDocuments:
-    """Documents by series and version; thread-safe. Files live in ``renditions/metadata`` and may be deleted at any time."""
+    """Documents by series and version; thread-safe. Files live in ``renditions/metadata`` and may be deleted at any time.
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+    Parameters
+    ----------
+    root : what ``BulkDataURI`` begins with; empty: paths, which a client joins with the address that it asked.
+    """
+
+    def __init__(self, archive: Archive, root: str = "") -> None:
+        self._archive, self.root = archive, root
+        self._mark = f"-{hashlib.sha256(root.encode()).hexdigest()[:12]}" if root else ""
         self._folder = None if archive.path is None else archive.path / "renditions" / "metadata"
         self._building = threading.Lock()
         self.built = 0
@@ -58,7 +64,7 @@ class SeriesDocuments:
     def get(self, study_uid: str, series_uid: str) -> Document:
         """The document of a series; `SeriesNotFound` when there is none."""
         series = self._archive.series(study_uid, series_uid)
-        etag = _etag(series)
+        etag = self._etag(series)
         ready = self._load(series)
         if ready is not None:
             return Document(ready, etag)
@@ -70,7 +76,14 @@ class SeriesDocuments:
 
     def etag(self, study_uid: str, series_uid: str) -> str:
         """The entity tag alone, without building anything."""
-        return _etag(self._archive.series(study_uid, series_uid))
+        return self._etag(self._archive.series(study_uid, series_uid))
+
+    def instance_etag(self, record: InstanceRecord) -> str:
+        """Of one instance's document."""
+        return f'"{record.data_set_sha256.hex()[:32]}{self._mark}"'
+
+    def _etag(self, series: SeriesSummary) -> str:
+        return f'"{series.version:016x}-{series.instance_count}{self._mark}"'
 
     def build_pending(self, quiet_s: float, now_ns: int) -> int:
         """Make the documents of series that changed and have been quiet since, remove those of deleted ones; returns how many."""
@@ -90,7 +103,7 @@ class SeriesDocuments:
 
     def _build(self, series: SeriesSummary) -> bytes:
         pieces = b",".join(
-            instance_document(self._archive, record)
+            instance_document(self._archive, record, self.root)
             for record in self._archive.members(series.study_instance_uid, series.series_instance_uid)
         )
         body = gzip.compress(b"[" + pieces + b"]", _GZIP_LEVEL, mtime=0)
@@ -102,7 +115,7 @@ class SeriesDocuments:
         if self._folder is None:
             return None
         stem = _stem(series_key(series.study_instance_uid, series.series_instance_uid))
-        return self._folder / f"{stem}-{series.version:016x}-{series.instance_count}.json.gz"
+        return self._folder / f"{stem}-{series.version:016x}-{series.instance_count}{self._mark}.json.gz"
 
     def _load(self, series: SeriesSummary) -> bytes | None:
         path = self._path(series)
@@ -144,11 +157,11 @@ class SeriesDocuments:
                         path.unlink()
 
 
-def instance_document(archive: Archive, record: InstanceRecord) -> bytes:
-    """One instance's DICOM JSON object; long values as ``BulkDataURI``, an absolute path on this server."""
+def instance_document(archive: Archive, record: InstanceRecord, root: str = "") -> bytes:
+    """One instance's DICOM JSON object; long values as ``BulkDataURI``: behind `root`, or an absolute path on this server."""
     is_deflated = record.frame_table is not None and record.frame_table.kind.name == "DEFLATED"
     data = archive.read(record, 0, None if is_deflated else record.header_length)
-    series = f"/dicom-web/studies/{record.study_instance_uid}/series/{record.series_instance_uid}"
+    series = f"{root}/dicom-web/studies/{record.study_instance_uid}/series/{record.series_instance_uid}"
     document = dicom_json(data, archive.limits, f"{series}/instances/{record.sop_instance_uid}/bulkdata")
     if any(defect.code in _UIDS_MADE for defect in record.defects):
         # Filed under a UID that is not in the bytes: who reads the document must be able to ask for the instance.
@@ -163,14 +176,10 @@ def instance_document(archive: Archive, record: InstanceRecord) -> bytes:
     return document
 
 
-def documents_of(archive: Archive, records: Iterator[InstanceRecord]) -> bytes:
+def documents_of(archive: Archive, records: Iterator[InstanceRecord], root: str = "") -> bytes:
     """A JSON array of several instances' objects."""
-    return b"[" + b",".join(instance_document(archive, record) for record in records) + b"]"
+    return b"[" + b",".join(instance_document(archive, record, root) for record in records) + b"]"
 
 
 def _stem(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:40]
-
-
-def _etag(series: SeriesSummary) -> str:
-    return f'"{series.version:016x}-{series.instance_count}"'

@@ -28,22 +28,23 @@ _NOT_COMMON = frozenset(map(tag_of, (
 )))  # fmt: skip
 
 
-def complete(archive: Archive, rows: Sequence[Found], query: Query) -> tuple[Found, ...]:
+def complete(archive: Archive, rows: Sequence[Found], query: Query, root: str = "") -> tuple[Found, ...]:
     """The rows with what `query` wants to be included; one header is read for each.
 
-    A study or a series is spoken for by its first instance, and only in what all of them have in common.
+    A study or a series is spoken for by its first instance, and only in what all of them have in common. `root` is what
+    ``BulkDataURI`` begins with.
     """
     is_whole = query.includes_all and query.level is Level.INSTANCE
     wanted = [path for path in query.include if is_whole or _is_common(path[0], query.level)]
     if not wanted and not is_whole:
         return tuple(rows)
-    return tuple(_completed(archive, row, wanted, is_whole) for row in rows)
+    return tuple(_completed(archive, row, wanted, is_whole, root) for row in rows)
 
 
-def _completed(archive: Archive, row: Found, paths: Sequence[tuple[int, ...]], is_whole: bool) -> Found:
+def _completed(archive: Archive, row: Found, paths: Sequence[tuple[int, ...]], is_whole: bool, root: str) -> Found:
     try:
         record = _spokesman(archive, row)
-        header: Attributes = json.loads(instance_document(archive, record))
+        header: Attributes = json.loads(instance_document(archive, record, root))
     except NotFound:
         return row  # deleted since it was found
     attributes = row.attributes

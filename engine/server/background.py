@@ -24,7 +24,7 @@ _NICE = 10
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     os.nice(_NICE)
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
-    documents = SeriesDocuments(archive)
+    documents = SeriesDocuments(archive, settings.public_url)
     next_upkeep = time.monotonic() + _UPKEEP_EVERY_S
     ready()
     compiling = begin_warmup()

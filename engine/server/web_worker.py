@@ -35,7 +35,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
         settings=settings,
         archive=archive,
         acceptor=acceptor,
-        documents=SeriesDocuments(archive),
+        documents=SeriesDocuments(archive, settings.public_url),
         frames=FrameService(archive, executors, settings.limits, metrics),
         executors=executors,
         metrics=metrics,

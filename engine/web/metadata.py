@@ -52,10 +52,12 @@ async def retrieve_instance_metadata(request: web.Request) -> web.Response:
     """An array of one, read from the stored header."""
     choose(request, (DICOM_JSON,))
     s, record = services(request), record_of(request)
-    etag = f'"{record.data_set_sha256.hex()[:32]}"'
+    etag = s.documents.instance_etag(record)
     if is_known(request, etag):
         return _unchanged(etag)
-    body = await on(request, s.executors.index, "read", lambda: documents_of(s.archive, iter([record])))
+    body = await on(
+        request, s.executors.index, "read", lambda: documents_of(s.archive, iter([record]), s.documents.root)
+    )
     return web.Response(body=body, headers={"Content-Type": DICOM_JSON, "ETag": etag, "Cache-Control": _CACHE})
 
 

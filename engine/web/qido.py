@@ -11,6 +11,7 @@ from engine.archive.including import complete
 from engine.archive.rows import located
 from engine.dicom.query import Findings, Found, Level
 from engine.errors import InvalidParameter
+from engine.web.addresses import root_of
 from engine.web.errors import warning
 from engine.web.negotiate import DICOM_JSON, choose
 from engine.web.query_parameters import Asked, parse_query
@@ -61,12 +62,12 @@ async def _search(request: web.Request, level: Level) -> web.Response:
     s = services(request)
     s.frames.warm()  # who searches will want to see: kernels load meanwhile
     asked = _asked(request, level)
-    root = f"{request.scheme}://{request.host}/dicom-web"
+    root = f"{root_of(request)}/dicom-web"
 
     def run() -> tuple[Findings, bytes]:
         found = s.archive.search(asked.query)
         if asked.query.include or asked.query.includes_all:
-            found = replace(found, rows=complete(s.archive, found.rows, asked.query))
+            found = replace(found, rows=complete(s.archive, found.rows, asked.query, s.documents.root))
         return found, b"[" + b",".join(located(one.document, _url(one, root)) for one in found.rows) + b"]"
 
     found, body = await on(request, s.executors.index, "read", run)

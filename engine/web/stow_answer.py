@@ -11,6 +11,7 @@ from aiohttp import web
 from engine.archive.records import StoreStatus
 from engine.errors import ArchiveFault, ArchiveFull, EngineError, LimitExceeded, OtherStudy, TooBusy
 from engine.ingest.accept import Accepted
+from engine.web.addresses import root_of
 from engine.web.errors import status_of, warning
 from engine.web.negotiate import DICOM_JSON
 
@@ -31,7 +32,7 @@ class Outcome:
 
 def answer(request: web.Request, outcomes: list[Outcome]) -> web.Response:
     """200 when all are safe, 202 when some are, otherwise what kept them all out: 507, 503 or 409."""
-    root = f"{request.scheme}://{request.host}/dicom-web/studies"
+    root = f"{root_of(request)}/dicom-web/studies"
     stored = [o.accepted for o in outcomes if o.accepted is not None]
     errors = [o.error for o in outcomes if o.error is not None]
     document: dict[str, Any] = {}

@@ -94,3 +94,17 @@ def test_a_full_disk_costs_the_document_not_the_answer(archive: Archive, monkeyp
     monkeypatch.setattr(Path, "write_bytes", full)
     assert len(json.loads(gzip.decompress(documents.get("1.2.3", "1.2.3.4").body_gzip))) == 5
     assert files(archive) == []
+
+
+def test_documents_of_two_public_addresses_are_not_taken_for_each_other(archive: Archive) -> None:
+    archive.store([incoming(make_instance("1.2.3.5.2", series="1.2.3.5", rows=200, columns=200), 11)])
+    plain, public = SeriesDocuments(archive), SeriesDocuments(archive, "https://pacs.example")
+    one, other = plain.get("1.2.3", "1.2.3.5"), public.get("1.2.3", "1.2.3.5")
+    assert one.etag != other.etag
+    urls = [json.loads(gzip.decompress(d.body_gzip))[1]["7FE00010"]["BulkDataURI"] for d in (one, other)]
+    assert urls[0].startswith("/dicom-web/")
+    assert urls[1] == "https://pacs.example" + urls[0]
+    assert len(files(archive)) == 1  # only the newest is kept
+    archive.delete(study_uid="1.2.3", series_uid="1.2.3.5")
+    plain.build_pending(0, 0)
+    assert [path.stat().st_size for path in files(archive)] == [len(plain.get("1.2.3", "1.2.3.4").body_gzip)]
