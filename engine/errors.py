@@ -9,6 +9,7 @@
     │   ├── MalformedDataSet        lengths or structure contradict each other
     │   ├── MissingUid              an instance without a usable SOP Instance, Study or Series UID
     │   ├── InvalidParameter        a query, address or setting that cannot be understood
+    │   ├── UnsatisfiableRange      a byte range behind the end of what is there
     │   ├── OtherStudy              sent to the address of a study that it does not belong to
     │   └── BadFrame                a frame's code stream does not hold what the header claims
     ├── Unsupported                 by design or not yet
@@ -72,6 +73,12 @@ class InvalidParameter(InvalidInput):
     def __init__(self, name: str, value: str, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
         super().__init__(f"{name}={value!r} is not understood; expected {expected}")
+
+
+class UnsatisfiableRange(InvalidInput):
+    def __init__(self, value: str, total: int) -> None:
+        self.value, self.total = value, total
+        super().__init__(f"the range {value!r} is behind the end of {total} bytes")
 
 
 class OtherStudy(InvalidInput):

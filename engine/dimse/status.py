@@ -17,6 +17,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.MalformedDataSet: _CANNOT_UNDERSTAND,
     e.MissingUid: _CANNOT_UNDERSTAND,
     e.InvalidParameter: _CANNOT_UNDERSTAND,
+    e.UnsatisfiableRange: _CANNOT_UNDERSTAND,
     e.OtherStudy: _DOES_NOT_MATCH,
     e.BadFrame: _CANNOT_UNDERSTAND,
     e.UnsupportedTransferSyntax: 0xC122,  # PS3.4 table CC.2.3-1 names the same code for retrieval

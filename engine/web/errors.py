@@ -16,6 +16,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.MalformedDataSet: 400,
     e.MissingUid: 400,
     e.InvalidParameter: 400,
+    e.UnsatisfiableRange: 416,
     e.OtherStudy: 409,
     e.BadFrame: 422,  # the address and the request are right; what was stored cannot be decoded
     e.UnsupportedTransferSyntax: 406,
@@ -51,7 +52,11 @@ def status_of(error: e.EngineError) -> int:
 def problem(request: web.BaseRequest, error: e.EngineError) -> web.Response:
     """The answer to a request that ended with one of our errors."""
     uids = {ours: str(getattr(error, name)) for name, ours in _UIDS.items() if hasattr(error, name)}
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, e.TooBusy) else {}
+    headers: dict[str, str] = {}
+    if isinstance(error, e.TooBusy):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, e.UnsatisfiableRange):
+        headers["Content-Range"] = f"bytes */{error.total}"  # RFC 9110 15.5.17
     return problem_response(request, status_of(error), str(error), uids, headers)
 
 

@@ -104,10 +104,10 @@ async def _writable(descriptor: int) -> None:
 
 
 async def begin(
-    request: web.Request, media_type: str, length: int | None, headers: dict[str, str] | None = None
+    request: web.Request, media_type: str, length: int | None, headers: dict[str, str] | None = None, status: int = 200
 ) -> web.StreamResponse:
-    """Status and headers of a 200 answer; with its length where that is known, so that a cut answer is seen as one."""
-    response = web.StreamResponse(headers={"Content-Type": media_type, **(headers or {})})
+    """Status and headers of an answer; with its length where that is known, so that a cut answer is seen as one."""
+    response = web.StreamResponse(status=status, headers={"Content-Type": media_type, **(headers or {})})
     response.content_length = length
     await response.prepare(request)
     return response

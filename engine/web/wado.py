@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -15,8 +15,11 @@ from engine.limits import MIB
 from engine.stream.transcoding import Outgoing, can_give, possible
 from engine.web.multipart import boundary_for, closing, content_type, part_head
 from engine.web.negotiate import AS_STORED, DICOM, accepted, choose_instances, said
-from engine.web.sending import begin, send, send_stored
+from engine.web.pieces import Piece, StoredPiece, answer
+from engine.web.sending import begin, send
 from engine.web.services import TIMINGS, on, services
+
+_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
 
 
 async def retrieve_study(request: web.Request) -> web.StreamResponse:
@@ -63,27 +66,24 @@ async def _answer(request: web.Request, records: list[InstanceRecord]) -> web.St
 
 
 async def _stored_bare(request: web.Request, record: InstanceRecord) -> web.StreamResponse:
-    response = await begin(request, _part_type(record.transfer_syntax_uid), record.location.length)
-    if request.method != "HEAD":
-        await send_stored(request, response, record, 0, record.location.length, is_first=True)
-    await response.write_eof()
-    return response
+    whole = StoredPiece(record, 0, record.location.length)
+    etag = f'"{boundary_for("instance", *_identity([record]))}"'
+    return await answer(request, [whole], _part_type(record.transfer_syntax_uid), etag, dict(_HEADERS))
 
 
 async def _stored_parts(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:
-    boundary = boundary_for("instances", *(r.data_set_sha256.hex() for r in records))
-    heads = [part_head(boundary, _part_type(record.transfer_syntax_uid)) for record in records]
-    end = closing(boundary)
-    length = sum(len(head) + r.location.length + 2 for head, r in zip(heads, records, strict=True)) + len(end)
-    response = await begin(request, content_type(DICOM, boundary), length)
-    if request.method != "HEAD":
-        for head, record in zip(heads, records, strict=True):
-            await send(response, head)
-            await send_stored(request, response, record, 0, record.location.length)
-            await send(response, b"\r\n")
-        await send(response, end)
-    await response.write_eof()
-    return response
+    boundary = boundary_for("instances", *_identity(records))
+    pieces: list[Piece] = []
+    for record in records:
+        head = part_head(boundary, _part_type(record.transfer_syntax_uid))
+        pieces += head, StoredPiece(record, 0, record.location.length), b"\r\n"
+    pieces.append(closing(boundary))
+    return await answer(request, pieces, content_type(DICOM, boundary), f'"{boundary}"', dict(_HEADERS))
+
+
+def _identity(records: list[InstanceRecord]) -> Iterator[str]:
+    """Of the bytes as they are stored: the hash is of the data set alone, and the same one may have come in other File Meta."""
+    return (f"{r.data_set_sha256.hex()}-{r.received_ns}" for r in records)
 
 
 async def _bare(request: web.Request, record: InstanceRecord, uid: str) -> web.StreamResponse:

@@ -1,0 +1,66 @@
+"""Answers whose bytes are known before they are read: pieces in memory and pieces of stored instances, whole or a range of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aiohttp import web
+
+from engine.archive.records import InstanceRecord
+from engine.types import Buffer
+from engine.web.ranges import ACCEPTED, ByteRange, cut, wanted_range
+from engine.web.sending import begin, is_known, send, send_stored
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPiece:
+    """Bytes of a stored Part 10 stream."""
+
+    record: InstanceRecord
+    start: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+
+Piece: TypeAlias = Buffer | StoredPiece
+
+
+async def answer(
+    request: web.Request, pieces: Sequence[Piece], media_type: str, etag: str, headers: dict[str, str] | None = None
+) -> web.StreamResponse:
+    """The pieces one after the other: 200, 206 for a ``Range``, 304 for what the client has.
+
+    Parameters
+    ----------
+    etag : strong, and another one for other bytes, boundaries included.
+
+    Raises
+    ------
+    UnsatisfiableRange, CorruptInstance
+    """
+    sent = {**(headers or {}), **ACCEPTED, "ETag": etag}
+    if is_known(request, etag):
+        return web.Response(status=304, headers=sent)
+    lengths = [len(piece) for piece in pieces]
+    total = sum(lengths)
+    part = wanted_range(request, total, etag)
+    if part is not None:
+        sent |= part.headers
+    wanted = part or ByteRange(0, total, total)
+    status = 200 if part is None else 206
+    response = await begin(request, media_type, wanted.length, sent, status)
+    if request.method != "HEAD":
+        is_first = True
+        for index, start, length in cut(lengths, wanted):
+            piece = pieces[index]
+            if isinstance(piece, StoredPiece):
+                await send_stored(request, response, piece.record, piece.start + start, length, is_first=is_first)
+            else:
+                await send(response, memoryview(piece)[start : start + length])
+            is_first = False
+    await response.write_eof()
+    return response
