@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from engine.stream.presented import PresentedService
+from engine.web.door import DoorRunner
 from engine.web.envelope import envelope, stamp
 from engine.web.load import LOAD, Load
 from engine.web.rendered import PRESENTED
@@ -32,10 +33,10 @@ def build(services: Services) -> web.Application:
     return app
 
 
-def runner(app: web.Application, services: Services) -> web.AppRunner:
+def runner(app: web.Application, services: Services) -> DoorRunner:
     """How it runs: a client that goes away cancels its handler (invariant 7)."""
     line_max = services.settings.limits.request_header_bytes_max
-    return web.AppRunner(
+    return DoorRunner(
         app,
         access_log=None,
         handler_cancellation=True,

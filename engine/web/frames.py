@@ -7,21 +7,19 @@ import re
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
-from engine.dicom.frame_table import FrameTableKind
-from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, lookup
+from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, lookup
 from engine.errors import FrameNotFound, InvalidParameter, NotAcceptable, TooLarge
-from engine.stream.frames import is_native
 from engine.stream.transcoding import possible_frames, recoded_frame
 from engine.stream.video import refuse_single_frames, without_pixels
 from engine.types import Buffer
-from engine.web.multipart import boundary_for, closing, content_type, part_head
+from engine.web.door import learn
+from engine.web.frame_answer import FrameAnswer, frame_answer, quick_choice, stored_kind
 from engine.web.negotiate import AS_STORED, accepted, choose_frames, said
 from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send, send_stored
 from engine.web.services import TIMINGS, services
 from engine.web.wado import record_of
 
 _LIST = re.compile(r"[1-9]\d{0,8}(?:,[1-9]\d{0,8})*")
-_CACHE = "private, no-cache"
 
 
 async def retrieve_frames(request: web.Request) -> web.StreamResponse:
@@ -29,36 +27,25 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     record = record_of(request)
     indexes = frame_indexes(request, record)
     refuse_single_frames(record)
-    uid, media_type = _stored_kind(record)
     ranges = accepted(request)
-    # What a reader who scrolls asks for is as stored, and needs no look at what else there might be.
-    choice = choose_frames(ranges[:1], uid, media_type, ())
-    choice = choice or choose_frames(ranges, uid, media_type, possible_frames(record))
+    choice = quick_choice(record, ranges) or choose_frames(ranges, *stored_kind(record), possible_frames(record))
     if choice is None or (not choice.is_multipart and len(indexes) > 1):
-        raise NotAcceptable(said(request), _offers(record, uid))
-    if not choice.is_as_stored:
-        uid = choice.transfer_syntax_uid
-        media_type = lookup(uid).media_type
-    identity = (record.data_set_sha256.hex(), request.match_info["frames"], uid)
-    etag = f'"{boundary_for("etag", *identity, choice.is_multipart)}"'
-    if is_known(request, etag):
-        return web.Response(status=304, headers={"ETag": etag, "Cache-Control": _CACHE})
-    headers = {"ETag": etag, "Cache-Control": _CACHE}
-    part_type = f"{media_type}; transfer-syntax={uid}"
-    boundary = boundary_for("frames", *identity)
+        raise NotAcceptable(said(request), _offers(record))
+    answer = frame_answer(record, request.match_info["frames"], indexes, choice)
+    headers = answer.headers
+    if is_known(request, answer.etag):
+        return web.Response(status=304, headers={"ETag": answer.etag, "Cache-Control": headers["Cache-Control"]})
     if len(indexes) > 1:
-        return await _send_list(request, record, indexes, choice.transfer_syntax_uid, part_type, boundary, headers)
-    span = _span(record, indexes[0], choice.transfer_syntax_uid)
-    head, tail = (part_head(boundary, part_type), b"\r\n" + closing(boundary)) if choice.is_multipart else (b"", b"")
-    headers["Content-Type"] = content_type(media_type, boundary) if choice.is_multipart else part_type
-    if span is not None and span[1] >= SENDFILE_BYTES_MIN:
-        return await _send_long(request, record, span, head, tail, headers)
-    if span is not None:
-        whole = services(request).archive.read_framed(record, *span, head, tail)
+        return await _send_list(request, record, indexes, choice.transfer_syntax_uid, answer)
+    if answer.span is not None:
+        learn(request, ranges)
+        if answer.span[1] >= SENDFILE_BYTES_MIN:
+            return await _send_long(request, record, answer.span, answer)
+        whole = services(request).archive.read_framed(record, *answer.span, answer.head, answer.tail)
         if whole is not None:
             return web.Response(body=whole, headers=headers)
     body = await _frame(request, record, indexes[0], choice.transfer_syntax_uid)
-    return web.Response(body=b"".join((head, body, tail)), headers=headers)
+    return web.Response(body=b"".join((answer.head, body, answer.tail)), headers=headers)
 
 
 def frame_indexes(request: web.Request, record: InstanceRecord) -> list[int]:
@@ -83,14 +70,10 @@ def frame_indexes(request: web.Request, record: InstanceRecord) -> list[int]:
 
 
 async def _send_long(
-    request: web.Request,
-    record: InstanceRecord,
-    span: tuple[int, int],
-    head: bytes,
-    tail: bytes,
-    headers: dict[str, str],
+    request: web.Request, record: InstanceRecord, span: tuple[int, int], answer: FrameAnswer
 ) -> web.StreamResponse:
     """A frame straight from the stored stream, never in memory whole."""
+    head, tail, headers = answer.head, answer.tail, answer.headers
     response = await begin(request, headers["Content-Type"], len(head) + span[1] + len(tail), headers)
     if request.method != "HEAD":
         if head:
@@ -103,25 +86,18 @@ async def _send_long(
 
 
 async def _send_list(
-    request: web.Request,
-    record: InstanceRecord,
-    indexes: list[int],
-    wanted_uid: str,
-    part_type: str,
-    boundary: str,
-    headers: dict[str, str],
+    request: web.Request, record: InstanceRecord, indexes: list[int], wanted_uid: str, answer: FrameAnswer
 ) -> web.StreamResponse:
     # The first frame before the status line: what cannot be decoded at all is still an error with a name.
     body = await _frame(request, record, indexes[0], wanted_uid)
-    response = await begin(request, content_type(part_type.partition(";")[0], boundary), None, headers)
+    response = await begin(request, answer.headers["Content-Type"], None, answer.headers)
     if request.method != "HEAD":
         for place, index in enumerate(indexes):
             if place:
                 body = await _frame(request, record, index, wanted_uid)
-            await send(response, part_head(boundary, part_type))
+            await send(response, answer.head)
             await send(response, body)
-            await send(response, b"\r\n")
-        await send(response, closing(boundary))
+            await send(response, answer.tail if place == len(indexes) - 1 else b"\r\n")
     await response.write_eof()
     return response
 
@@ -136,27 +112,8 @@ async def _frame(request: web.Request, record: InstanceRecord, index: int, wante
     return await recoded_frame(s.frames, s.executors, limits, s.metrics, record, index, wanted_uid, timings)
 
 
-def _stored_kind(record: InstanceRecord) -> tuple[str, str]:
-    """Transfer syntax and media type of the frames as they are stored (what `FrameService.stored` gives)."""
-    uid = record.transfer_syntax_uid
-    is_deflated = record.frame_table is not None and record.frame_table.kind is FrameTableKind.DEFLATED
-    if uid == IMPLICIT_VR_LITTLE_ENDIAN or is_deflated:
-        uid = EXPLICIT_VR_LITTLE_ENDIAN
-    return uid, lookup(uid).media_type
-
-
-def _span(record: InstanceRecord, index: int, wanted_uid: str) -> tuple[int, int] | None:
-    """Start and length of a frame that is sent as it lies in the stored stream; None where it is in fragments or changed."""
-    table = record.frame_table
-    is_untouched = wanted_uid == AS_STORED or (wanted_uid == EXPLICIT_VR_LITTLE_ENDIAN and is_native(record, index))
-    if table is None or not is_untouched or table.kind is FrameTableKind.DEFLATED:
-        return None
-    span = table[index]
-    return (span.offset, span.length) if span.fragment_count <= 1 else None
-
-
-def _offers(record: InstanceRecord, uid: str) -> tuple[str, ...]:
+def _offers(record: InstanceRecord) -> tuple[str, ...]:
     return tuple(
         f'multipart/related; type="{lookup(one).media_type}"; transfer-syntax={one}'
-        for one in dict.fromkeys((uid, *possible_frames(record)))
+        for one in dict.fromkeys((stored_kind(record)[0], *possible_frames(record)))
     )
