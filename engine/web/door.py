@@ -146,9 +146,9 @@ class Door(RequestHandler):
         whole = archive.read_framed(record, *answer.span, head + answer.head, answer.tail)
         if whole is None:
             return False  # a slow disk must not hold up the loop
-        self.transport.write(whole)
         self.quick_count += 1
         self._next_keepalive_close_time = now + self._keepalive_timeout
+        self.transport.write(whole)
         self._services.metrics.request("frame", "2xx", time.perf_counter() - start, length)
         return True
 

@@ -1,0 +1,71 @@
+"""A web front end inside the test's own process, so that a test may look at the work behind its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from engine.archive.archive import Archive
+from engine.archive.documents import SeriesDocuments
+from engine.executors import Executors
+from engine.ingest.accept import Acceptor
+from engine.metrics import Metrics
+from engine.settings import Settings
+from engine.stream.frames import FrameService
+from engine.web.app import build, runner
+from engine.web.door import Door, DoorRunner
+from engine.web.services import Services
+
+
+class InProcess:
+    """``with InProcess(folder) as server``: an event loop on a thread, a loopback port, and the rooms behind it."""
+
+    def __init__(self, path: Path) -> None:
+        settings = Settings()
+        self.archive = Archive.open(path, settings.limits, on_conflict="replace")
+        self.acceptor = Acceptor(self.archive, settings.limits)
+        executors = Executors(2)
+        metrics = Metrics()
+        self.services = Services(
+            settings=settings,
+            archive=self.archive,
+            acceptor=self.acceptor,
+            documents=SeriesDocuments(self.archive),
+            frames=FrameService(self.archive, executors, settings.limits, metrics),
+            executors=executors,
+            metrics=metrics,
+        )
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._started, self._ended = threading.Event(), asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    def __enter__(self) -> InProcess:
+        self._thread.start()
+        assert self._started.wait(20)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(20)
+        self.acceptor.close()
+        self.archive.close()
+
+    async def _serve(self) -> None:
+        from aiohttp import web
+
+        self._loop = asyncio.get_running_loop()
+        self._runner: DoorRunner = runner(build(self.services), self.services)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listener).start()
+        self._started.set()
+        await self._ended.wait()
+        await self._runner.cleanup()
+
+    def doors(self) -> list[Door]:
+        """The connections that are open."""
+        assert self._runner.server is not None
+        return [one for one in self._runner.server.connections if isinstance(one, Door)]

@@ -1,0 +1,285 @@
+"""The short way of stored frames gives what the long way gives, and is left whenever something is out of the ordinary."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.web import door
+from tests.archives import incoming
+from tests.data import make_instance
+from tests.in_process import InProcess
+
+FRAME = "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/{sop}/frames/{frame}"
+ACCEPT = "multipart/related; type=application/octet-stream; transfer-syntax=*"
+_VARY = ("x-request-id", "server-timing", "date")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[InProcess]:
+    with InProcess(tmp_path / "a") as running:
+        running.archive.store(
+            [incoming(make_instance(f"1.2.3.4.{n}", number=n, frames=3)) for n in (1, 2, 3)],
+        )
+        yield running
+
+
+class Client:
+    """One connection that speaks HTTP/1.1 by hand: what goes out in one packet is the test's choice."""
+
+    def __init__(self, server: InProcess) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._server = server
+        self._host = f"127.0.0.1:{server.port}"
+        self._left = b""
+
+    def head(self, path: str, method: str = "GET", **headers: str) -> bytes:
+        lines = {"Host": self._host, "Accept": ACCEPT, "Sec-Fetch-Mode": "cors"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return (f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n").encode()
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def answer(self, has_body: bool = True) -> tuple[int, dict[str, str], bytes]:
+        while b"\r\n\r\n" not in self._left:
+            self._left += self._more()
+        head, _, self._left = self._left.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin_1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        length = int(headers.get("content-length", "0")) if has_body else 0
+        while len(self._left) < length:
+            self._left += self._more()
+        body, self._left = self._left[:length], self._left[length:]
+        return int(status.split()[1]), headers, body
+
+    def get(self, sop: str = "1.2.3.4.1", frame: int = 1, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        self.send(self.head(FRAME.format(sop=sop, frame=frame), **headers))
+        answer = self.answer()
+        # The answer may be here before the server's task is back at its post; real clients are slower than that.
+        _wait(lambda: all(one._is_idle() for one in self._server.doors()))
+        return answer
+
+    def _more(self) -> bytes:
+        data = self._socket.recv(65536)
+        assert data, "the server has closed the connection"
+        return data
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def client(server: InProcess) -> Iterator[Client]:
+    connected = Client(server)
+    yield connected
+    connected.close()
+
+
+def _quick(server: InProcess) -> int:
+    return sum(one.quick_count for one in server.doors())
+
+
+def _same(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in _VARY}
+
+
+def test_both_ways_give_the_same(server: InProcess, client: Client) -> None:
+    long = {}
+    for frame in (1, 2, 3):
+        other = Client(server)
+        long[frame] = other.get(frame=frame)
+        other.close()
+    assert _quick(server) == 0
+    client.get(frame=3)
+    for frame in (1, 2, 3):
+        status, headers, body = client.get(frame=frame)
+        assert (status, _same(headers), body) == (200, _same(long[frame][1]), long[frame][2])
+        assert set(headers) >= set(_VARY)
+    assert _quick(server) == 3
+
+
+def test_one_get_and_one_read(server: InProcess, client: Client) -> None:
+    client.get()
+    gets, reads = server.archive.gets, server.archive.reads
+    client.get("1.2.3.4.2")
+    assert (server.archive.gets - gets, server.archive.reads - reads) == (1, 1)
+    assert _quick(server) == 1
+
+
+def test_requests_are_counted(server: InProcess, client: Client) -> None:
+    for frame in (1, 2, 3):
+        client.get(frame=frame)
+    client.send(client.head("/healthz"))
+    client.answer()  # an answer is counted when it has been written: by now all three are
+    assert 'voxcast_requests_total{kind="frame",code="2xx"} 3' in server.services.metrics.text()
+
+
+@pytest.mark.parametrize(
+    ("sop", "frame", "status"),
+    [("1.2.3.4.9", 1, 404), ("1.2.3.4.1", 4, 404), ("1.2.3.4.1", 999999999, 404)],
+)
+def test_what_is_not_there_is_an_error_with_its_name(
+    server: InProcess, client: Client, sop: str, frame: int, status: int
+) -> None:
+    client.get()
+    found, headers, body = client.get(sop, frame)
+    assert (found, headers["content-type"]) == (status, "application/problem+json")
+    assert b'"detail"' in body
+    assert client.get()[0] == 200
+
+
+def test_an_instance_of_another_series_is_not_given(server: InProcess, client: Client) -> None:
+    client.get()
+    client.send(client.head(FRAME.format(sop="1.2.3.4.1", frame=1).replace("series/1.2.3.4", "series/1.2.3.5")))
+    assert client.answer()[0] == 404
+
+
+def test_deleted_is_gone_at_once(server: InProcess, client: Client) -> None:
+    client.get("1.2.3.4.2")
+    assert client.get("1.2.3.4.2")[0] == 200
+    server.archive.delete(sop_uid="1.2.3.4.2")
+    assert client.get("1.2.3.4.2")[0] == 404
+
+
+def test_replaced_is_new_at_once(server: InProcess, client: Client) -> None:
+    client.get()
+    before = client.get()
+    server.archive.store([incoming(make_instance("1.2.3.4.1", frames=3, number=7), received_ns=2)])
+    after = client.get()
+    assert after[2] != before[2]
+    assert after[1]["etag"] != before[1]["etag"]
+    assert _quick(server) == 2
+
+
+def test_the_passport_is_for_the_same_headers_only(server: InProcess, client: Client) -> None:
+    client.get()
+    assert client.get(Accept="text/html")[0] == 406
+    status, headers, body = client.get(Accept="application/octet-stream")
+    assert (status, len(body)) == (200, 32)
+    assert headers["content-type"] == "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
+    assert client.get(Host="elsewhere.example")[0] == 403
+    assert _quick(server) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Range", "bytes=0-9"),
+        ("If_None_Match", "*"),
+        ("X_Request_Id", "mine"),
+        ("Priority", "u=1"),
+        ("Expect", "100-continue"),
+    ],
+)
+def test_headers_that_mean_this_request_take_the_long_way(
+    server: InProcess, client: Client, name: str, value: str
+) -> None:
+    for _ in range(2):
+        client.send(client.head(FRAME.format(sop="1.2.3.4.1", frame=1), **{name: value}))
+        status, headers, _body = client.answer()
+        if status == 100:
+            status, headers, _body = client.answer()
+        assert status in (200, 206, 304)
+        if name == "X_Request_Id":
+            assert headers["x-request-id"] == "mine"
+    assert _quick(server) == 0
+
+
+def test_a_passport_ends(server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "PASSPORT_S", 0.0)
+    client.get()
+    assert client.get()[0] == 200
+    assert _quick(server) == 0
+
+
+def test_pages_of_another_origin(server: InProcess, client: Client) -> None:
+    first = client.get(Origin="https://elsewhere.example")
+    second = client.get(Origin="https://elsewhere.example")
+    assert second[0] == 200
+    assert _same(first[1]) == _same(second[1])
+    assert (second[1]["vary"], "access-control-allow-origin" in second[1]) == ("Origin", False)
+    assert _quick(server) == 1
+
+
+def test_pipelined_requests_are_answered_in_order(server: InProcess, client: Client) -> None:
+    bodies = [client.get(frame=frame)[2] for frame in (1, 2, 3)]
+    heads = [client.head(FRAME.format(sop="1.2.3.4.1", frame=frame)) for frame in (3, 1, 2)]
+    client.send(b"".join(heads))
+    assert [client.answer()[2] for _ in heads] == [bodies[2], bodies[0], bodies[1]]
+    for head in heads:
+        client.send(head)
+    assert [client.answer()[2] for _ in heads] == [bodies[2], bodies[0], bodies[1]]
+
+
+def test_a_head_in_pieces_is_one_request(server: InProcess, client: Client) -> None:
+    client.get()
+    body = client.get(frame=2)[2]
+    # What looks like a lone request is the rest of a head that aiohttp has begun to read: the header X of a request for 1.
+    begun = f"GET {FRAME.format(sop='1.2.3.4.3', frame=1)} HTTP/1.1\r\nX: ".encode()
+    client.send(begun)
+    _wait(lambda: all(one._passport is None for one in server.doors()))  # a later packet must not join this one
+    client.send(client.head(FRAME.format(sop="1.2.3.4.1", frame=2)))
+    status, _, inner = client.answer()
+    assert (status, inner) == (200, client.get("1.2.3.4.3")[2])
+    assert inner != body
+    assert _quick(server) == 1, "the second of the first two; an answer to half a head gives no passport"
+
+
+def test_a_body_that_looks_like_a_request_is_a_body(server: InProcess, client: Client) -> None:
+    client.get()
+    client.get()
+    inside = client.head(FRAME.format(sop="1.2.3.4.1", frame=1))
+    post = {"Accept": "*/*", "Content_Type": "application/dicom", "Content_Length": str(len(inside))}
+    client.send(client.head("/dicom-web/studies", "POST", **post))
+    client.send(inside)
+    status, headers, _ = client.answer()
+    assert status in (400, 409), headers
+    assert _quick(server) == 1
+
+
+def test_head_has_no_body(server: InProcess, client: Client) -> None:
+    long = client.get()
+    client.get()
+    client.send(client.head(FRAME.format(sop="1.2.3.4.1", frame=1), "HEAD"))
+    status, headers, _ = client.answer(has_body=False)
+    assert (status, headers["content-length"]) == (200, long[1]["content-length"])
+    assert client.get()[2] == long[2]
+
+
+def test_a_connection_that_is_used_stays(server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.get()
+    [one] = server.doors()
+    before = one._next_keepalive_close_time  # the deadline of an idle connection, which a quick answer moves too
+    client.get()
+    assert _quick(server) == 1
+    assert one._next_keepalive_close_time > before
+
+
+def test_long_frames_and_slow_disks_take_the_long_way(
+    server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = client.get()[2]
+    with monkeypatch.context() as patch:
+        patch.setattr(door, "QUICK_BYTES_MAX", 10)
+        assert client.get()[2] == body
+    with monkeypatch.context() as patch:
+        patch.setattr(server.archive, "read_framed", lambda *_: None)
+        assert client.get()[2] == body
+    assert _quick(server) == 0
+    assert client.get()[2] == body
+    assert _quick(server) == 1
+
+
+def _wait(is_true: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if is_true():
+            return
+        time.sleep(0.002)
+    raise AssertionError("the server did not get there")
