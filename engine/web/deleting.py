@@ -1,4 +1,4 @@
-"""Deleting studies, series and instances: a management call, which DICOMweb has none for; leaves tombstones and audit lines."""
+"""Deleting studies, series and instances: a management call, which the standard has none for; leaves tombstones and audit lines."""
 
 from __future__ import annotations
 

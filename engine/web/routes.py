@@ -65,6 +65,9 @@ ROUTES: tuple[Route, ...] = (
     # Management
     Route("GET", "/api/explain/{level}", qido.explain, SEARCH, "search"),
     Route("GET", "/api/stats", management.stats, MANAGE, "other"),
+    Route("DELETE", _STUDY, deleting.delete, MANAGE, "other"),
+    Route("DELETE", _SERIES, deleting.delete, MANAGE, "other"),
+    Route("DELETE", _INSTANCE, deleting.delete, MANAGE, "other"),
     Route("DELETE", "/api/studies/{study}", deleting.delete, MANAGE, "other"),
     Route("DELETE", "/api/studies/{study}/series/{series}", deleting.delete, MANAGE, "other"),
     Route("DELETE", "/api/studies/{study}/series/{series}/instances/{instance}", deleting.delete, MANAGE, "other"),

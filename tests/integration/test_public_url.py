@@ -91,7 +91,15 @@ def test_the_proxys_host_and_pages_are_the_servers_own(server: Serving) -> None:
 
 
 def test_a_setting_that_is_no_address_is_refused(tmp_path: Path) -> None:
-    for text in ("pacs.example", "ftp://h", "https://", "https://u@h", 'https://h/"', "https://h:99999", "https://h/?q"):
+    for text in (
+        "pacs.example",
+        "ftp://h",
+        "https://",
+        "https://u@h",
+        'https://h/"',
+        "https://h:99999",
+        "https://h/?q",
+    ):
         config = tmp_path / "config.toml"
         config.write_text(f"public_url = {json.dumps(text)}\n")
         command = [sys.executable, "-P", "-m", "engine.cli", "config", "check", "--config", str(config)]
