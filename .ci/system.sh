@@ -25,6 +25,7 @@ PY
         has storescu || echo dcmtk
         has chromium || has chromium-browser || has google-chrome || echo chromium
         has ffmpeg || echo ffmpeg
+        has unzip || echo unzip
         ;;
     bench)
         has Orthanc || [ -x /usr/sbin/Orthanc ] || echo orthanc

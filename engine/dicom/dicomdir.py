@@ -109,10 +109,11 @@ def referenced_file_ids(path: Path) -> list[tuple[str, ...]]:
 
 @dataclass(slots=True)
 class _Node:
-    """One directory record, its place among its siblings, and what is below it."""
+    """One directory record, its place among its siblings, and what is below it; `is_file`: it refers to one itself."""
 
     record: bytearray
     number: int
+    is_file: bool = False
     children: dict[tuple[str, ...], _Node] = field(default_factory=dict)
     offset: int = 0
 
@@ -154,7 +155,7 @@ class DirectoryWriter:
                 number = len(node.children) + 1
                 if number > _NUMBER_MAX:
                     raise TooLarge("the number of records of one kind", number, _NUMBER_MAX, "PS3.10 8.2")
-                child = _Node(bytearray(), number)
+                child = _Node(bytearray(), number, is_file=not kind)
                 parts.append(f"{prefix}{number:06d}")
                 extra = {} if kind else _reference(attributes, sop_uid, parts, transfer_syntax_uid)
                 child.record = _encode(kind or _record_type(attributes), attributes, given, extra)
@@ -201,7 +202,7 @@ class DirectoryWriter:
 
 def _listed(node: _Node) -> list[_Node]:
     """The children that have an instance below them."""
-    return [child for child in node.children.values() if child.record and (not child.children or _listed(child))]
+    return [child for child in node.children.values() if child.record and (child.is_file or _listed(child))]
 
 
 def _place(nodes: list[_Node], at: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
 
 from aiohttp import web
@@ -16,6 +17,7 @@ MULTIPART = "multipart/related"
 OCTET_STREAM = "application/octet-stream"
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+ZIP = "application/zip"
 AS_STORED = "*"
 
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
@@ -137,10 +139,18 @@ def choose_frames(
     return None
 
 
+class Form(Enum):
+    """What instances are sent in."""
+
+    PARTS = auto()
+    BARE = auto()
+    ZIP = auto()
+
+
 def choose_instances(
     ranges: tuple[MediaRange, ...], stored: Sequence[str], can: Callable[[int, str], bool]
-) -> tuple[list[str], bool] | None:
-    """What to give instances in that are stored as these, and whether in parts; None when no alternative fits all of them.
+) -> tuple[list[str], Form] | None:
+    """What to give instances in that are stored as these, and in which form; None when no alternative fits all of them.
 
     No transfer syntax, and ``*``, mean: as stored, whatever PS3.18 8.7.3.4 calls the default: nothing is more certain to
     hold what was acquired, and clients that cannot read it name what they can. One of several that is stored in a syntax
@@ -151,19 +161,21 @@ def choose_instances(
     can : whether the instance of this index can be given in this transfer syntax.
     """
     for wanted in ranges:
-        # Several instances need parts; a client that names no type takes them.
-        in_parts = wanted.is_multipart or wanted.media_type == "*/*"
-        if not wanted.covers(DICOM) or not (in_parts or len(stored) == 1):
+        # Several instances need parts; a client that names no type takes them. A zip file gets who names it.
+        form = Form.PARTS if wanted.is_multipart or wanted.media_type == "*/*" else Form.BARE
+        if wanted.media_type == ZIP and not wanted.is_multipart:
+            form = Form.ZIP
+        elif not wanted.covers(DICOM) or (form is Form.BARE and len(stored) != 1):
             continue
         syntaxes = wanted.transfer_syntaxes
         if not syntaxes or "*" in syntaxes:
-            return [AS_STORED] * len(stored), in_parts
+            return [AS_STORED] * len(stored), form
         chosen = [
             AS_STORED if uid in syntaxes else next((other for other in syntaxes if can(index, other)), "")
             for index, uid in enumerate(stored)
         ]
         if all(chosen):
-            return chosen, in_parts
+            return chosen, form
     return None
 
 

@@ -1,8 +1,8 @@
-"""Answers whose bytes are known before they are read: pieces in memory and pieces of stored instances, whole or a range of them."""
+"""Answers whose length is known before they are read: pieces in memory, of stored instances, made late; whole or a range."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,7 +26,18 @@ class StoredPiece:
         return self.length
 
 
-Piece: TypeAlias = Buffer | StoredPiece
+@dataclass(frozen=True, slots=True)
+class MadePiece:
+    """Bytes whose number is known, and which are made when their turn comes, the same ones every time."""
+
+    length: int
+    make: Callable[[], Awaitable[Buffer]]
+
+    def __len__(self) -> int:
+        return self.length
+
+
+Piece: TypeAlias = Buffer | StoredPiece | MadePiece
 
 
 async def answer(
@@ -60,7 +71,8 @@ async def answer(
             if isinstance(piece, StoredPiece):
                 await send_stored(request, response, piece.record, piece.start + start, length, is_first=is_first)
             else:
-                await send(response, memoryview(piece)[start : start + length])
+                made = await piece.make() if isinstance(piece, MadePiece) else piece
+                await send(response, memoryview(made)[start : start + length])
             is_first = False
     await response.write_eof()
     return response

@@ -57,6 +57,14 @@ async def send_stored(
         start, length = start + size, length - size
 
 
+async def send_read(request: web.Request, response: web.StreamResponse, record: InstanceRecord) -> None:
+    """A stored Part 10 stream inside a chunked body, which the kernel cannot send by itself."""
+    s, length = services(request), record.location.length
+    for at in range(0, length, _PIECE_BYTES):
+        read = partial(s.archive.read, record, at, min(_PIECE_BYTES, length - at))
+        await send(response, await on(request, s.executors.read, "read", read))
+
+
 async def _sendfile(request: web.Request, file: FileIO, offset: int, length: int) -> bool:
     """Hand `length` bytes of a file to the socket inside the kernel; False, and nothing sent, where that is not possible.
 

@@ -1,23 +1,22 @@
 """WADO-RS: instances, series and studies, byte for byte as they were received, or without loss in what the client can read
-(PS3.18 10.4, 8.7.3)."""
+(PS3.18 10.4, 8.7.3); bare, in parts, or as a zip file."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import Iterator
 
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.errors import NotAcceptable
-from engine.limits import MIB
-from engine.stream.transcoding import Outgoing, can_give, possible
+from engine.stream.transcoding import can_give, possible
+from engine.web.converting import prepared
 from engine.web.multipart import boundary_for, closing, content_type, part_head
-from engine.web.negotiate import AS_STORED, DICOM, accepted, choose_instances, said
+from engine.web.negotiate import AS_STORED, DICOM, ZIP, Form, accepted, choose_instances, said
 from engine.web.pieces import Piece, StoredPiece, answer
-from engine.web.sending import begin, send
+from engine.web.sending import begin, send, send_read
 from engine.web.services import TIMINGS, on, services
+from engine.web.zipped import send_zip
 
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
 
@@ -57,9 +56,11 @@ async def _answer(request: web.Request, records: list[InstanceRecord]) -> web.St
     choice = choose_instances(accepted(request), stored, lambda index, uid: can_give(records[index], uid))
     if choice is None:
         raise NotAcceptable(said(request), _offers(records))
-    syntaxes, in_parts = choice
+    syntaxes, form = choice
+    if form is Form.ZIP:
+        return await send_zip(request, records, syntaxes)
     is_stored = all(uid == AS_STORED for uid in syntaxes)
-    if in_parts:
+    if form is Form.PARTS:
         return await (_stored_parts(request, records) if is_stored else _parts(request, records, syntaxes))
     [record], [uid] = records, syntaxes
     return await (_stored_bare(request, record) if is_stored else _bare(request, record, uid))
@@ -87,7 +88,7 @@ def _identity(records: list[InstanceRecord]) -> Iterator[str]:
 
 
 async def _bare(request: web.Request, record: InstanceRecord, uid: str) -> web.StreamResponse:
-    async with _prepared(request, record, uid) as outgoing:
+    async with prepared(request, record, uid) as outgoing:
         response = await begin(request, _part_type(outgoing.transfer_syntax_uid), outgoing.length)
         if request.method != "HEAD":
             async for piece in outgoing.pieces():
@@ -105,10 +106,10 @@ async def _parts(request: web.Request, records: list[InstanceRecord], syntaxes: 
             response = response or await begin(request, content_type(DICOM, boundary), None)
             if request.method != "HEAD":
                 await send(response, part_head(boundary, _part_type(record.transfer_syntax_uid)))
-                await _send_read(request, response, record)
+                await send_read(request, response, record)
         else:
             # The first one before the status line: what cannot be converted at all is still an error with a name.
-            async with _prepared(request, record, uid) as outgoing:
+            async with prepared(request, record, uid) as outgoing:
                 response = response or await begin(request, content_type(DICOM, boundary), None)
                 if request.method == "HEAD":
                     break
@@ -124,25 +125,6 @@ async def _parts(request: web.Request, records: list[InstanceRecord], syntaxes: 
     return response
 
 
-async def _send_read(request: web.Request, response: web.StreamResponse, record: InstanceRecord) -> None:
-    """Stored bytes inside a chunked body, which the kernel cannot send by itself."""
-    s, length = services(request), record.location.length
-    for at in range(0, length, MIB):
-        read = partial(s.archive.read, record, at, min(MIB, length - at))
-        await send(response, await on(request, s.executors.read, "read", read))
-
-
-@asynccontextmanager
-async def _prepared(request: web.Request, record: InstanceRecord, uid: str) -> AsyncIterator[Outgoing]:
-    s = services(request)
-    outgoing = Outgoing(s.archive, s.executors, s.settings.limits, s.metrics, record, uid, request[TIMINGS])
-    try:
-        await outgoing.prepare()
-        yield outgoing
-    finally:
-        outgoing.close()
-
-
 def _part_type(transfer_syntax_uid: str) -> str:
     return f"{DICOM}; transfer-syntax={transfer_syntax_uid}"
 
@@ -154,4 +136,4 @@ def _offers(records: list[InstanceRecord]) -> tuple[str, ...]:
         [uid for uid in possible(records[0]) if all(can_give(record, uid) for record in records)] if records else []
     )
     syntaxes = dict.fromkeys(("*", *(stored if len(stored) == 1 else ()), *common))
-    return tuple(f'multipart/related; type="{DICOM}"; transfer-syntax={uid}' for uid in syntaxes)
+    return (*(f'multipart/related; type="{DICOM}"; transfer-syntax={uid}' for uid in syntaxes), ZIP)

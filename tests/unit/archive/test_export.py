@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from archives import LIMITS, incoming
@@ -16,7 +17,7 @@ from data import data_files, make_instance, needs_data, pydicom_files
 
 from engine.archive.archive import Archive
 from engine.archive.export import ExportEvent, export
-from engine.errors import EngineError, InvalidParameter
+from engine.errors import EngineError, InvalidParameter, MalformedDataSet
 from engine.ingest.accept import Acceptor
 from engine.ingest.importer import import_paths
 from engine.limits import MIB, Limits
@@ -229,6 +230,29 @@ def test_a_file_set_is_read_by_pydicom(archive: Archive, tmp_path: Path) -> None
     assert sorted(made.find_values("SeriesInstanceUID")) == ["1.2.3.4", "1.2.3.5", "1.2.9.1"]
     found = {str(one.SOPInstanceUID): Path(one.path).read_bytes() for one in made}
     assert found == contents
+
+
+def test_what_cannot_be_listed_leaves_no_empty_folder_in_the_dicomdir(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom import dcmread
+
+    from engine.dicom import dicomdir
+
+    fill(archive)
+    encode = dicomdir._encode
+
+    def refuse(kind: str, attributes: Any, given: Any, extra: Any) -> bytearray:
+        if extra.get("ReferencedSOPInstanceUIDInFile", "").startswith("1.2.3.5."):
+            raise MalformedDataSet("no record can be made of it")
+        return encode(kind, attributes, given, extra)
+
+    monkeypatch.setattr(dicomdir, "_encode", refuse)
+    events = list(export(archive, ["1.2.3"], tmp_path / "out", "dicomdir"))
+    assert sum(bool(e.failure) for e in events) == 3
+    records = dcmread(tmp_path / "out" / "DICOMDIR").DirectoryRecordSequence
+    kinds = [record.DirectoryRecordType for record in records]
+    assert kinds == ["PATIENT", "STUDY", "SERIES", *["IMAGE"] * 5]
 
 
 @pytest.mark.skipif(shutil.which("dcmdump") is None, reason="DCMTK's dcmdump is not installed")

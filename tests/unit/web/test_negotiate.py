@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.web.negotiate import AS_STORED, FrameChoice, choose_frames, choose_instances, parse_accept
+from engine.web.negotiate import AS_STORED, Form, FrameChoice, choose_frames, choose_instances, parse_accept
 
 ROOT = "1.2.840.10008.1.2"
 LE, RLE, LOSSLESS_JPEG, JLS = ROOT + ".1", ROOT + ".5", ROOT + ".4.70", ROOT + ".4.80"
@@ -87,32 +87,43 @@ def dicom(*syntaxes: str, q: str = "") -> str:
 @pytest.mark.parametrize(
     ("accept", "stored", "choice"),
     [
-        ("*/*", [J2K], ([AS_STORED], True)),
-        ("application/dicom", [J2K], ([AS_STORED], False)),
-        (dicom(), [J2K, LE], ([AS_STORED, AS_STORED], True)),
-        (dicom("*"), [J2K, LE], ([AS_STORED, AS_STORED], True)),
-        (dicom(J2K), [J2K], ([AS_STORED], True)),
-        (dicom(LE), [J2K], ([LE], True)),
-        (f"application/dicom; transfer-syntax={JLS}", [J2K], ([JLS], False)),
+        ("*/*", [J2K], ([AS_STORED], Form.PARTS)),
+        ("application/dicom", [J2K], ([AS_STORED], Form.BARE)),
+        (dicom(), [J2K, LE], ([AS_STORED, AS_STORED], Form.PARTS)),
+        (dicom("*"), [J2K, LE], ([AS_STORED, AS_STORED], Form.PARTS)),
+        (dicom(J2K), [J2K], ([AS_STORED], Form.PARTS)),
+        (dicom(LE), [J2K], ([LE], Form.PARTS)),
+        (f"application/dicom; transfer-syntax={JLS}", [J2K], ([JLS], Form.BARE)),
         # each by itself: what the client takes as it is stays as it is
-        (dicom(J2K, LE), [LE, J2K, JLS], ([AS_STORED, AS_STORED, J2K], True)),
+        (dicom(J2K, LE), [LE, J2K, JLS], ([AS_STORED, AS_STORED, J2K], Form.PARTS)),
         # in another order of preference
-        (dicom(JLS, q=";q=0.5") + ", " + dicom(HT), [LE], ([HT], True)),
-        (dicom(ROOT + ".4.50") + ", " + dicom(HT, q=";q=0.2"), [LE], ([HT], True)),
-        (dicom(JLS, q=";q=0.5") + ", " + dicom("*", q=";q=0.4"), [LE], ([JLS], True)),
+        (dicom(JLS, q=";q=0.5") + ", " + dicom(HT), [LE], ([HT], Form.PARTS)),
+        (dicom(ROOT + ".4.50") + ", " + dicom(HT, q=";q=0.2"), [LE], ([HT], Form.PARTS)),
+        (dicom(JLS, q=";q=0.5") + ", " + dicom("*", q=";q=0.4"), [LE], ([JLS], Form.PARTS)),
         # several do not go without parts
         ("application/dicom", [LE, LE], None),
-        ("application/dicom, " + dicom(q=";q=0.1"), [LE, LE], ([AS_STORED, AS_STORED], True)),
+        ("application/dicom, " + dicom(q=";q=0.1"), [LE, LE], ([AS_STORED, AS_STORED], Form.PARTS)),
         # what web services shall not use (PS3.18 8.7.3), and what would lose
         (dicom(ROOT), [LE], None),
         (dicom(ROOT + ".4.50"), [LE], None),
         # all of them or none
         (dicom(JLS), [LE, ROOT + ".4.102"], None),
-        (dicom(JLS) + ", " + dicom(JLS, ROOT + ".4.102", q=";q=0.1"), [LE, ROOT + ".4.102"], ([JLS, AS_STORED], True)),
+        (
+            dicom(JLS) + ", " + dicom(JLS, ROOT + ".4.102", q=";q=0.1"),
+            [LE, ROOT + ".4.102"],
+            ([JLS, AS_STORED], Form.PARTS),
+        ),
         ("application/dicom+json", [LE], None),
+        # a zip file who names it, one instance or many
+        ("application/zip", [LE], ([AS_STORED], Form.ZIP)),
+        (f"application/zip; transfer-syntax={J2K}", [LE, J2K], ([J2K, AS_STORED], Form.ZIP)),
+        (f"application/zip; transfer-syntax={ROOT}.4.50", [LE, J2K], None),
+        ("application/*", [LE], ([AS_STORED], Form.BARE)),
+        ('multipart/related; type="application/zip"', [LE], None),
+        (dicom(q=";q=0.9") + ", application/zip", [LE, LE], ([AS_STORED, AS_STORED], Form.ZIP)),
     ],
 )
-def test_instances(accept: str, stored: list[str], choice: tuple[list[str], bool] | None) -> None:
+def test_instances(accept: str, stored: list[str], choice: tuple[list[str], Form] | None) -> None:
     def can(index: int, uid: str) -> bool:
         return stored[index] in POSSIBLE and uid in POSSIBLE
 
