@@ -86,7 +86,7 @@ def wish_of(request: web.Request, side: int | None = None) -> Wish:
             raise TooLarge("the viewport", width * height, limit, "limits.rendered_pixels_max")
     quality = s.settings.jpeg_quality
     if "quality" in query:
-        quality = _integer("quality", query["quality"], 1, 100)
+        quality = integer("quality", query["quality"], 1, 100)
     media_type = choose(request, (JPEG, PNG))
     spec = RenderSpec(
         window=window,
@@ -102,9 +102,9 @@ def wish_of(request: web.Request, side: int | None = None) -> Wish:
         spec,
         media_type,
         quality if media_type == JPEG else 0,
-        _captions(query["annotation"]) if "annotation" in query else (),
-        _uid("presentationUID", query["presentationUID"]) if "presentationUID" in query else "",
-        _uid("presentationSeriesUID", query["presentationSeriesUID"]) if "presentationSeriesUID" in query else "",
+        captions_of(query["annotation"]) if "annotation" in query else (),
+        uid_of("presentationUID", query["presentationUID"]) if "presentationUID" in query else "",
+        uid_of("presentationSeriesUID", query["presentationSeriesUID"]) if "presentationSeriesUID" in query else "",
         _segmentations(query["segmentation"]) if "segmentation" in query else (),
         _opacity(query["opacity"]) if "opacity" in query else SEGMENT_OPACITY,
     )
@@ -125,18 +125,20 @@ def refuse_what_a_state_says(request: web.Request, wish: Wish, also: tuple[str, 
         raise InvalidParameter("viewport", text, "width,height beside a presentation state, which says the region")
 
 
-def _captions(text: str) -> tuple[CaptionKind, ...]:
+def captions_of(text: str) -> tuple[CaptionKind, ...]:
+    """What shall be burned in, each once; raises InvalidParameter."""
     return tuple(dict.fromkeys(_one_of(CaptionKind, "annotation", part.strip()) for part in text.split(",")))
 
 
-def _uid(name: str, text: str) -> str:
+def uid_of(name: str, text: str) -> str:
+    """The UID that a parameter's value is; raises InvalidParameter."""
     if not is_valid(text):
         raise InvalidParameter(name, text[:80], "a UID")
     return text
 
 
 def _segmentations(text: str) -> tuple[str, ...]:
-    uids = tuple(dict.fromkeys(_uid("segmentation", part.strip()) for part in text.split(",")))
+    uids = tuple(dict.fromkeys(uid_of("segmentation", part.strip()) for part in text.split(",")))
     if len(uids) > _SEGMENTATIONS_MAX:
         raise InvalidParameter("segmentation", text[:80], f"{_SEGMENTATIONS_MAX} UIDs at most")
     return uids
@@ -171,10 +173,10 @@ def _viewport(text: str) -> tuple[int, int, tuple[int, int, int, int] | None]:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (2, 6):
         raise InvalidParameter("viewport", text[:80], "width,height or width,height,x,y,width,height")
-    width, height = (_integer("viewport", part, 1, 100_000) for part in parts[:2])
+    width, height = (integer("viewport", part, 1, 100_000) for part in parts[:2])
     if len(parts) == 2:
         return width, height, None
-    x, y, columns, rows = (_integer("viewport", part, 0, 100_000) for part in parts[2:])
+    x, y, columns, rows = (integer("viewport", part, 0, 100_000) for part in parts[2:])
     return width, height, (x, y, columns, rows)
 
 
@@ -185,7 +187,8 @@ def _one_of(choices: type[Choice], name: str, text: str) -> Choice:
         raise InvalidParameter(name, text[:80], "one of " + ", ".join(choices)) from None
 
 
-def _integer(name: str, text: str, low: int, high: int) -> int:
+def integer(name: str, text: str, low: int, high: int) -> int:
+    """The whole number that a parameter's value is; raises InvalidParameter."""
     if text.isascii() and text.isdigit() and len(text) < 9 and low <= int(text) <= high:
         return int(text)
     raise InvalidParameter(name, text[:80], f"a whole number from {low} to {high}")

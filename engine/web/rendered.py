@@ -82,6 +82,13 @@ async def retrieve_study_thumbnail(request: web.Request) -> web.StreamResponse:
     return await _thumbnail(request, await on(request, s.executors.index, "read", largest))
 
 
+async def send_picture(
+    request: web.Request, record: InstanceRecord, frame_index: int, wish: Wish
+) -> web.StreamResponse:
+    """One frame, for a service that says in other words what it wants (WADO-URI)."""
+    return await _answer(request, [(record, frame_index)], wish)
+
+
 async def _thumbnail(request: web.Request, record: InstanceRecord) -> web.StreamResponse:
     if is_presentation_state(record.sop_class_uid):
         wish = wish_of(request, THUMBNAIL_SIDE)

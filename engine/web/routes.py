@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from engine.web import bulkdata, deleting, frames, health, management, metadata, page, qido, rendered, stow, wado
+from engine.web import (
+    bulkdata,
+    deleting,
+    frames,
+    health,
+    management,
+    metadata,
+    page,
+    qido,
+    rendered,
+    stow,
+    wado,
+    wado_uri,
+)
 from engine.web.access import Permission
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,6 +75,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _SERIES + "/thumbnail", rendered.retrieve_series_thumbnail, READ, "rendered"),
     Route("GET", _INSTANCE + "/thumbnail", rendered.retrieve_rendered_instance_thumbnail, READ, "rendered"),
     Route("GET", _INSTANCE + "/frames/{frames}/thumbnail", rendered.retrieve_frame_thumbnail, READ, "rendered"),
+    # WADO-URI (PS3.18 9)
+    Route("GET", "/wado", wado_uri.retrieve, READ, "rendered"),
     # Management
     Route("GET", "/api/explain/{level}", qido.explain, SEARCH, "search"),
     Route("GET", "/api/stats", management.stats, MANAGE, "other"),

@@ -12,7 +12,7 @@ from engine.errors import NotAcceptable
 from engine.stream.transcoding import can_give, possible
 from engine.web.converting import prepared
 from engine.web.multipart import boundary_for, closing, content_type, part_head
-from engine.web.negotiate import AS_STORED, DICOM, ZIP, Form, accepted, choose_instances, said
+from engine.web.negotiate import AS_STORED, DICOM, ZIP, Form, MediaRange, accepted, choose_instances, said
 from engine.web.pieces import Piece, StoredPiece, answer
 from engine.web.sending import begin, send, send_read
 from engine.web.services import TIMINGS, on, services
@@ -52,8 +52,15 @@ def record_of(request: web.Request) -> InstanceRecord:
 
 
 async def _answer(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:
+    return await send_instances(request, records, accepted(request))
+
+
+async def send_instances(
+    request: web.Request, records: list[InstanceRecord], ranges: tuple[MediaRange, ...]
+) -> web.StreamResponse:
+    """The instances in the first of `ranges` that fits all of them; `NotAcceptable` when none does."""
     stored = [record.transfer_syntax_uid for record in records]
-    choice = choose_instances(accepted(request), stored, lambda index, uid: can_give(records[index], uid))
+    choice = choose_instances(ranges, stored, lambda index, uid: can_give(records[index], uid))
     if choice is None:
         raise NotAcceptable(said(request), _offers(records))
     syntaxes, form = choice
