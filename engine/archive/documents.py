@@ -19,7 +19,7 @@ from uuid import uuid4
 from engine.archive.archive import Archive
 from engine.archive.index import series_key
 from engine.archive.records import InstanceRecord, SeriesSummary
-from engine.archive.rows import merged
+from engine.archive.rows import merged, resource
 from engine.dicom.scan import dicom_json
 from engine.errors import EngineError
 
@@ -161,8 +161,8 @@ def instance_document(archive: Archive, record: InstanceRecord, root: str = "") 
     """One instance's DICOM JSON object; long values as ``BulkDataURI``: behind `root`, or an absolute path on this server."""
     is_deflated = record.frame_table is not None and record.frame_table.kind.name == "DEFLATED"
     data = archive.read(record, 0, None if is_deflated else record.header_length)
-    series = f"{root}/dicom-web/studies/{record.study_instance_uid}/series/{record.series_instance_uid}"
-    document = dicom_json(data, archive.limits, f"{series}/instances/{record.sop_instance_uid}/bulkdata")
+    where = root + resource(record.study_instance_uid, record.series_instance_uid, record.sop_instance_uid)
+    document = dicom_json(data, archive.limits, f"{where}/bulkdata")
     if any(defect.code in _UIDS_MADE for defect in record.defects):
         # Filed under a UID that is not in the bytes: who reads the document must be able to ask for the instance.
         return merged(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from engine.archive.records import InstanceRecord, SeriesSummary
 from engine.dicom.query import RETRIEVE_URL
 
 Attributes = dict[str, Any]
+_PLAIN = re.compile(r"[0-9.]*[0-9][0-9.]*", re.ASCII)
 _URL_KEY = "00081190"
 _URL = {_URL_KEY: {"vr": "UR", "Value": ["\0"]}}
 
@@ -44,6 +47,16 @@ def instance_attributes(series: Attributes, record: InstanceRecord) -> Attribute
 def located(document: bytes, url: str) -> bytes:
     """A row with its address (RetrieveURL)."""
     return document.replace(RETRIEVE_URL, RETRIEVE_URL.replace(b"\\u0000", json.dumps(url)[1:-1].encode()), 1)
+
+
+def resource(study_uid: str, series_uid: str = "", sop_uid: str = "") -> str:
+    """``/dicom-web/studies/…`` of a study, series or instance (PS3.18 10.4.1.1); odd UIDs quoted, so that it is one address."""
+    parts = (("studies", study_uid), ("series", series_uid), ("instances", sop_uid))
+    return "/dicom-web" + "".join(f"/{kind}/{_quoted(uid)}" for kind, uid in parts if uid)
+
+
+def _quoted(uid: str) -> str:
+    return uid if _PLAIN.fullmatch(uid) else quote(uid, safe="", errors="replace")
 
 
 def merged(*documents: bytes | Attributes) -> bytes:

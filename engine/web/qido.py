@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from aiohttp import web
 
 from engine.archive.including import complete
-from engine.archive.rows import located
+from engine.archive.rows import located, resource
 from engine.dicom.query import Findings, Found, Level
 from engine.errors import InvalidParameter
 from engine.web.addresses import root_of
@@ -62,7 +62,7 @@ async def _search(request: web.Request, level: Level) -> web.Response:
     s = services(request)
     s.frames.warm()  # who searches will want to see: kernels load meanwhile
     asked = _asked(request, level)
-    root = f"{root_of(request)}/dicom-web"
+    root = root_of(request)
 
     def run() -> tuple[Findings, bytes]:
         found = s.archive.search(asked.query)
@@ -98,9 +98,4 @@ def _warnings(asked: Asked, found: Findings) -> list[str]:
 
 
 def _url(found: Found, root: str) -> str:
-    url = f"{root}/studies/{found.study_instance_uid}"
-    if found.series_instance_uid:
-        url += f"/series/{found.series_instance_uid}"
-    if found.sop_instance_uid:
-        url += f"/instances/{found.sop_instance_uid}"
-    return url
+    return root + resource(found.study_instance_uid, found.series_instance_uid, found.sop_instance_uid)

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from engine.archive.records import StoreStatus
+from engine.archive.rows import resource
 from engine.errors import ArchiveFault, ArchiveFull, EngineError, LimitExceeded, OtherStudy, TooBusy
 from engine.ingest.accept import Accepted
 from engine.web.addresses import root_of
@@ -32,13 +33,13 @@ class Outcome:
 
 def answer(request: web.Request, outcomes: list[Outcome]) -> web.Response:
     """200 when all are safe, 202 when some are, otherwise what kept them all out: 507, 503 or 409."""
-    root = f"{root_of(request)}/dicom-web/studies"
+    root = root_of(request)
     stored = [o.accepted for o in outcomes if o.accepted is not None]
     errors = [o.error for o in outcomes if o.error is not None]
     document: dict[str, Any] = {}
     studies = {a.study_instance_uid for a in stored}
     if len(studies) == 1:
-        document["00081190"] = {"vr": "UR", "Value": [f"{root}/{studies.pop()}"]}
+        document["00081190"] = {"vr": "UR", "Value": [root + resource(studies.pop())]}
     failed = [_failed(error) for error in errors if isinstance(error, OtherStudy)]
     others = [_reason(error) for error in errors if not isinstance(error, OtherStudy)]
     if failed:
@@ -75,7 +76,7 @@ def _status(any_stored: bool, errors: list[Exception]) -> int:
 
 
 def _stored(a: Accepted, root: str) -> dict[str, Any]:
-    url = f"{root}/{a.study_instance_uid}/series/{a.series_instance_uid}/instances/{a.sop_instance_uid}"
+    url = root + resource(a.study_instance_uid, a.series_instance_uid, a.sop_instance_uid)
     return {
         "00081150": {"vr": "UI", "Value": [a.sop_class_uid]},
         "00081155": {"vr": "UI", "Value": [a.sop_instance_uid]},

@@ -90,6 +90,27 @@ def test_the_proxys_host_and_pages_are_the_servers_own(server: Serving) -> None:
         assert answer.status_code == status, origin
 
 
+def test_addresses_of_odd_uids_lead_to_them(tmp_path: Path) -> None:
+    content = make_instance(
+        "a/b%2F?#c", study="/etc/x y", series="../..", extra=element(0x00209222, "OB", bytes(100_000))
+    )
+    with Serving(tmp_path / "archive") as server:
+        stored = server.store(content).json()
+        urls = [stored["00081190"]["Value"][0], stored["00081199"]["Value"][0]["00081190"]["Value"][0]]
+        urls += [
+            server.get(f"/dicom-web/{level}").json()[0]["00081190"]["Value"][0]
+            for level in ("studies", "series", "instances")
+        ]
+        assert len({url.count("/") for url in urls}) == 3
+        for url in urls:
+            answer = server.session.get(
+                url, headers={"Accept": 'multipart/related; type="application/dicom"'}, timeout=60
+            )
+            assert (answer.status_code, content in answer.content) == (200, True), url
+        bulk = server.get(urls[-1].removeprefix(server.url) + "/metadata").json()[0]["00209222"]["BulkDataURI"]
+        assert server.get(bulk, "application/octet-stream").content == bytes(100_000)
+
+
 def test_a_setting_that_is_no_address_is_refused(tmp_path: Path) -> None:
     for text in (
         "pacs.example",
