@@ -154,7 +154,7 @@ class _Search:
             attributes = self._localized(json.loads(document))
             if not self._match(attributes, keys) or (asks_text and not _has_words(attributes, self._words)):
                 continue
-            uid = str(attributes["0020000D"]["Value"][0])
+            uid = _uid_of(study, document)
             if level is not Level.STUDY:
                 yield from self._in_study(uid, attributes)
             elif self._match(attributes, self._own_keys) and not self._pass():
@@ -235,7 +235,8 @@ class _Search:
 
 def _uid_of(study: bytes, document: bytes) -> str:
     if study[:1] == b"#":  # too long for a key, or too strange
-        return str(json.loads(document)["0020000D"]["Value"][0])
+        # An odd one with a backslash in it is two values there.
+        return "\\".join(map(str, json.loads(document)["0020000D"]["Value"]))
     return study.decode("utf_8", "surrogatepass")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -201,3 +202,15 @@ def test_the_plan_can_be_seen(server: Serving) -> None:
     assert plan["checked"] == ["StudyDate", "StudyDescription"]
     assert plan["rejected"] == ["StudyDate within: 3"]
     assert server.get("/api/explain/patients").status_code == 400
+
+
+def test_an_odd_study_uid_leads_to_its_series_and_instances(tmp_path: Path) -> None:
+    with Serving(tmp_path / "archive") as server:
+        for number, uid in enumerate(("st\\u; x", "#1", "9" * 70)):
+            content = make_instance(f"1.2.{number}", study=uid, series=f"1.3.{number}", patient_id="ODD")
+            assert server.store(content).status_code == 200
+        for level in ("studies", "series", "instances"):
+            for query in ("", "?PatientID=ODD", "?StudyDate=20200131"):
+                urls = [row["00081190"]["Value"][0] for row in server.get(f"/dicom-web/{level}{query}").json()]
+                assert len(urls) == 3, (level, query)
+                assert all(server.session.get(url, timeout=60).status_code == 200 for url in urls), urls
