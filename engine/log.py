@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import logging
+import queue
 import sys
+import threading
 import time
 import warnings
+from typing import TextIO
 
 from engine.settings import Settings
 
@@ -33,7 +38,7 @@ def configure(settings: Settings, process: str = "voxcast") -> None:
     process : str
         What this process is ("web-1", "supervisor"): part of each line.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Unhurried(sys.stderr)
     handler.setFormatter(_Json(process) if settings.log_format == "json" else _Text(process))
     handler.addFilter(_is_wanted)
     root = logging.getLogger()
@@ -46,6 +51,44 @@ def configure(settings: Settings, process: str = "voxcast") -> None:
 def _is_wanted(record: logging.LogRecord) -> bool:
     """Asked for each record: a level set on a logger would not last, pydicom sets its own back when it is imported."""
     return record.levelno >= _LEVELS.get(record.name.partition(".")[0], logging.NOTSET)
+
+
+class Unhurried(logging.Handler):
+    """Writes lines from a thread of its own: whoever logs never waits for the reader of stderr, who may have stopped.
+
+    Lines that find no room are lost, and counted in a line of their own when there is room again.
+    """
+
+    def __init__(self, stream: TextIO, lines_max: int = 10_000) -> None:
+        super().__init__()
+        self._stream, self._lost = stream, 0
+        self._lines: queue.Queue[str] = queue.Queue(lines_max)
+        threading.Thread(target=self._write_forever, name="log", daemon=True).start()
+        atexit.register(self.flush)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            lost, self._lost = self._lost, 0
+            line = self.format(record)
+            self._lines.put_nowait(f"({lost} lines were lost here)\n{line}" if lost else line)
+        except queue.Full:
+            self._lost += lost + 1
+        except Exception:  # noqa: BLE001 - a format that does not fit its arguments: logging's own way with it
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Until everything is written, for two seconds at most: at the end of the process."""
+        deadline = time.monotonic() + 2.0
+        while self._lines.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def _write_forever(self) -> None:
+        while True:
+            line = self._lines.get()
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more: there is no place left to say so
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            self._lines.task_done()
 
 
 class _Text(logging.Formatter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -62,6 +63,12 @@ class Serving:
     def stderr(self) -> str:
         assert self.process.stderr is not None
         return self.process.stderr.read()
+
+    def said(self) -> str:
+        """What is in stderr by now and was not read yet."""
+        assert self.process.stderr is not None
+        ready, _, _ = select.select([self.process.stderr], [], [], 0)
+        return os.read(self.process.stderr.fileno(), 1 << 20).decode() if ready else ""
 
     def _close(self) -> None:
         for pipe in (self.process.stdout, self.process.stderr):

@@ -50,10 +50,12 @@ def run(main: Callable[[Job, Settings, threading.Event], None]) -> None:
         main(job, settings, stop)
     except EngineError as error:
         _LOG.error("%s", error)
+        logging.shutdown()
         os._exit(FATAL if isinstance(error, ArchiveFault) else 1)
     # Threads of a pool that still read for a client who is gone must not hold the process up.
     sys.stdout.flush()
     sys.stderr.flush()
+    logging.shutdown()
     os._exit(0)
 
 

@@ -132,18 +132,19 @@ class Door(RequestHandler):
         if choice is None:
             return False
         answer = frame_answer(record, frame, [index], choice)
-        if answer.span is None or answer.span[1] > QUICK_BYTES_MAX:
+        if answer.spans is None or answer.spans[0][1] > QUICK_BYTES_MAX:
             return False
-        length = len(answer.head) + answer.span[1] + len(answer.tail)
+        [span] = answer.spans
+        length = len(answer.head) + span[1] + len(answer.tail)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         total_ms = (time.perf_counter() - start) * 1e3
         head = (
-            f"HTTP/1.1 200 OK\r\nETag: {answer.etag}\r\nCache-Control: private, no-cache\r\n"
-            f"Content-Type: {answer.content_type}\r\nContent-Length: {length}\r\n"
+            f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {length}\r\n"
             f"X-Request-Id: {self._load.next_id()}\r\nServer-Timing: read;dur={total_ms:.3f}, total;dur={total_ms:.3f}\r\n"
             f"X-Content-Type-Options: nosniff\r\n{passport.extra}"
             f"Date: {rfc822_formatted_time()}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"
         ).encode("latin_1")
-        whole = archive.read_framed(record, *answer.span, head + answer.head, answer.tail)
+        whole = archive.read_framed(record, *span, head + answer.head, answer.tail)
         if whole is None:
             return False  # a slow disk must not hold up the loop
         self.quick_count += 1

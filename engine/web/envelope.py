@@ -22,7 +22,7 @@ from engine.web.services import BEGUN, REQUEST_ID, START, TIMINGS, services
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LOG = logging.getLogger(__name__)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_GONE = (ConnectionResetError, ClientPayloadError, asyncio.CancelledError)
+_GONE = (ConnectionError, ClientPayloadError, asyncio.CancelledError)
 
 
 @web.middleware
@@ -40,7 +40,8 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
     except _GONE:
         _cut(request)
         counters.request(kind, "gone", time.perf_counter() - start, 0)
-        raise
+        # aiohttp would log any other exception as an error, and answer a client that is not there.
+        raise asyncio.CancelledError from None
     counters.request(kind, f"{response.status // 100}xx", time.perf_counter() - start, response.content_length or 0)
     return response
 

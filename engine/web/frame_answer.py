@@ -10,6 +10,9 @@ from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_
 from engine.stream.frames import is_native
 from engine.web.multipart import boundary_for, closing, content_type, part_head
 from engine.web.negotiate import AS_STORED, FrameChoice, MediaRange, choose_frames
+from engine.web.ranges import ACCEPTED
+
+CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +23,19 @@ class FrameAnswer:
     ----------
     head : before each frame; empty where one comes bare.
     tail : behind the last frame.
-    span : start and length in the stored stream of the only frame, where it is sent as it lies there.
+    spans : start and length in the stored stream of each frame, where all of them are sent as they lie there.
     """
 
     etag: str
     content_type: str
     head: bytes
     tail: bytes
-    span: tuple[int, int] | None
+    spans: tuple[tuple[int, int], ...] | None
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"ETag": self.etag, "Cache-Control": "private, no-cache", "Content-Type": self.content_type}
+        """Of an answer whose length is known."""
+        return {"Content-Type": self.content_type, "ETag": self.etag, **ACCEPTED, **CACHING}
 
 
 def quick_choice(record: InstanceRecord, ranges: tuple[MediaRange, ...]) -> FrameChoice | None:
@@ -49,12 +53,14 @@ def frame_answer(record: InstanceRecord, frames: str, indexes: list[int], choice
     identity = (record.data_set_sha256.hex(), frames, uid)
     etag = f'"{boundary_for("etag", *identity, choice.is_multipart)}"'
     part_type = f"{media_type}; transfer-syntax={uid}"
-    span = _span(record, indexes[0], choice.transfer_syntax_uid) if len(indexes) == 1 else None
+    found = [_span(record, index, choice.transfer_syntax_uid) for index in indexes]
+    whole = [span for span in found if span is not None]
+    spans = tuple(whole) if len(whole) == len(found) else None
     if not choice.is_multipart:
-        return FrameAnswer(etag, part_type, b"", b"", span)
+        return FrameAnswer(etag, part_type, b"", b"", spans)
     boundary = boundary_for("frames", *identity)
     head, tail = part_head(boundary, part_type), b"\r\n" + closing(boundary)
-    return FrameAnswer(etag, content_type(media_type, boundary), head, tail, span)
+    return FrameAnswer(etag, content_type(media_type, boundary), head, tail, spans)
 
 
 def stored_kind(record: InstanceRecord) -> tuple[str, str]:

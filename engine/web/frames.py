@@ -13,9 +13,10 @@ from engine.stream.transcoding import possible_frames, recoded_frame
 from engine.stream.video import refuse_single_frames, without_pixels
 from engine.types import Buffer
 from engine.web.door import learn
-from engine.web.frame_answer import FrameAnswer, frame_answer, quick_choice, stored_kind
+from engine.web.frame_answer import CACHING, FrameAnswer, frame_answer, quick_choice, stored_kind
 from engine.web.negotiate import AS_STORED, accepted, choose_frames, said
-from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send, send_stored
+from engine.web.pieces import Piece, StoredPiece, answer
+from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send
 from engine.web.services import TIMINGS, services
 from engine.web.wado import record_of
 
@@ -31,21 +32,26 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     choice = quick_choice(record, ranges) or choose_frames(ranges, *stored_kind(record), possible_frames(record))
     if choice is None or (not choice.is_multipart and len(indexes) > 1):
         raise NotAcceptable(said(request), _offers(record))
-    answer = frame_answer(record, request.match_info["frames"], indexes, choice)
-    headers = answer.headers
-    if is_known(request, answer.etag):
-        return web.Response(status=304, headers={"ETag": answer.etag, "Cache-Control": headers["Cache-Control"]})
-    if len(indexes) > 1:
-        return await _send_list(request, record, indexes, choice.transfer_syntax_uid, answer)
-    if answer.span is not None:
+    said_of = frame_answer(record, request.match_info["frames"], indexes, choice)
+    if len(indexes) == 1 and said_of.spans is not None:
         learn(request, ranges)
-        if answer.span[1] >= SENDFILE_BYTES_MIN:
-            return await _send_long(request, record, answer.span, answer)
-        whole = services(request).archive.read_framed(record, *answer.span, answer.head, answer.tail)
-        if whole is not None:
-            return web.Response(body=whole, headers=headers)
-    body = await _frame(request, record, indexes[0], choice.transfer_syntax_uid)
-    return web.Response(body=b"".join((answer.head, body, answer.tail)), headers=headers)
+        quick = _quick(request, record, said_of)
+        if quick is not None:
+            return quick
+    if said_of.spans is None and len(indexes) > 1:
+        return await _send_list(request, record, indexes, choice.transfer_syntax_uid, said_of)
+    pieces: list[Piece] = [said_of.head]
+    for place, index in enumerate(indexes):
+        if place:
+            pieces += b"\r\n", said_of.head
+        if said_of.spans is not None:
+            pieces.append(StoredPiece(record, *said_of.spans[place]))
+        elif not is_known(request, said_of.etag):
+            pieces.append(await _frame(request, record, index, choice.transfer_syntax_uid))
+    pieces.append(said_of.tail)
+    return await answer(
+        request, [piece for piece in pieces if len(piece)], said_of.content_type, said_of.etag, dict(CACHING)
+    )
 
 
 def frame_indexes(request: web.Request, record: InstanceRecord) -> list[int]:
@@ -69,35 +75,33 @@ def frame_indexes(request: web.Request, record: InstanceRecord) -> list[int]:
     return [number - 1 for number in numbers]
 
 
-async def _send_long(
-    request: web.Request, record: InstanceRecord, span: tuple[int, int], answer: FrameAnswer
-) -> web.StreamResponse:
-    """A frame straight from the stored stream, never in memory whole."""
-    head, tail, headers = answer.head, answer.tail, answer.headers
-    response = await begin(request, headers["Content-Type"], len(head) + span[1] + len(tail), headers)
-    if request.method != "HEAD":
-        if head:
-            await send(response, head)
-        await send_stored(request, response, record, *span, is_first=not head)
-        if tail:
-            await send(response, tail)
-    await response.write_eof()
-    return response
+def _quick(request: web.Request, record: InstanceRecord, said_of: FrameAnswer) -> web.Response | None:
+    """The only frame in one read and one write, where it is short, in memory, and wanted whole."""
+    assert said_of.spans is not None
+    [span] = said_of.spans
+    if span[1] >= SENDFILE_BYTES_MIN or "Range" in request.headers or is_known(request, said_of.etag):
+        return None
+    whole = services(request).archive.read_framed(record, *span, said_of.head, said_of.tail)
+    return None if whole is None else web.Response(body=whole, headers=said_of.headers)
 
 
 async def _send_list(
-    request: web.Request, record: InstanceRecord, indexes: list[int], wanted_uid: str, answer: FrameAnswer
+    request: web.Request, record: InstanceRecord, indexes: list[int], wanted_uid: str, said_of: FrameAnswer
 ) -> web.StreamResponse:
+    """Frames of which some are made; the length of all is known only when the last one is."""
+    headers = {"ETag": said_of.etag, **CACHING}
+    if is_known(request, said_of.etag):
+        return web.Response(status=304, headers=headers)
     # The first frame before the status line: what cannot be decoded at all is still an error with a name.
     body = await _frame(request, record, indexes[0], wanted_uid)
-    response = await begin(request, answer.headers["Content-Type"], None, answer.headers)
+    response = await begin(request, said_of.content_type, None, headers)
     if request.method != "HEAD":
         for place, index in enumerate(indexes):
             if place:
                 body = await _frame(request, record, index, wanted_uid)
-            await send(response, answer.head)
+            await send(response, said_of.head)
             await send(response, body)
-            await send(response, answer.tail if place == len(indexes) - 1 else b"\r\n")
+            await send(response, said_of.tail if place == len(indexes) - 1 else b"\r\n")
     await response.write_eof()
     return response
 

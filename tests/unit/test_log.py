@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
+import re
 import subprocess
 import sys
 
 import pytest
+
+from engine.log import Unhurried
 
 SCRIPT = """
 import logging, sys
@@ -59,3 +65,38 @@ str(ds.PatientBirthDate)
 logging.getLogger("pydicom").error("SECRET-NAME")
 """
     assert lines(form, script) == []
+
+
+def test_a_reader_that_has_stopped_stops_nobody() -> None:
+    """The pipe takes 64 KiB; what finds no room is counted, the rest comes when somebody reads."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w") as stream, os.fdopen(read_end, "rb") as reader:
+        handler = Unhurried(stream, lines_max=100)
+        log = logging.Logger("test")
+        log.addHandler(handler)
+        for number in range(2000):
+            log.warning("%04d %s", number, "x" * 1000)
+        text = b""
+        while b"at last" not in text:
+            if b"0000" not in text:
+                text += reader.read(60_000)
+                while handler._lines.full():
+                    text += reader.read(1000)
+                log.warning("at last")
+            text += reader.read1(60_000)
+    numbers = [int(line[:4]) for line in text.decode().splitlines() if line[:4].isdigit()]
+    lost = [int(count) for count in re.findall(r"\((\d+) lines were lost here\)", text.decode())]
+    assert numbers == sorted(set(numbers))
+    assert lost
+    assert len(numbers) + sum(lost) == 2000
+
+
+def test_a_closed_stderr_stops_nobody() -> None:
+    stream = io.StringIO()
+    stream.close()
+    handler = Unhurried(stream)
+    log = logging.Logger("test")
+    log.addHandler(handler)
+    log.warning("to nobody")
+    handler.flush()
+    assert not handler._lines.unfinished_tasks
