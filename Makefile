@@ -33,6 +33,7 @@ demo: $(VENV)/.runs ## fill a temporary archive with sample images and serve it 
 
 test: lint ## format, types, and every test but the long ones
 	@PYTHON=$(PY) .ci/system.sh peers
+	@.ci/clients.sh
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not torture" $(ARGS)
 
 lint: $(VENV)/.tests ## ruff and mypy

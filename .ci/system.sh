@@ -26,6 +26,7 @@ PY
         has chromium || has chromium-browser || has google-chrome || echo chromium
         has ffmpeg || echo ffmpeg
         has unzip || echo unzip
+        has npm || echo npm
         ;;
     bench)
         has Orthanc || [ -x /usr/sbin/Orthanc ] || echo orthanc

@@ -20,6 +20,7 @@ from engine.limits import Limits
 
 PREFIX = "VOXCAST_"
 _NOT_SETTINGS = (PREFIX + "CONFIG", PREFIX + "TEST_")  # the name of the TOML file, and what only tests read
+_PATHS = ("archive", "ohif")
 _LIMIT_MAX = 2**62  # the scanner takes unsigned 64-bit limits and adds to them
 _SEQUENCE_DEPTH_CEILING = 512  # the scanner recurses: this many of its frames fit a 512 KiB thread stack
 
@@ -164,6 +165,9 @@ class Settings:
         "origins such as https://viewer.example:3000, separated by commas, or * for all",
         _origins,
     )
+    ohif: Path | None = _setting(  # noqa: RUF009 - it is a field
+        None, "folder of a build of OHIF, which is then served under /ohif/", "a path", _path
+    )
     jpeg_quality: int = _setting(
         90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", _number(1, 100)
     )
@@ -182,10 +186,8 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values = json.loads(text)
-        archive = values.pop("archive")
-        return cls(
-            **{**values, "limits": Limits(**values["limits"])}, archive=None if archive is None else Path(archive)
-        )
+        paths = {key: None if (path := values.pop(key)) is None else Path(path) for key in _PATHS}
+        return cls(**{**values, **paths, "limits": Limits(**values["limits"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
     Parameters
     ----------
     config : Path, optional
-        TOML file; without it, the file that ``VOXCAST_CONFIG`` names. A relative `archive` in it is relative to the file.
+        TOML file; without it, the file that ``VOXCAST_CONFIG`` names. A relative path in it is relative to the file.
     command_line : mapping
         Key → value; None for what was not given.
 
@@ -260,7 +262,7 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
             if key not in known:
                 raise _unknown(key, value, f"file {config}", list(known))
             take(key, key, value, f"file {config}")
-            if key == "archive":
+            if key in _PATHS:
                 values[key] = config.parent / values[key]
     variables = {described.variable: key for key, described in known.items()}
     for name, value in environ.items():

@@ -32,14 +32,17 @@ _OPTIONS = [
     "--disable-dev-shm-usage",
     "--remote-debugging-port=0",
 ]
+# Pages that draw by WebGL get it from the processor.
+WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 _PATIENCE_S = 30.0
 
 
 class Browser:
-    """``async with Browser(1280, 800) as page: await page.open(url)``."""
+    """``async with Browser(1280, 800) as page: await page.open(url)``; `options` are further ones of Chromium's."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *options: str) -> None:
         self._size = (width, height)
+        self._options = (*_OPTIONS, *options)
 
     async def __aenter__(self) -> Page:
         assert CHROMIUM is not None
@@ -47,7 +50,7 @@ class Browser:
         width, height = self._size
         self._process = await asyncio.create_subprocess_exec(
             CHROMIUM,
-            *_OPTIONS,
+            *self._options,
             f"--user-data-dir={self._profile}",
             f"--window-size={width},{height}",
             "about:blank",

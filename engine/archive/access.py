@@ -87,8 +87,7 @@ def _access(query: Query, key: Match) -> Access | None:
     if key.tag == DATE:
         return _dates(query, key)
     if is_name and query.fuzzy:
-        parts = folded(value).replace("*", " ").replace("?", " ").split()
-        return _words(NAME_WORD, max(parts, key=len), name) if parts else None
+        return _fuzzy(key, letter)
     if is_name and "=" in value:
         # Each group has a key of its own; the first leads to a name that is given with several.
         first = secondary.normal(key.tag, re.split(r"[*?=]", value, maxsplit=1)[0].rstrip("^ "))
@@ -109,6 +108,28 @@ def _access(query: Query, key: Match) -> Access | None:
         return None
     # It contains something: pass over all values. Names are folded in their keys as the pattern wants them.
     return Access(f"{name} like", letter, end_of(letter), pattern(value, is_name), _literal(value, is_name), key)
+
+
+def _fuzzy(key: Match, letter: bytes) -> Access | None:
+    """A word that some word of the name begins with; where a wildcard stands before, one that the name contains."""
+    text, name = folded(key.value), keyword_of(key.tag)
+    is_wild = "*" in text or "?" in text
+    # Behind a wildcard, and a blank, it depends on the name where a word begins; not so at the very start.
+    begins = (
+        re.split(r"[*?]", text.partition(" ")[0], maxsplit=1)[0] if is_wild else max(text.split(), key=len, default="")
+    )
+    if begins:
+        return _words(NAME_WORD, begins, name)
+    part = max(re.split(r"[*? ]+", text), key=len)
+    if not part:
+        return None
+    return Access(
+        f"{name} like", letter, end_of(letter), re.compile(f".*{re.escape(part)}.*", re.DOTALL), _encoded(part)
+    )
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf_8", "replace").replace(b"\0", b"")
 
 
 def _literal(value: str, is_name: bool) -> bytes:

@@ -139,7 +139,8 @@ def _entries(view: Snapshot, access: Access) -> Iterator[tuple[bytes, bytes, boo
         return
     # A hundred thousand names are passed over: what costs least per name comes first.
     needle = access.literal
-    for key in [key for key in view.keys("keys", access.first, access.last) if needle in key]:
+    # A key of a long value is cut, so it may not show what the value contains: the row itself is looked at.
+    for key in [k for k in view.keys("keys", access.first, access.last) if needle in k or len(k) > VALUE_BYTES_MAX]:
         value, _, study = key[1:].rpartition(b"\0")
         is_whole = len(value) < VALUE_BYTES_MAX
         if not is_whole or access.filter.fullmatch(value.decode("utf_8", "replace")):

@@ -85,9 +85,23 @@ def _name(name: str, key: str) -> bool:
 
 
 def _fuzzy_name(name: str, key: str) -> bool:
-    """Every word of the key begins some word of the name, in any order."""
-    words = folded(name).replace("*", " ").split()
-    return all(any(word.startswith(part) for word in words) for part in folded(key).replace("*", " ").split())
+    """Every word of the key begins some word of the name, in any order; a word behind a star is anywhere in one.
+
+    Fuzzy matching finds more, never less (PS3.18 8.3.4.2): what the key matches as it is, it still does.
+    """
+    words = folded(name).split()
+    return all(any(part.match(word) for word in words) for part in _word_patterns(key)) or _name(name, key)
+
+
+@lru_cache(maxsize=256)
+def _word_patterns(key: str) -> tuple[re.Pattern[str], ...]:
+    patterns = []
+    for word in folded(key).split():
+        for at, part in enumerate(re.split(r"\*+", word)):
+            if part:
+                text = "".join("." if c == "?" else re.escape(c) for c in part)
+                patterns.append(re.compile((".*" if at else "") + text, re.DOTALL))
+    return tuple(patterns)
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from engine.stream.presented import PresentedService
 from engine.web.door import DoorRunner
 from engine.web.envelope import envelope, stamp
 from engine.web.load import LOAD, Load
+from engine.web.ohif import BUILD, ohif_build
 from engine.web.rendered import PRESENTED
 from engine.web.routes import ROUTES
 from engine.web.services import SERVICES, Services
@@ -24,6 +25,7 @@ def build(services: Services) -> web.Application:
     app[SERVICES] = services
     app[LOAD] = Load(services.settings.limits)
     app[PRESENTED] = PresentedService(services.archive, services.frames, services.executors, services.settings.limits)
+    app[BUILD] = ohif_build(services.settings.ohif, services.settings.public_url)
     for route in ROUTES:
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)

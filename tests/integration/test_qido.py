@@ -90,6 +90,7 @@ def studies(server: Serving, query: str) -> list[str]:
         ("PatientName=tarou+yamada&fuzzymatching=true", ["1"]),
         ("PatientName=juer&fuzzymatching=true", []),
         ("PatientName=jur&fuzzymatching=true", ["2"]),
+        ("PatientName=*rgen*&fuzzymatching=true", ["2"]),
         ("PatientName=%22%22&emptyvaluematching=true", ["4"]),
         ("StudyDate=%22%22&emptyvaluematching=true", ["4"]),
         ("StudyDate=20210301-20210302", ["2", "1"]),

@@ -76,3 +76,13 @@ def test_a_name_is_found_by_each_of_its_groups(key: str) -> None:
 )
 def test_where_no_key_helps_all_are_walked(match: Match) -> None:
     assert accesses(Query(level=Level.STUDY), [match]) == []
+
+
+@pytest.mark.parametrize("fuzzy", [False, True])
+def test_a_name_longer_than_its_key_is_found_by_its_end(fuzzy: bool) -> None:
+    archive = Archive.in_memory(LIMITS)
+    archive.store([incoming(make_instance(patient="山田" * 30 + "^ende"))])
+    archive.store([incoming(make_instance("1.9.1.1", study="1.9", series="1.9.1", patient="x" * 130 + "anders"), 2)])
+    match = Match(0x00100010, "PN", "*ende*")
+    found = archive.search(Query(level=Level.STUDY, matches=(match,), fuzzy=fuzzy, limit=10))
+    assert [row.study_instance_uid for row in found.rows] == ["1.2.3"]

@@ -70,6 +70,18 @@ def test_fuzzy_names_match_words_in_any_order() -> None:
     assert not found("PN", "Doe^Jane", "ane", fuzzy=True)
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("*gale*", True), ("*ingale^flo*", True), ("*rence*", True), ("*flo night*", True), ("night*rence", True),
+        ("n?ght", True), ("?ight", True), ("gale", False), ("*gala*", False), ("*gale*x*", False), ("nightingale?florence", True),
+    ],
+)  # fmt: skip
+def test_fuzzy_names_take_wildcards_too(key: str, expected: bool) -> None:
+    """OHIF sends ``*gale*`` and ``fuzzymatching=true``; fuzzy matching never finds less than plain matching."""
+    assert found("PN", "Nightingale^Florence", key, fuzzy=True) is expected
+
+
 def test_an_absent_value_matches_the_universal_key_only() -> None:
     for key, expected in (("", True), ("*", True), ('""', True), ("P1", False)):
         assert matches({}, Match(0x00100020, "LO", key), empty_values=True) is expected
