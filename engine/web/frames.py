@@ -29,8 +29,10 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     indexes = frame_indexes(request, record)
     refuse_single_frames(record)
     ranges = accepted(request)
+    if len(indexes) > 1:
+        ranges = tuple(wanted for wanted in ranges if wanted.takes_parts)
     choice = quick_choice(record, ranges) or choose_frames(ranges, *stored_kind(record), possible_frames(record))
-    if choice is None or (not choice.is_multipart and len(indexes) > 1):
+    if choice is None:
         raise NotAcceptable(said(request), _offers(record))
     said_of = frame_answer(record, request.match_info["frames"], indexes, choice)
     if len(indexes) == 1 and said_of.spans is not None:

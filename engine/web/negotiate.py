@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from aiohttp import web
 
@@ -43,16 +43,34 @@ class MediaRange:
     ----------
     media_type : of one part: what ``type=`` says for ``multipart/related``; lower case; ``*/*`` where nothing is said.
     transfer_syntaxes : every ``transfer-syntax`` parameter, in order (cornerstone3D sends two).
+    refused : media types and transfer syntaxes (none: all) of narrower alternatives with a quality of 0.
     """
 
     media_type: str
     is_multipart: bool
     transfer_syntaxes: tuple[str, ...]
     quality: float
+    refused: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    def covers(self, media_type: str) -> bool:
-        mine, _, kind = self.media_type.partition("/")
-        return self.media_type in ("*/*", media_type) or (kind == "*" and media_type.startswith(mine + "/"))
+    @property
+    def width(self) -> tuple[int, bool]:
+        """Larger the less it says; the narrowest alternative decides on a media type (RFC 9110 12.5.1)."""
+        types = 2 if self.media_type == "*/*" else int(self.media_type.endswith("/*"))
+        return types, not self.transfer_syntaxes or "*" in self.transfer_syntaxes
+
+    @property
+    def takes_parts(self) -> bool:
+        return self.is_multipart or (self.media_type == "*/*" and not self.refuses(MULTIPART))
+
+    def covers(self, media_type: str, transfer_syntax_uid: str = "") -> bool:
+        return _fits(self.media_type, media_type) and not self.refuses(media_type, transfer_syntax_uid)
+
+    def refuses(self, media_type: str, transfer_syntax_uid: str = "") -> bool:
+        """Whether a quality of 0 takes out of this alternative what it would cover otherwise (RFC 9110 12.4.2)."""
+        return any(
+            _fits(wide, media_type) and (not syntaxes or "*" in syntaxes or transfer_syntax_uid in syntaxes)
+            for wide, syntaxes in self.refused
+        )
 
 
 def accepted(request: web.Request) -> tuple[MediaRange, ...]:
@@ -65,28 +83,41 @@ def accepted(request: web.Request) -> tuple[MediaRange, ...]:
 def parse_accept(text: str) -> tuple[MediaRange, ...]:
     """Alternatives by descending quality, in the order sent where that is equal."""
     found = [_media_range(one) for one in _QUOTED_COMMA.findall(text) if one.strip()]
-    return tuple(sorted((r for r in found if r.quality > 0), key=lambda r: -r.quality))
+    wanted = [replace(r, refused=_refused(r, found)) for r in found if r.quality > 0]
+    return tuple(sorted(wanted, key=lambda r: -r.quality))
+
+
+def _refused(of: MediaRange, every: list[MediaRange]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """``q=0`` holds for wider alternatives of its own form, in parts or bare; ``*/*`` is of both."""
+    is_anything = of.media_type == "*/*" and not of.is_multipart
+    return tuple(
+        (MULTIPART if r.is_multipart and r.media_type == "*/*" else r.media_type, r.transfer_syntaxes)
+        for r in every
+        if r.quality <= 0
+        and ((r.is_multipart and is_anything) or (r.is_multipart == of.is_multipart and r.width < of.width))
+    )
 
 
 def choose(request: web.Request, offers: Sequence[str]) -> str:
-    """The first of the client's alternatives that one of `offers` (media types, best first) fits.
+    """The one of `offers` (media types, best first) that the client likes best; each by the narrowest alternative it fits.
 
     Raises
     ------
     NotAcceptable
     """
-    for wanted in accepted(request):
-        for offer in offers:
-            if wanted.covers(offer):
-                return offer
-    raise NotAcceptable(said(request), tuple(offers))
+    ranges = accepted(request)
+    fitting = {offer: [at for at, wanted in enumerate(ranges) if wanted.covers(offer)] for offer in offers}
+    places = {offer: min(at, key=lambda i: ranges[i].width) for offer, at in fitting.items() if at}
+    if not places:
+        raise NotAcceptable(said(request), tuple(offers))
+    return min(places, key=places.__getitem__)
 
 
 def wants_multipart(request: web.Request, media_type: str) -> bool:
     """Whether the best alternative for `media_type` asks for ``multipart/related``; also when nothing particular is asked."""
     for wanted in accepted(request):
         if wanted.covers(media_type):
-            return wanted.is_multipart or wanted.media_type == "*/*"
+            return wanted.takes_parts
     return True
 
 
@@ -123,14 +154,15 @@ def choose_frames(
     """
     is_native = media_type == OCTET_STREAM
     for wanted in ranges:
-        syntaxes = wanted.transfer_syntaxes
-        is_multipart = wanted.is_multipart or wanted.media_type == "*/*"
-        if "*" in syntaxes or transfer_syntax_uid in syntaxes:
-            return FrameChoice(AS_STORED, is_multipart)
-        if not syntaxes and (wanted.media_type == "*/*" or (not is_native and wanted.covers(media_type))):
+        syntaxes, is_multipart = wanted.transfer_syntaxes, wanted.takes_parts
+        is_named = "*" in syntaxes or transfer_syntax_uid in syntaxes
+        is_meant = not syntaxes and (
+            wanted.media_type == "*/*" or (not is_native and _fits(wanted.media_type, media_type))
+        )
+        if (is_named or is_meant) and not wanted.refuses(media_type, transfer_syntax_uid):
             return FrameChoice(AS_STORED, is_multipart)
         for uid in syntaxes or _meant(wanted.media_type, possible):
-            if not wanted.covers(lookup(uid).media_type):
+            if not wanted.covers(lookup(uid).media_type, uid):
                 continue
             if uid == transfer_syntax_uid:
                 return FrameChoice(AS_STORED, is_multipart)
@@ -162,21 +194,31 @@ def choose_instances(
     """
     for wanted in ranges:
         # Several instances need parts; a client that names no type takes them. A zip file gets who names it.
-        form = Form.PARTS if wanted.is_multipart or wanted.media_type == "*/*" else Form.BARE
+        form = Form.PARTS if wanted.takes_parts else Form.BARE
         if wanted.media_type == ZIP and not wanted.is_multipart:
             form = Form.ZIP
         elif not wanted.covers(DICOM) or (form is Form.BARE and len(stored) != 1):
             continue
-        syntaxes = wanted.transfer_syntaxes
-        if not syntaxes or "*" in syntaxes:
-            return [AS_STORED] * len(stored), form
-        chosen = [
-            AS_STORED if uid in syntaxes else next((other for other in syntaxes if can(index, other)), "")
-            for index, uid in enumerate(stored)
-        ]
+        media_type = ZIP if form is Form.ZIP else DICOM
+        chosen = [_given(wanted, media_type, uid, partial(can, index)) for index, uid in enumerate(stored)]
         if all(chosen):
             return chosen, form
     return None
+
+
+def _given(wanted: MediaRange, media_type: str, stored: str, can: Callable[[str], bool]) -> str:
+    """What one instance is given in; empty where nothing fits."""
+    syntaxes = wanted.transfer_syntaxes
+    takes_any = not syntaxes or "*" in syntaxes
+    if (takes_any or stored in syntaxes) and not wanted.refuses(media_type, stored):
+        return AS_STORED
+    others = [uid for uid in syntaxes if uid != "*"] + [EXPLICIT_VR_LITTLE_ENDIAN] * takes_any
+    return next((uid for uid in others if not wanted.refuses(media_type, uid) and can(uid)), "")
+
+
+def _fits(wide: str, media_type: str) -> bool:
+    """Whether a media range holds a media type."""
+    return wide in ("*/*", media_type) or (wide.endswith("/*") and media_type.startswith(wide[:-1]))
 
 
 def _meant(media_type: str, possible: tuple[str, ...]) -> tuple[str, ...]:

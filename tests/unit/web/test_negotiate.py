@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from engine.web.negotiate import AS_STORED, Form, FrameChoice, choose_frames, choose_instances, parse_accept
+from engine.errors import NotAcceptable
+from engine.web.negotiate import AS_STORED, Form, FrameChoice, choose, choose_frames, choose_instances, parse_accept
 
 ROOT = "1.2.840.10008.1.2"
 LE, RLE, LOSSLESS_JPEG, JLS = ROOT + ".1", ROOT + ".5", ROOT + ".4.70", ROOT + ".4.80"
@@ -62,6 +64,21 @@ STORED, NATIVE = FrameChoice(AS_STORED, True), FrameChoice(LE, True)
         ("image/jls;q=0.1, image/jp2;q=0.9", J2K, "image/jp2", FrameChoice(AS_STORED, False)),
         ("image/jxl, image/jls;q=0.5, */*;q=0.1", J2K, "image/jp2", FrameChoice(JLS, False)),
         ("image/jls;q=0, */*;q=0.1", J2K, "image/jp2", STORED),
+        # a quality of 0 takes a type out of the wider alternatives beside it, not out of narrower ones
+        ("image/jp2;q=0, */*;q=0.1", J2K, "image/jp2", NATIVE),
+        ("image/jp2;q=0.0, image/*", J2K, "image/jp2", FrameChoice(RLE, False)),
+        ("*/*;q=0", J2K, "image/jp2", None),
+        ("*/*;q=0, image/jp2", J2K, "image/jp2", FrameChoice(AS_STORED, False)),
+        ("image/*;q=0, image/jls", J2K, "image/jp2", FrameChoice(JLS, False)),
+        ("image/*;q=0, application/octet-stream;q=0, */*", J2K, "image/jp2", None),
+        ('multipart/related; type="image/jp2"; q=0, multipart/related', J2K, "image/jp2", NATIVE),
+        ("multipart/related; q=0, */*", J2K, "image/jp2", FrameChoice(AS_STORED, False)),
+        # in the form that was refused: the same type in parts was not
+        ("image/jp2; q=0, multipart/related", J2K, "image/jp2", STORED),
+        # and a transfer syntax out of its media type
+        (f"image/jp2; transfer-syntax={J2K}; q=0, image/jp2", J2K, "image/jp2", None),
+        (f"image/jp2; transfer-syntax={ROOT}.4.91; q=0, image/jp2", J2K, "image/jp2", FrameChoice(AS_STORED, False)),
+        (f"application/octet-stream; transfer-syntax={LE}; q=0, */*", LE, OCTETS, FrameChoice(RLE, True)),
     ],
 )
 def test_frames(accept: str, uid: str, media_type: str, choice: FrameChoice | None) -> None:
@@ -114,6 +131,12 @@ def dicom(*syntaxes: str, q: str = "") -> str:
             ([JLS, AS_STORED], Form.PARTS),
         ),
         ("application/dicom+json", [LE], None),
+        # a quality of 0: a transfer syntax is given in the default one, a media type not at all
+        (dicom(J2K, q="; q=0") + ", " + dicom(), [J2K, JLS], ([LE, AS_STORED], Form.PARTS)),
+        (dicom(J2K, q="; q=0") + ", " + dicom(JLS, "*"), [J2K], ([JLS], Form.PARTS)),
+        ("application/dicom; q=0, */*", [LE], None),
+        ("multipart/related; q=0, */*", [LE], ([AS_STORED], Form.BARE)),
+        ("multipart/related; q=0, */*", [LE, LE], None),
         # a zip file who names it, one instance or many
         ("application/zip", [LE], ([AS_STORED], Form.ZIP)),
         (f"application/zip; transfer-syntax={J2K}", [LE, J2K], ([J2K, AS_STORED], Form.ZIP)),
@@ -128,3 +151,27 @@ def test_instances(accept: str, stored: list[str], choice: tuple[list[str], Form
         return stored[index] in POSSIBLE and uid in POSSIBLE
 
     assert choose_instances(parse_accept(accept), stored, can) == choice
+
+
+@pytest.mark.parametrize(
+    ("accept", "offers", "chosen"),
+    [
+        ("*/*", ("image/jpeg", "image/png"), "image/jpeg"),
+        ("image/png, image/jpeg", ("image/jpeg", "image/png"), "image/png"),
+        ("image/jpeg;q=0, */*", ("image/jpeg", "image/png"), "image/png"),
+        ("image/jpeg;q=0, image/*;q=0.5", ("image/jpeg", "image/png"), "image/png"),
+        # the narrowest alternative says how much a type is liked (RFC 9110 12.5.1)
+        ("image/*;q=0.9, image/jpeg;q=0.1", ("image/jpeg", "image/png"), "image/png"),
+        ("*/*, image/*;q=0.1", ("image/jpeg", "image/png"), "image/jpeg"),
+        ("image/*;q=0, */*", ("image/jpeg", "image/png"), None),
+        ("application/dicom+json;q=0, */*", ("application/dicom+json",), None),
+        ("application/dicom+json;q=0.001, */*;q=0", ("application/dicom+json",), "application/dicom+json"),
+    ],
+)
+def test_one_of_several_media_types(accept: str, offers: tuple[str, ...], chosen: str | None) -> None:
+    request = make_mocked_request("GET", "/", headers={"Accept": accept})
+    if chosen is None:
+        with pytest.raises(NotAcceptable):
+            choose(request, offers)
+    else:
+        assert choose(request, offers) == chosen
