@@ -19,7 +19,8 @@
     │   └── NotAcceptable           no offered media type can be made from what is stored
     ├── NotFound
     │   ├── StudyNotFound, SeriesNotFound, InstanceNotFound, FrameNotFound
-    │   └── NoPixels                the instance has no pixel data at all
+    │   ├── NoPixels                the instance has no pixel data at all
+    │   └── ChangesGone             changes that are no longer kept, or were never of this index
     ├── LimitExceeded               later, or smaller
     │   ├── TooLarge                one thing is larger than its limit
     │   └── TooBusy                 a bounded queue is full
@@ -159,6 +160,14 @@ class NoPixels(NotFound):
     def __init__(self, sop_instance_uid: str) -> None:
         self.sop_instance_uid = sop_instance_uid
         super().__init__(f"instance {sop_instance_uid} has no pixel data")
+
+
+class ChangesGone(NotFound):
+    def __init__(self, since: int, first: int, last: int) -> None:
+        self.since, self.first, self.last = since, first, last
+        super().__init__(
+            f"there are changes since {first} up to {last}, not since {since}; read the archive anew, then follow from {last}"
+        )
 
 
 class LimitExceeded(EngineError):

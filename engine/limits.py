@@ -48,6 +48,8 @@ class Limits:
     disk_reserve_bytes: int = _limit(
         64 * MIB, "left free by instances, so that a full archive can still delete and commit"
     )
+    changes_max: int = _limit(500_000, "changes kept in the feed, some 300 bytes each")
+    changes_days_max: int = _limit(90, "days that a change is kept in the feed")
     # ingest
     accept_queue_bytes_max: int = _limit(32 * MIB, "bytes of instances waiting for their group commit, one process")
     group_commit_max: int = _limit(128, "instances in one group commit: bounds the wait of the first sender")
@@ -62,6 +64,8 @@ class Limits:
     frames_per_request_max: int = _limit(1_000, "frames in one frame-list request")
     requests_max: int = _limit(512, "requests under way in one worker process")
     client_requests_max: int = _limit(64, "requests under way for one client address")
+    waiting_clients_max: int = _limit(256, "clients that wait for changes in one worker process")
+    changes_per_answer_max: int = _limit(10_000, "changes in one answer; read on from its last")
     # dimse
     associations_max: int = _limit(50, "associations at once; each costs two threads")
     pdu_bytes_max: int = _limit(128 * KIB, "largest PDU offered and taken")

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-KINDS = ("frame", "rendered", "metadata", "search", "retrieve", "store", "page", "other")
+KINDS = ("frame", "rendered", "metadata", "search", "retrieve", "store", "page", "changes", "other")
 _CODES = ("2xx", "3xx", "4xx", "5xx", "gone")
 _COUNTERS = {
     "instances_stored": "instances that are new in the archive",

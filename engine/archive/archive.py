@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.archive import index
+from engine.archive import changes, index
+from engine.archive.changes import Change, ChangeKind, Extent
 from engine.archive.core import Core
 from engine.archive.index import TABLES
 from engine.archive.lmdb_engine import LmdbEngine
@@ -115,7 +116,7 @@ class Archive(Reading):
     def _check_schema(self) -> None:
         with self._core.engine.read() as view:
             schema = view.get("meta", b"schema")
-        if schema is None and self._is_writer:
+        if schema in (None, index.SCHEMA_WITHOUT_CHANGES) and self._is_writer:
             self._core.write(index.check_schema)
         elif schema != str(SCHEMA_VERSION).encode():
             found = "no schema version" if schema is None else f"schema version {schema.decode('ascii', 'replace')}"
@@ -263,10 +264,34 @@ class Archive(Reading):
 
         def clear(txn: Transaction) -> None:
             stamp = token.to_bytes(8, "big")
-            if txn.get("todo", key) == stamp:
-                txn.delete("todo", key)
+            if txn.get("todo", key) != stamp:
+                return
+            txn.delete("todo", key)
+            data = txn.get("series", key)
+            if data is not None:
+                series = unpack_series(data)
+                row = (ChangeKind.SERIES_QUIET, series.study_instance_uid, series.series_instance_uid, "")
+                changes.append(txn, [row], self.limits)
 
         self._core.write(clear)
+
+    # -- what has changed
+
+    def feed(self) -> Extent:
+        """Which part of the change feed is there; a few microseconds."""
+        with self._core.engine.read() as view:
+            return changes.extent(view)
+
+    def changes(self, since: int, limit: int) -> tuple[Extent, list[Change]]:
+        """At most `limit` changes behind number `since`, and the feed as it was at that moment.
+
+        Raises
+        ------
+        ChangesGone
+            Some of them are no longer kept, or the number is of another index: read the archive anew.
+        """
+        with self._core.engine.read() as view:
+            return changes.extent(view), changes.changes_since(view, since, limit)
 
     # -- writing
 

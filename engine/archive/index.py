@@ -2,8 +2,8 @@
 
 Tables: ``instances`` (the served version of each SOP Instance UID), ``versions`` (the others), ``members`` (slice order),
 ``series``, ``studies`` (their rows as searches give them), ``keys`` (secondary keys of studies), ``defects``, ``segments``
-(how far each is indexed), ``erasures`` (deleted, space not given back yet), ``meta``; and ``todo``, which says what the
-background has still to do.
+(how far each is indexed), ``erasures`` (deleted, space not given back yet), ``meta``; ``todo``, which says what the
+background has still to do; and ``changes``, the feed (`archive/changes.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from engine.archive import changes
+from engine.archive.changes import ChangeLog
 from engine.archive.packing import SCHEMA_VERSION, pack_instance, pack_series, unpack_instance, unpack_series
 from engine.archive.ports import Snapshot, Transaction
 from engine.archive.records import InstanceRecord, SeriesSummary, StoreStatus
@@ -27,10 +29,12 @@ from engine.types import Location
 
 TABLES = (
     "meta", "instances", "versions", "members", "series", "studies", "keys", "defects", "segments", "erasures", "todo",
+    changes.TABLE,
 )  # fmt: skip
-TRANSIENT = ("todo",)  # not rebuilt by reindex, and not missed
+TRANSIENT = ("todo", changes.TABLE)  # not rebuilt by reindex, and not missed
 _LOCATION = struct.Struct(">IQQ")
 _END = struct.Struct(">Q")
+SCHEMA_WITHOUT_CHANGES = b"2"
 _KEY_BYTES_MAX = 64
 _COUNTS = re.compile(rb'"0020120[68]":{[^}]*}')
 _KEPT_BYTES_MAX = 16 * 1024  # of a packed record that is kept unpacked
@@ -132,9 +136,10 @@ def indexed_ends(view: Snapshot) -> dict[int, int]:
 
 
 def check_schema(txn: Transaction) -> None:
-    """Write the schema version into a new index."""
-    if txn.get("meta", b"schema") is None:
+    """Write the schema version into a new index; version 2 was the same without the feed of changes."""
+    if txn.get("meta", b"schema") in (None, SCHEMA_WITHOUT_CHANGES):
         txn.put("meta", b"schema", str(SCHEMA_VERSION).encode())
+        changes.begin(txn)
 
 
 class Indexer:
@@ -143,10 +148,11 @@ class Indexer:
     Parameters
     ----------
     rescan : reads the header of a stored instance again: needed when a series loses the member that its attributes came from.
+    log : what is told of each change; None where the whole index is new.
     """
 
-    def __init__(self, txn: Transaction, rescan: Rescan) -> None:
-        self._txn, self._rescan = txn, rescan
+    def __init__(self, txn: Transaction, rescan: Rescan, log: ChangeLog | None = None) -> None:
+        self._txn, self._rescan, self._log = txn, rescan, log
         self._series: dict[bytes, SeriesSummary | None] = {}
         self._leaderless: set[bytes] = set()
 
@@ -174,6 +180,8 @@ class Indexer:
             self._attach(record, scanned)
             return StoreStatus.CONFLICT_REPLACED
         self._txn.put("versions", version_key(record), pack_instance(record))
+        if self._log is not None:
+            self._log.kept(record)
         return StoreStatus.CONFLICT_KEPT
 
     def remove_version(self, record: InstanceRecord) -> None:
@@ -222,8 +230,12 @@ class Indexer:
             self._write_study(study, before)
         self._series.clear()
         self._leaderless.clear()
+        if self._log is not None:
+            self._log.write()
 
     def _attach(self, r: InstanceRecord, scanned: ScannedInstance) -> None:
+        if self._log is not None:
+            self._log.attached(r)
         sop = uid_key(r.sop_instance_uid)
         self._txn.put("instances", sop, pack_instance(r))
         self._txn.put("members", member_key(r), sop)
@@ -258,6 +270,8 @@ class Indexer:
         self._series[key] = new
 
     def _detach(self, r: InstanceRecord) -> None:
+        if self._log is not None:
+            self._log.detached(r)
         sop = uid_key(r.sop_instance_uid)
         self._txn.delete("instances", sop)
         self._txn.delete("members", member_key(r))

@@ -14,7 +14,7 @@ from engine.dicom.frame_table import FrameTable
 from engine.dicom.scanned import Defect
 from engine.types import Location, Source
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # segment, offset, length, data set offset, header length, received ns, flags, SHA-256, then the sizes of what follows:
 # seven strings, the slice key, and four longer parts.

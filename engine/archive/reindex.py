@@ -58,7 +58,8 @@ def reindex(path: Path, limits: Limits, progress: Callable[[int], None] = lambda
 def _fill(core: Core, progress: Callable[[int], None]) -> int:
     # Tombstones may stand before what they delete once compaction has moved them: they are read first.
     deleted: set[Location] = {m.content.location for m in core.blobs.members() if isinstance(m.content, Tombstone)}
-    writer = Writer(core, replaces=False)
+    # A new index begins a new feed: who follows it has to read the archive anew, so it need not say what is there.
+    writer = Writer(core, replaces=False, is_logging=False)
     count = 0
     for batch in _batches(core.blobs.members()):
         writer.take(batch, deleted)

@@ -8,6 +8,7 @@ from collections.abc import Sequence, Set
 from functools import partial
 
 from engine.archive import index
+from engine.archive.changes import ChangeLog
 from engine.archive.core import Core, make_record
 from engine.archive.index import Indexer
 from engine.archive.member import bounded, member_name
@@ -23,10 +24,15 @@ Fresh = tuple[int, Incoming, bool]  # place in the batch, the instance, whether 
 
 
 class Writer:
-    """Stores, deletes and takes over; any thread (the index itself decides, inside its transaction, what is served)."""
+    """Stores, deletes and takes over; any thread (the index itself decides, inside its transaction, what is served).
 
-    def __init__(self, core: Core, *, replaces: bool) -> None:
-        self._core, self._replaces = core, replaces
+    Parameters
+    ----------
+    is_logging : every change gets its number in the feed.
+    """
+
+    def __init__(self, core: Core, *, replaces: bool, is_logging: bool = True) -> None:
+        self._core, self._replaces, self._is_logging = core, replaces, is_logging
 
     def store(self, batch: Sequence[Incoming]) -> list[StoreOutcome]:
         """See `Archive.store`."""
@@ -54,7 +60,7 @@ class Writer:
             now = time.time_ns()
 
             def forget(txn: Transaction, stored: list[StoredMember]) -> None:
-                indexer = Indexer(txn, self._core.rescan)
+                indexer = self._indexer(txn)
                 for record in doomed:
                     indexer.remove_version(record)
                 for place in places:
@@ -73,7 +79,7 @@ class Writer:
             self._core.write(partial(self._take, found[first : first + _MEMBERS_PER_COMMIT], gone))
 
     def _take(self, batch: Sequence[StoredMember], deleted: Set[Location], txn: Transaction) -> None:
-        indexer = Indexer(txn, self._core.rescan)
+        indexer = self._indexer(txn)
         for member in batch:
             if isinstance(member.content, Tombstone):
                 self._bury(txn, indexer, member.content)
@@ -99,8 +105,11 @@ class Writer:
             if record.location == tombstone.location:
                 indexer.remove_version(record)
 
+    def _indexer(self, txn: Transaction) -> Indexer:
+        return Indexer(txn, self._core.rescan, ChangeLog(txn, self._core.limits) if self._is_logging else None)
+
     def _index(self, txn: Transaction, stored: list[StoredMember], scans: list[ScannedInstance]) -> list[StoreOutcome]:
-        indexer, outcomes = Indexer(txn, self._core.rescan), []
+        indexer, outcomes = self._indexer(txn), []
         ends: dict[int, int] = {}
         for member, scanned in zip(stored, scans, strict=True):
             assert isinstance(member.content, MemberMeta)

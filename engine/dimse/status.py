@@ -29,6 +29,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.InstanceNotFound: _PROCESSING_FAILURE,
     e.FrameNotFound: _PROCESSING_FAILURE,
     e.NoPixels: _PROCESSING_FAILURE,
+    e.ChangesGone: _PROCESSING_FAILURE,
     e.TooLarge: _OUT_OF_RESOURCES,
     e.TooBusy: _OUT_OF_RESOURCES,
     e.ArchiveFull: _OUT_OF_RESOURCES,

@@ -20,6 +20,7 @@ from engine.server.child import Job, archive_path, ready, run
 from engine.settings import Settings
 from engine.stream.frames import FrameService
 from engine.web.app import build, runner
+from engine.web.app import stop as stop_serving
 from engine.web.services import Services
 
 _COUNT_EVERY_S = 1.0
@@ -62,7 +63,7 @@ async def _serve(services: Services, listener: socket.socket, stop: threading.Ev
     ready()
     await ended.wait()
     counting.cancel()
-    await server.cleanup()
+    await stop_serving(server, app)
 
 
 async def _count(services: Services) -> None:

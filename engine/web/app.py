@@ -12,10 +12,14 @@ from engine.web.ohif import BUILD, ohif_build
 from engine.web.rendered import PRESENTED
 from engine.web.routes import ROUTES
 from engine.web.services import SERVICES, Services
+from engine.web.watch import WATCH, Watch
 
 # aiohttp counts this from the opening of a connection, and from its last answer, to the end of the next request's headers:
 # the deadline for a sender of headers that never end, too.
 KEEPALIVE_S = 75.0
+# The supervisor ends what has not ended after 10 s: what is under way gets most of it, then the rest is cut.
+_DRAIN_S = 8.0
+_CUT_AFTER_S = 0.5
 
 
 def build(services: Services) -> web.Application:
@@ -26,6 +30,9 @@ def build(services: Services) -> web.Application:
     app[LOAD] = Load(services.settings.limits)
     app[PRESENTED] = PresentedService(services.archive, services.frames, services.executors, services.settings.limits)
     app[BUILD] = ohif_build(services.settings.ohif, services.settings.public_url)
+    app[WATCH] = Watch(
+        lambda: services.archive.feed().last, services.executors.read, services.settings.limits.waiting_clients_max
+    )
     for route in ROUTES:
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)
@@ -45,6 +52,19 @@ def runner(app: web.Application, services: Services) -> DoorRunner:
         keepalive_timeout=KEEPALIVE_S,
         max_line_size=line_max,
         max_field_size=line_max,
-        shutdown_timeout=10.0,
+        shutdown_timeout=_CUT_AFTER_S,
         read_bufsize=256 * 1024,
     )
+
+
+async def stop(server: web.AppRunner, app: web.Application) -> None:
+    """Take no more connections, finish what is under way, then close the others.
+
+    aiohttp's own cleanup drops what still comes in for a request that it waits for: an upload would never end. So it is
+    called when nothing is under way any more.
+    """
+    for site in list(server.sites):
+        await site.stop()
+    app[WATCH].close()
+    await app[LOAD].drain(_DRAIN_S)
+    await server.cleanup()

@@ -54,6 +54,9 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
         request[TIMINGS].add("total", (time.perf_counter() - request[START]) * 1e3)
         response.headers["Server-Timing"] = request[TIMINGS].header()
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.app[LOAD].is_draining:
+        response.force_close()
+        response.headers["Connection"] = "close"
     if "Origin" in request.headers:
         response.headers.extend(cors_headers(request))
 

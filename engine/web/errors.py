@@ -28,6 +28,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.InstanceNotFound: 404,
     e.FrameNotFound: 404,
     e.NoPixels: 404,
+    e.ChangesGone: 410,
     e.TooLarge: 413,
     e.TooBusy: 503,
     e.ArchiveFull: 507,

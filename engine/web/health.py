@@ -6,6 +6,7 @@ import json
 
 from aiohttp import web
 
+from engine.web.load import LOAD
 from engine.web.services import on, services
 
 
@@ -17,10 +18,11 @@ async def alive(request: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """200 when the archive can be written and every port that the settings name is open; 503 says what is not."""
     s = services(request)
-    archive = s.archive
+    archive, is_stopping = s.archive, request.app[LOAD].is_draining
 
     def check() -> list[str]:
-        missing = [] if archive.is_writable else ["the archive takes no writes"]
+        missing = ["the server stops"] if is_stopping else []
+        missing += [] if archive.is_writable else ["the archive takes no writes"]
         if archive.path is not None:
             state_file = archive.path / "run" / "state.json"
             state = json.loads(state_file.read_text()) if state_file.exists() else {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from aiohttp import web
 
@@ -22,6 +23,8 @@ class Load:
         self._total = 0
         self._ids = itertools.count(1)
         self._process = f"{os.getpid():x}"
+        self._idle = asyncio.Event()
+        self.is_draining = False
 
     def next_id(self) -> str:
         """An id that no other request on this machine has while this process lives."""
@@ -30,21 +33,43 @@ class Load:
     @contextmanager
     def admitted(self, client: str) -> Iterator[None]:
         """Counts one request while the block runs; `TooBusy` beyond the limits."""
-        mine = self._by_client.get(client, 0)
         if self._total >= self._limits.requests_max:
             raise TooBusy("request")
-        if mine >= self._limits.client_requests_max:
+        if self._by_client.get(client, 0) >= self._limits.client_requests_max:
             raise TooBusy("request (limits.client_requests_max for one client)")
-        self._total, self._by_client[client] = self._total + 1, mine + 1
+        self._count(client, 1)
         try:
             yield
         finally:
-            self._total -= 1
-            left = self._by_client[client] - 1
-            if left:
-                self._by_client[client] = left
-            else:
-                del self._by_client[client]
+            self._count(client, -1)
+
+    @contextmanager
+    def paused(self, client: str) -> Iterator[None]:
+        """An admitted request that only waits does not count meanwhile (what bounds the waiting is `Watch.place`)."""
+        self._count(client, -1)
+        try:
+            yield
+        finally:
+            self._count(client, 1)
+
+    async def drain(self, seconds: float) -> None:
+        """The server stops: every answer from now on ends its connection; waits until nothing is under way."""
+        self.is_draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._total:
+                    self._idle.clear()
+                    await self._idle.wait()
+
+    def _count(self, client: str, change: int) -> None:
+        self._total += change
+        left = self._by_client.get(client, 0) + change
+        if left:
+            self._by_client[client] = left
+        else:
+            del self._by_client[client]
+        if not self._total:
+            self._idle.set()
 
 
 LOAD: web.AppKey[Load] = web.AppKey("load", Load)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from engine.web import (
     bulkdata,
+    changes,
     deleting,
     frames,
     health,
@@ -82,6 +83,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/wado", wado_uri.retrieve, READ, "rendered"),
     # Management
     Route("GET", "/api/explain/{level}", qido.explain, SEARCH, "search"),
+    Route("GET", "/api/changes", changes.changes, SEARCH, "changes"),
     Route("GET", "/api/stats", management.stats, MANAGE, "other"),
     Route("DELETE", _STUDY, deleting.delete, MANAGE, "other"),
     Route("DELETE", _SERIES, deleting.delete, MANAGE, "other"),

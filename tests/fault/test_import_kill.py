@@ -19,6 +19,7 @@ from archives import LIMITS, assert_reindex_is_equal, problems
 from data import make_instance
 
 from engine.archive.archive import Archive
+from engine.archive.changes import ChangeKind
 from engine.ingest.accept import Acceptor
 from engine.ingest.importer import import_paths
 from engine.limits import MIB
@@ -81,6 +82,9 @@ def kill_often(tmp_path: Path, times: int) -> None:
                 stored = bytes(archive.read(versions[0]))
                 assert hashlib.sha256(stored[versions[0].data_set_offset :]).hexdigest() == sha, (turn, uid)
         assert problems(archive) == [], turn
+        told = archive.changes(archive.feed().epoch, 1_000_000)[1]
+        new = [c.sop_instance_uid for c in told if c.kind is ChangeKind.STORED]
+        assert len(new) == len(set(new)) == archive.stats().instances, "none is missing in the feed, none told twice"
         archive.close()
     assert interrupted > times // 4  # the moments were in the middle, not before or behind everything
     assert_reindex_is_equal(path, KILL)

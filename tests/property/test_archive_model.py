@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.archive.archive import KEEP_FIRST, REPLACE, Archive
+from engine.archive.changes import ChangeKind
 from engine.archive.records import StoreStatus
-from engine.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+from engine.errors import ChangesGone, InstanceNotFound, SeriesNotFound, StudyNotFound
 
 STUDIES, SERIES, INSTANCES, VERSIONS = range(2), range(2), range(4), range(3)
 numbers = st.tuples(st.sampled_from(STUDIES), st.sampled_from(SERIES), st.sampled_from(INSTANCES))
@@ -38,6 +39,8 @@ class ArchiveMachine(RuleBasedStateMachine):
         self._policy = KEEP_FIRST
         self.archive = self._open()
         self.versions: dict[str, list[bytes]] = {}
+        self._mirror: dict[str, bytes] = {}
+        self._since = self.archive.feed().last
         self._clock = 0
 
     def _open(self) -> Archive:
@@ -112,6 +115,26 @@ class ArchiveMachine(RuleBasedStateMachine):
             assert_reindex_is_equal(self._folder / "archive")
         finally:
             self.archive = self._open()
+            with pytest.raises(ChangesGone):
+                self.archive.changes(self._since, 1)
+            self._since = self.archive.feed().last
+
+    @invariant()
+    def who_follows_the_feed_has_what_is_served(self) -> None:
+        """As a client does it: what a change names is read, and nothing else ever."""
+        while found := self.archive.changes(self._since, 3)[1]:
+            for change in found:
+                uid = change.sop_instance_uid
+                assert (uid in self._mirror) is (change.kind is not ChangeKind.STORED)
+                if change.kind is ChangeKind.DELETED:
+                    del self._mirror[uid]
+                elif change.kind is ChangeKind.STORED:
+                    self._mirror[uid] = b""
+            self._since = found[-1].sequence
+            for uid in {change.sop_instance_uid for change in found if change.kind is not ChangeKind.KEPT}:
+                if uid in self._mirror and uid in self.versions:
+                    self._mirror[uid] = bytes(self.archive.read(self.archive.instance(uid)))
+        assert self._mirror == {uid: contents[0] for uid, contents in self.versions.items()}
 
     @invariant()
     def everything_is_as_the_model_says(self) -> None:
