@@ -76,7 +76,7 @@ class Door(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """From the transport: a lone request for a frame by a holder of a passport, or something for aiohttp."""
         is_lone = self._is_idle() and data.find(_END) == len(data) - len(_END)
-        if is_lone and self._passport is not None and self._answered(data):
+        if is_lone and self._passport is not None and not self._load.is_draining and self._answered(data):
             return
         self._asked = data if is_lone else b""
         if (
