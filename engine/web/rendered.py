@@ -6,7 +6,7 @@ from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.dicom.presentation import is_presentation_state
-from engine.dicom.segmentation import is_segmentation
+from engine.dicom.segmentation import LABEL_MAP_SEGMENTATION, is_segmentation
 from engine.errors import NoPixels
 from engine.stream.presented import Additions, PresentedService
 from engine.stream.video import without_pixels
@@ -100,11 +100,7 @@ async def _thumbnail(request: web.Request, record: InstanceRecord) -> web.Stream
 
 
 async def _small(request: web.Request, record: InstanceRecord, index: int) -> web.StreamResponse:
-    wish = wish_of(request, THUMBNAIL_SIDE)
-    is_coloured = is_segmentation(record.sop_class_uid) and not any(
-        name in request.query for name in ("window", "annotation", "presentationUID", "segmentation")
-    )
-    return await _answer(request, [(record, index)], wish, is_coloured=is_coloured)
+    return await _answer(request, [(record, index)], wish_of(request, THUMBNAIL_SIDE), is_small=True)
 
 
 async def _shown_by(request: web.Request, state: InstanceRecord, wish: Wish) -> list[Shown]:
@@ -118,20 +114,21 @@ async def _answer(
     wish: Wish,
     state: InstanceRecord | None = None,
     *,
-    is_coloured: bool = False,
+    is_small: bool = False,
 ) -> web.StreamResponse:
     """One picture bare, several in parts.
 
     Parameters
     ----------
     state : the presentation state that the address names, which `shown` is of.
-    is_coloured : a frame of a segmentation, in its segments' colours.
+    is_small : thumbnails, on which segmentations of every kind have their segments' colours.
     """
     for record, _ in shown:
         if record.frame_table is None:
             raise without_pixels(record)
     additions = _additions(request, wish, state)
     frames = [(record.data_set_sha256.hex(), index) for record, index in shown]
+    is_coloured = not additions and wish.spec.window is None and _is_in_colours(shown[0][0], is_small)
     identity = (frames, wish, additions.identity, is_coloured)
     headers = {"Cache-Control": _CACHE, "Vary": "Accept"}
     if additions.is_of_named_bytes:
@@ -163,6 +160,14 @@ async def _answer(
         await send(response, closing(boundary))
     await response.write_eof()
     return response
+
+
+def _is_in_colours(record: InstanceRecord, is_small: bool) -> bool:
+    """Whether a segmentation is shown in its segments' colours: a mask is seen as it is, numbers of labels are near black."""
+    descriptor = record.frame_descriptor
+    if is_small:
+        return is_segmentation(record.sop_class_uid)
+    return record.sop_class_uid == LABEL_MAP_SEGMENTATION and descriptor is not None and descriptor.is_monochrome
 
 
 def _additions(request: web.Request, wish: Wish, state: InstanceRecord | None) -> Additions:

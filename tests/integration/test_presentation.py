@@ -115,6 +115,14 @@ NO_FRAME = refers(state("1.2.3.5.25", FRAMES), image_reference("1.2.3.8.1", [5])
 UNSUPPORTED = {"1.2.3.5.31": "11.8", "1.2.3.5.32": "11.6", "1.2.3.5.33": "11.9"}
 
 
+LABELS = (
+    np.arange(2 * SEGMENT_ROWS * SEGMENT_COLUMNS, dtype=np.uint8).reshape(2, SEGMENT_ROWS, SEGMENT_COLUMNS) // 5 % 4
+)
+LABEL_MAP = segmentation_of("LABELMAP", segments=(1, 2, 3), values=LABELS)
+LABEL_MAP.SeriesInstanceUID = "1.2.3.18"
+LABEL_MAP.SOPInstanceUID = LABEL_MAP.file_meta.MediaStorageSOPInstanceUID = "1.2.3.18.1"
+
+
 def unsupported(uid: str, of: Dataset, root: str) -> Dataset:
     ds = state(uid, of)
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = f"1.2.840.10008.5.1.4.1.1.{root}"
@@ -125,7 +133,7 @@ def unsupported(uid: str, of: Dataset, root: str) -> Dataset:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive")) as running:
         instances = [*IMAGES_OF_SERIES.values(), FRAMES, *SEGMENTED.values(), *SINGLE.values(), MANY, SOME_FRAMES,
-                     ALL_FRAMES, GONE, NO_FRAME, segmentation_of(sources=False, values=MASKS),
+                     ALL_FRAMES, GONE, NO_FRAME, segmentation_of(sources=False, values=MASKS), LABEL_MAP,
                      *(unsupported(uid, FIRST, root) for uid, root in UNSUPPORTED.items())]  # fmt: skip
         assert running.store(*(written(ds) for ds in instances)).status_code == 200
         yield running
@@ -210,6 +218,22 @@ def test_a_segmentation_itself_is_its_masks_and_its_thumbnail_is_in_colours(serv
     thumbnail = png(server, f"{at}/frames/3/thumbnail?{size}")
     np.testing.assert_array_equal(thumbnail, MASKS[2][:, :, None] * np.array(FALLBACK_COLOURS[1]))
     assert max(png(server, f"{at}/thumbnail").shape) == 128
+
+
+def test_a_label_map_itself_is_in_its_colours_and_as_it_is_stored_in_a_window(server: Serving) -> None:
+    at = f"{AT}/{LABEL_MAP.SeriesInstanceUID}/instances/{LABEL_MAP.SOPInstanceUID}"
+    colours = np.array([(0, 0, 0), (255, 255, 255), FALLBACK_COLOURS[1], FALLBACK_COLOURS[2]])
+    np.testing.assert_array_equal(png(server, f"{at}/rendered"), colours[LABELS[0]])
+    np.testing.assert_array_equal(png(server, f"{at}/frames/2/rendered"), colours[LABELS[1]])
+    uri = f"/wado?requestType=WADO&studyUID={LABEL_MAP.StudyInstanceUID}&seriesUID={LABEL_MAP.SeriesInstanceUID}"
+    uri += f"&objectUID={LABEL_MAP.SOPInstanceUID}&contentType=image/png&frameNumber=2"
+    np.testing.assert_array_equal(png(server, uri), colours[LABELS[1]])
+    grey = png(server, f"{at}/rendered?window=128,256,linear-exact")
+    np.testing.assert_array_equal(grey, np.round(LABELS[0] * (255 / 256)))
+    etags = {
+        server.get(f"{at}/rendered{query}", "image/png").headers["ETag"] for query in ("", "?window=128,256,linear")
+    }
+    assert len(etags) == 2
 
 
 def test_thumbnails_of_states_are_of_what_they_show(server: Serving) -> None:
