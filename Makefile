@@ -45,8 +45,10 @@ format: $(VENV)/.tests ## what ruff can put right by itself
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: $(VENV)/.runs ## the tables in README.md and docs/ that are made from the program
+docs: $(VENV)/.tests ## the tables in README.md and docs/ that are made from the program, or by comparing it with others
 	$(PY) docs/tables.py
+	@PYTHON=$(PY) .ci/system.sh peers
+	VOXCAST_RENEW_DOCS=1 $(PY) -m pytest -q -rs tests/reference/test_transfer_syntaxes.py
 
 torture: $(VENV)/.tests ## the long tests: kill -9, full disks, large objects (an hour)
 	@PYTHON=$(PY) .ci/system.sh peers

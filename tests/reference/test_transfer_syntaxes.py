@@ -2,7 +2,7 @@
 
 Instances come from encoders that are not ours (`stored_forms`), are read by us and by each of the others, then written anew by
 our encoder and read by them again. The table is written to ``build/reference/transfer-syntaxes.md``; the one in ``docs`` must
-equal it. `VOXCAST_RENEW_DOCS=1` in the environment renews that.
+equal it. ``make docs`` renews that, by `VOXCAST_RENEW_DOCS=1` in the environment.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ ALONE = {
 HEAD = """# Transfer syntaxes
 
 Made by `tests/reference/test_transfer_syntaxes.py` from comparisons of that run; it fails where this page says something else.
-To renew it: `VOXCAST_RENEW_DOCS=1 python -m pytest tests/reference/test_transfer_syntaxes.py`, with DCMTK, GDCM, FFmpeg and PyAV
-installed.
+To renew it: `make docs`, which wants DCMTK, GDCM, FFmpeg and PyAV.
 
 An instance of each stored form is made by an encoder that is not ours, read by us and by the others (*read*), then written by
 our encoder and read by all again (*written*). The largest difference is that of any sample of any of these. FFmpeg is its own
@@ -294,7 +293,7 @@ def test_the_page_says_what_was_measured(rows: list[Row]) -> None:
         shutil.copyfile(out / PAGE.name, PAGE)
     assert PAGE.is_file() and PAGE.read_text("utf_8") == made, (
         f"{PAGE.relative_to(TREE)} is not what this run measured (build/reference/{PAGE.name}): look at the difference, "
-        f"then renew it with {RENEW}=1 python -m pytest {Path(__file__).relative_to(TREE)}"
+        "then renew it with make docs"
     )
 
 
