@@ -68,9 +68,9 @@ async def send_zip(request: web.Request, records: list[InstanceRecord], syntaxes
 
 
 class _Checksums:
-    """CRC-32 of stored instances, each of which is read once for it: the next one while the last one is sent (1.2 times the rate on two busy cores).
+    """CRC-32 of stored instances, each of which is read once for it: the next one while the last one is sent.
 
-    An async context: what is under way ends with it.
+    That is 1.2 times the rate with two busy cores. An async context: what is under way ends with it.
     """
 
     def __init__(self, request: web.Request, records: Sequence[InstanceRecord]) -> None:
