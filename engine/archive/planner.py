@@ -32,6 +32,8 @@ class Way:
         What the way itself has settled, for those that are sure.
     size : int or None
         How many studies; None where they are walked one by one and nobody knows.
+    walked : int or None
+        How many there are to walk past, where they are not what was asked for.
     matching : int or None
         How many match, where that was counted although each is still compared.
     """
@@ -45,6 +47,7 @@ class Way:
     is_ordered: bool = True
     span: tuple[bytes, bytes] | None = field(default=None, repr=False)
     matching: int | None = None
+    walked: int | None = None
 
     def total(self, view: Snapshot) -> int | None:
         """How many studies there are on it, where that can be counted for little."""
@@ -74,7 +77,9 @@ def way(view: Snapshot, query: Query, keys: list[Match]) -> Way:
         # One value has one key in a study; what begins alike may have several.
         is_known = best.answers is not None and best.first[-1:] == b"\0" and len(keys) == 1 and not query.text
         matching = common if is_known and common < _COUNT_MAX else None
-        return replace(past, rejected=(f"{best.name}: {common}", *others), size=None, matching=matching)
+        return replace(
+            past, rejected=(f"{best.name}: {common}", *others), size=None, walked=past.size, matching=matching
+        )
     stamps: dict[bytes, tuple[bytes, bool]] = {}
     for study, stamp, is_sure in _entries(view, best):
         if study not in stamps or is_sure:

@@ -124,6 +124,10 @@ class _Search:
                 return counted
         if self._way is not None and self._query.level is Level.STUDY and self._way.matching is not None:
             return self._way.matching
+        if self._way is not None and self._query.level is Level.STUDY:
+            length = self._way.size or self._way.walked
+            if length is not None and length > self.keys_read + _COUNT_ROWS:
+                return None  # reading on would not get there
         budget = self.keys_read + _COUNT_ROWS
         while self.keys_read < budget:
             if next(rest, None) is None:

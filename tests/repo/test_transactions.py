@@ -1,4 +1,4 @@
-"""No index transaction lives longer than one call: none is open over an ``await``, a ``yield`` or a write to a socket (invariant 6).
+"""No index transaction lives longer than one call: none is open over an await, a yield or a write to a socket (invariant 6).
 
 A reader's snapshot keeps LMDB from using freed pages again; one that waits for a slow client lets the index grow without end.
 """
