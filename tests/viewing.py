@@ -61,6 +61,11 @@ def segmentation() -> FileDataset:
     ds.Rows = ds.Columns = SIDE
     ds.FrameOfReferenceUID, ds.SegmentsOverlap = FRAME_OF_REFERENCE, "NO"
     ds.SegmentSequence[0].SegmentLabel = "Wandering disk"
+    ds.SegmentSequence[0].RecommendedDisplayCIELabValue = [
+        34734,
+        53456,
+        50115,
+    ]  # red: L 53, a 80, b 67 (PS3.3 C.10.7.1.1)
     ds.ReferencedSeriesSequence = [item(SeriesInstanceUID=CT_SERIES, ReferencedInstanceSequence=sources)]
     for index, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
         group.PlanePositionSequence[0].ImagePositionPatient = [-128, -128, 3 * index]
@@ -81,7 +86,8 @@ def pdf_of(text: str) -> bytes:
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
-    body, places = b"%PDF-1.4\n", []
+    # A remark makes it too long for the metadata to hold it: viewers have to fetch it as bulk data.
+    body, places = b"%PDF-1.4\n%" + b"-" * 100_000 + b"\n", []
     for number, one in enumerate(objects, 1):
         places.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, one)

@@ -18,7 +18,8 @@ _SOURCE: dict[str, Any] = {
     "thumbnailRequestStrategy": "fetch",
     "enableStudyLazyLoad": True,
     "dicomUploadEnabled": True,
-    "singlepart": "bulkdata,video,pdf",
+    # Not "pdf": OHIF would embed the address itself, which a cross-origin isolated page may not; as bulk data it is fetched.
+    "singlepart": "bulkdata,video",
     "omitQuotationForMultipartRequest": True,
     "bulkDataURI": {"enabled": True},
 }
