@@ -62,6 +62,9 @@ class Limits:
     sorted_rows_max: int = _limit(100_000, "matches that a search sorts by an attribute which has no keys")
     query_results_max: int = _limit(10_000, "matches in one QIDO answer; page with limit and offset")
     frames_per_request_max: int = _limit(1_000, "frames in one frame-list request")
+    rendered_frames_max: int = _limit(
+        10_000, "pictures or documents in one rendered answer of a study, a series or a whole image"
+    )
     requests_max: int = _limit(512, "requests under way in one worker process")
     client_requests_max: int = _limit(64, "requests under way for one client address")
     waiting_clients_max: int = _limit(256, "clients that wait for changes in one worker process")

@@ -132,16 +132,30 @@ class Reading:
             data = self.read(record, span.offset, span.length)
         return join_fragments(data, span.fragment_count)
 
-    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | bytearray | None:
-        """The value that `path` (tag, item, tag, …) names; None when there is none, `TooLarge` beyond the spool limit."""
+    def bulk_span(self, record: InstanceRecord, path: Sequence[int]) -> tuple[int, int] | bytes | None:
+        """Where the value is that `path` (tag, item, tag, …) names: its start in the Part 10 stream and its length.
+
+        Or its bytes, where those stored are deflated or big endian; None when there is none.
+        """
         self.reads += 1
-        with self._core.blobs.opened(record.location) as (fd, offset):
-            found = locate(fd, offset, record.location.length, path, self.limits)
+        try:
+            with self._core.blobs.opened(record.location) as (fd, offset):
+                found = locate(fd, offset, record.location.length, path, self.limits)
+        except FileNotFoundError:
+            location = self._moved(record).location
+            with self._core.blobs.opened(location) as (fd, offset):
+                found = locate(fd, offset, location.length, path, self.limits)
         if found is None:
             return None
         start, length, inflated = found
-        if inflated:
-            return inflated
+        return inflated or (start, length)
+
+    def bulk_value(self, record: InstanceRecord, path: Sequence[int]) -> bytes | bytearray | None:
+        """The value that `path` names, in memory; None when there is none, `TooLarge` for one that does not belong there."""
+        found = self.bulk_span(record, path)
+        if not isinstance(found, tuple):
+            return found
+        start, length = found
         if length > self.limits.header_bytes_max:
             raise TooLarge("the value", length, self.limits.header_bytes_max, "limits.header_bytes_max")
         return self.read(record, start, length)

@@ -1,4 +1,4 @@
-"""Colours from one ICC profile to another, and the profile inside a JPEG or PNG picture (PS3.18 8.3.5.1.5, PS3.3 C.11.15)."""
+"""Colours from one ICC profile to another, and the profile inside a JPEG, PNG or WebP picture (PS3.18 8.3.5.1.5, PS3.3 C.11.15)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from engine.codec.base import Array
+from engine.codec.webp import webp_with
 from engine.errors import UnsupportedPixels
 
 _POINTS = 1024  # of a curve; lcms draws lines between them
@@ -84,9 +85,11 @@ def profile(name: str) -> bytes:
 
 
 def with_profile(picture: bytes, icc_profile: bytes) -> bytes:
-    """A JPEG or PNG picture that carries this profile."""
+    """A JPEG, PNG or WebP picture that carries this profile."""
     if picture.startswith(b"\xff\xd8"):
         return _jpeg_with(picture, icc_profile)
+    if picture.startswith(b"RIFF"):
+        return webp_with(picture, icc_profile)
     header_end = 8 + 12 + 13  # signature and IHDR, which is always first (PNG 11.2.2)
     body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(icc_profile)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

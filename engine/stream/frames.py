@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
+from engine.codec import ffmpeg
 from engine.codec.base import Array
 from engine.codec.encode import encode_jpeg, encode_png, load_codecs
+from engine.codec.gif import encode_gif
 from engine.codec.icc import converted, with_profile
 from engine.codec.native import native_bytes
 from engine.codec.registry import DECODERS
+from engine.codec.webp import encode_webp
 from engine.dicom.display import DisplayHeader
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.transfer_syntax import (
@@ -35,7 +38,7 @@ from engine.stream.video import is_stream, refuse_single_frames
 from engine.stream.work import on_pool
 from engine.types import Buffer, Timings
 
-JPEG, PNG = "image/jpeg", "image/png"
+JPEG, PNG, GIF, WEBP = "image/jpeg", "image/png", "image/gif", "image/webp"
 _LITTLE_ENDIAN = (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
 
 
@@ -123,7 +126,7 @@ class FrameService:
         timings: Timings,
         drawing: Drawing | None = None,
     ) -> bytes:
-        """The frame as a JPEG or PNG picture.
+        """The frame as a JPEG, PNG, GIF or WebP picture.
 
         Parameters
         ----------
@@ -207,14 +210,29 @@ class FrameService:
 
 
 def coded(display_values: Array, media_type: str, quality: int, icc_profile: bytes = b"") -> bytes:
-    """Display values as a JPEG or PNG picture, which carries the profile if there is one."""
-    made = encode_jpeg(display_values, quality) if media_type == JPEG else encode_png(display_values)
+    """Display values as a picture, which carries the profile if there is one; a GIF cannot.
+
+    Raises
+    ------
+    UnsupportedPixels : too large for this kind of picture.
+    """
+    if media_type == GIF:
+        return encode_gif(display_values)
+    if media_type == JPEG:
+        made = encode_jpeg(display_values, quality)
+    else:
+        made = encode_webp(display_values, quality) if media_type == WEBP else encode_png(display_values)
     return with_profile(made, icc_profile) if icc_profile else made
 
 
 def is_decodable(record: InstanceRecord) -> bool:
     """Whether `native` and `rendered` know its transfer syntax."""
     return record.transfer_syntax_uid in DECODERS
+
+
+def is_shown(record: InstanceRecord) -> bool:
+    """Whether `rendered` can be hoped to make a picture of its frames: of videos only where FFmpeg is installed."""
+    return is_decodable(record) or (is_stream(record) and ffmpeg.is_installed())
 
 
 def is_native(record: InstanceRecord, frame_index: int) -> bool:

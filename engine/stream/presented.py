@@ -107,7 +107,7 @@ class PresentedService:
         quality: int,
         timings: Timings,
     ) -> bytes:
-        """A frame as a JPEG or PNG picture with its additions.
+        """A frame as a picture with its additions.
 
         Parameters
         ----------

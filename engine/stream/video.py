@@ -35,14 +35,8 @@ class StoredStream(io.RawIOBase):
         self._starts: list[int] = []  # where each fragment begins in the bit stream
         self._offsets: list[int] = []  # and in the Part 10 stream
         self._length = 0
-        if span.fragment_count <= 1:
-            self._append(span.offset, span.length)
-            return
-        at = span.offset
-        for _ in range(span.fragment_count):
-            length = int.from_bytes(read(at + 4, 4), "little")
-            self._append(at + _ITEM_BYTES, length)
-            at += _ITEM_BYTES + length
+        for offset, length in fragments(read, span):
+            self._append(offset, length)
 
     def _append(self, offset: int, length: int) -> None:
         self._starts.append(self._length)
@@ -75,6 +69,23 @@ class StoredStream(io.RawIOBase):
         room[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+def fragments(read: Callable[[int, int], Buffer], span: FrameSpan) -> list[tuple[int, int]]:
+    """Offset and length of each fragment in the Part 10 stream; one read for each, where there are several.
+
+    Parameters
+    ----------
+    read, span : as of `StoredStream`.
+    """
+    if span.fragment_count <= 1:
+        return [(span.offset, span.length)]
+    found, at = [], span.offset
+    for _ in range(span.fragment_count):
+        length = int.from_bytes(read(at + 4, 4), "little")
+        found.append((at + _ITEM_BYTES, length))
+        at += _ITEM_BYTES + length
+    return found
 
 
 def is_stream(record: InstanceRecord) -> bool:

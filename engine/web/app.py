@@ -9,7 +9,7 @@ from engine.web.door import DoorRunner
 from engine.web.envelope import envelope, stamp
 from engine.web.load import LOAD, Load
 from engine.web.ohif import BUILD, ohif_build
-from engine.web.rendered import PRESENTED
+from engine.web.pictures import PRESENTED
 from engine.web.routes import ROUTES
 from engine.web.services import SERVICES, Services
 from engine.web.watch import WATCH, Watch

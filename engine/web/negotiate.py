@@ -105,12 +105,23 @@ def choose(request: web.Request, offers: Sequence[str]) -> str:
     ------
     NotAcceptable
     """
-    ranges = accepted(request)
-    fitting = {offer: [at for at, wanted in enumerate(ranges) if wanted.covers(offer)] for offer in offers}
+    return chosen_range(request, offers)[1]
+
+
+def chosen_range(request: web.Request, offers: Sequence[str], rather_not: Sequence[str] = ()) -> tuple[MediaRange, str]:
+    """As `choose`: the alternative that decided, and the media type.
+
+    Parameters
+    ----------
+    rather_not : media types that are given where the client likes none of `offers` as much.
+    """
+    ranges, every = accepted(request), (*offers, *rather_not)
+    fitting = {offer: [at for at, wanted in enumerate(ranges) if wanted.covers(offer)] for offer in every}
     places = {offer: min(at, key=lambda i: ranges[i].width) for offer, at in fitting.items() if at}
     if not places:
-        raise NotAcceptable(said(request), tuple(offers))
-    return min(places, key=places.__getitem__)
+        raise NotAcceptable(said(request), every)
+    best = min(places, key=lambda offer: (-ranges[places[offer]].quality, offer in rather_not, places[offer]))
+    return ranges[places[best]], best
 
 
 def wants_multipart(request: web.Request, media_type: str) -> bool:

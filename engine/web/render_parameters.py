@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -15,18 +16,24 @@ from engine.dicom.frame import VoiLutFunction, Window
 from engine.dicom.uid import is_valid
 from engine.errors import InvalidParameter, TooLarge
 from engine.imaging.spec import IccProfile, RenderSpec, Values
-from engine.stream.frames import JPEG, PNG
+from engine.stream.frames import GIF, JPEG, PNG, WEBP
 from engine.stream.presented import SEGMENT_OPACITY
-from engine.web.negotiate import choose
+from engine.web.negotiate import chosen_range
 from engine.web.services import services
 
 _PARAMETERS = frozenset(
     {"accept", "charset", "window", "viewport", "quality", "iccprofile", "voi", "values", "overlays", "annotation",
      "presentationUID", "presentationSeriesUID", "segmentation", "opacity"}
 )  # fmt: skip
+PICTURES = (JPEG, PNG, WEBP, GIF)  # PS3.18 table 8.7.4-1
+# Ten to a hundred times the work of a JPEG: not for browsers, which name WebP in one breath with everything else.
+_RATHER_NOT = (WEBP, GIF)
+_RENDERING = _PARAMETERS - {"accept", "charset"}
 # A presentation state says these itself (PS3.18 9.5.1.2.7 forbids the first beside it).
 _SAID_BY_A_STATE = ("window", "voi", "values", "overlays")
 _SEGMENTATIONS_MAX = 16
+_CHARSET = r"\s*[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}\s*(;\s*q=[01](\.\d{0,3})?\s*)?"
+_CHARSETS = re.compile(f"{_CHARSET}(,{_CHARSET}){{0,20}}", re.ASCII)
 _FUNCTIONS = {
     "linear": VoiLutFunction.LINEAR,
     "linear-exact": VoiLutFunction.LINEAR_EXACT,
@@ -48,6 +55,7 @@ class Wish:
 
     Attributes
     ----------
+    in_parts : ``multipart/related`` is asked for in so many words.
     presentation_uid, presentation_series_uid : of the presentation state to show an image through; the second may be empty.
     segmentation_uids : of segmentations to show over it.
     """
@@ -60,19 +68,23 @@ class Wish:
     presentation_series_uid: str = ""
     segmentation_uids: tuple[str, ...] = ()
     opacity: float = SEGMENT_OPACITY
+    in_parts: bool = False
 
 
-def wish_of(request: web.Request, side: int | None = None) -> Wish:
-    """The query's parameters; `side`: a thumbnail, which fits a square of this unless a viewport is asked for.
+def wish_of(request: web.Request, side: int | None = None, media_types: Sequence[str] = PICTURES) -> Wish:
+    """The query's parameters.
+
+    Parameters
+    ----------
+    side : of a thumbnail, which fits a square of this unless a viewport is asked for.
+    media_types : what there is to choose from.
 
     Raises
     ------
     InvalidParameter, NotAcceptable
     """
     query, s = request.query, services(request)
-    for name in query:
-        if name not in _PARAMETERS:
-            raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(_PARAMETERS)))
+    check_names(request)
     values = _one_of(Values, "values", query.get("values", Values.MODALITY))
     window = _window(query["window"], values) if "window" in query else None
     if window is not None and "voi" in query and values is not Values.REAL_WORLD:
@@ -87,7 +99,11 @@ def wish_of(request: web.Request, side: int | None = None) -> Wish:
     quality = s.settings.jpeg_quality
     if "quality" in query:
         quality = integer("quality", query["quality"], 1, 100)
-    media_type = choose(request, (JPEG, PNG))
+    wanted, media_type = chosen_range(
+        request,
+        [one for one in media_types if one not in _RATHER_NOT],
+        [one for one in media_types if one in _RATHER_NOT],
+    )
     spec = RenderSpec(
         window=window,
         width=width,
@@ -101,18 +117,39 @@ def wish_of(request: web.Request, side: int | None = None) -> Wish:
     wish = Wish(
         spec,
         media_type,
-        quality if media_type == JPEG else 0,
+        quality if media_type in (JPEG, WEBP) else 0,
         captions_of(query["annotation"]) if "annotation" in query else (),
         uid_of("presentationUID", query["presentationUID"]) if "presentationUID" in query else "",
         uid_of("presentationSeriesUID", query["presentationSeriesUID"]) if "presentationSeriesUID" in query else "",
         _segmentations(query["segmentation"]) if "segmentation" in query else (),
         _opacity(query["opacity"]) if "opacity" in query else SEGMENT_OPACITY,
+        wanted.is_multipart,
     )
+    if media_type == GIF and spec.icc_profile is not IccProfile.NO:
+        raise InvalidParameter("iccprofile", spec.icc_profile, "a picture that can carry one, which image/gif is not")
     if wish.presentation_series_uid and not wish.presentation_uid:
         raise InvalidParameter("presentationSeriesUID", wish.presentation_series_uid, "presentationUID beside it")
     if wish.presentation_uid:
         refuse_what_a_state_says(request, wish)
     return wish
+
+
+def check_names(request: web.Request) -> None:
+    """`InvalidParameter` for a name that is no parameter of pictures, for one said twice, and for a malformed ``charset``."""
+    query = request.query
+    for name in query:
+        if name not in _PARAMETERS:
+            raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(_PARAMETERS)))
+        if name != "accept" and len(query.getall(name)) > 1:
+            raise InvalidParameter(name, "".join(query.getall(name))[:80], "it once")
+    # Pictures have no character set; it is taken, and looked at, as for every other resource (PS3.18 8.3.3.2).
+    if "charset" in query and not _CHARSETS.fullmatch(query["charset"]):
+        raise InvalidParameter("charset", query["charset"][:80], "names of character sets, separated by commas")
+
+
+def is_rendering(request: web.Request) -> bool:
+    """Whether the query says how a picture shall be made."""
+    return any(name in _RENDERING for name in request.query)
 
 
 def refuse_what_a_state_says(request: web.Request, wish: Wish, also: tuple[str, ...] = ()) -> None:

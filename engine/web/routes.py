@@ -21,6 +21,7 @@ from engine.web import (
     qido,
     rendered,
     stow,
+    thumbnails,
     wado,
     wado_uri,
 )
@@ -75,10 +76,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _SERIES + "/metadata", metadata.retrieve_series_metadata, READ, "metadata"),
     Route("GET", _INSTANCE + "/metadata", metadata.retrieve_instance_metadata, READ, "metadata"),
     Route("GET", _INSTANCE + "/bulkdata/{path:.+}", bulkdata.retrieve_bulk_value, READ, "retrieve"),
-    Route("GET", _STUDY + "/thumbnail", rendered.retrieve_study_thumbnail, READ, "rendered"),
-    Route("GET", _SERIES + "/thumbnail", rendered.retrieve_series_thumbnail, READ, "rendered"),
-    Route("GET", _INSTANCE + "/thumbnail", rendered.retrieve_rendered_instance_thumbnail, READ, "rendered"),
-    Route("GET", _INSTANCE + "/frames/{frames}/thumbnail", rendered.retrieve_frame_thumbnail, READ, "rendered"),
+    Route("GET", _STUDY + "/rendered", rendered.retrieve_rendered_study, READ, "rendered"),
+    Route("GET", _SERIES + "/rendered", rendered.retrieve_rendered_series, READ, "rendered"),
+    Route("GET", _STUDY + "/thumbnail", thumbnails.retrieve_study_thumbnail, READ, "rendered"),
+    Route("GET", _SERIES + "/thumbnail", thumbnails.retrieve_series_thumbnail, READ, "rendered"),
+    Route("GET", _INSTANCE + "/thumbnail", thumbnails.retrieve_rendered_instance_thumbnail, READ, "rendered"),
+    Route("GET", _INSTANCE + "/frames/{frames}/thumbnail", thumbnails.retrieve_frame_thumbnail, READ, "rendered"),
     # WADO-URI (PS3.18 9)
     Route("GET", "/wado", wado_uri.retrieve, READ, "rendered"),
     # Management

@@ -10,7 +10,7 @@ from engine.stream.frames import JPEG, PNG
 from engine.stream.transcoding import can_give, possible
 from engine.web.errors import warning
 from engine.web.negotiate import AS_STORED, DICOM, MediaRange
-from engine.web.rendered import send_picture
+from engine.web.pictures import send_pictures
 from engine.web.services import TIMINGS, services
 from engine.web.uri_parameters import frame_index_of, ignored, ranges_of, refuse_anonymize, target_of, wish_of
 from engine.web.wado import send_instances
@@ -30,7 +30,7 @@ async def retrieve(request: web.Request) -> web.StreamResponse:
     assert record.frame_descriptor is not None
     assert record.frame_table is not None
     wish = wish_of(request, record.frame_descriptor, media_type)
-    response = await send_picture(request, record, frame_index_of(request, len(record.frame_table)), wish)
+    response = await send_pictures(request, [(record, frame_index_of(request, len(record.frame_table)))], wish)
     if not response.prepared and (names := ignored(request)):
         response.headers["Warning"] = warning(f"ignored: {', '.join(names)}")
     return response

@@ -155,7 +155,7 @@ def test_queries_at_three_levels(server: Serving) -> None:
         (f"{AT}/instances/1.2.3.4.1/rendered?window=1", 400, "center,width"),
         (f"{AT}/instances/1.2.3.4.1/rendered?viewport=99999,99999", 413, "limits.rendered_pixels_max"),
         (f"{AT}/instances/1.2.3.4.1/rendered?windw=1,2", 400, "windw"),
-        (f"{AT}/instances/1.2.3.4.1/rendered?accept=image/gif", 406, "image/jpeg"),
+        (f"{AT}/instances/1.2.3.4.1/rendered?accept=image/tiff", 406, "image/jpeg"),
         (f"{AT}/instances/1.2.3.4.1/frames/1?accept=image/gif", 406, "application/octet-stream"),
         (f"{AT}/instances/1.2.3.4.1/bulkdata/xyz", 400, "BulkDataURI"),
         ("/nowhere", 404, "nothing at this address"),

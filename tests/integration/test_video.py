@@ -113,7 +113,8 @@ def test_without_pyav_everything_but_stills_works(tmp_path: Path, monkeypatch: p
     with Serving(tmp_path / "archive") as running:
         assert running.store(content).status_code == 200
         assert running.get(f"{AT}/instances/{uid}", "application/dicom; transfer-syntax=*").content == content
-        for path in ("rendered", "thumbnail", "frames/1/rendered"):
+        assert running.get(f"{AT}/instances/{uid}/rendered", "video/*").content == STREAMS[uid][1]
+        for path in ("rendered?viewport=64,64", "thumbnail", "frames/1/rendered"):
             answer = running.get(f"{AT}/instances/{uid}/{path}")
             assert answer.status_code == 406
             assert "voxcast[video]" in answer.text

@@ -37,7 +37,7 @@ LIVES_IN: dict[str, set[str]] = {
     "pynetdicom": {"dimse"},
     "numba": {"imaging.kernels"},
     "imagecodecs": {"codec"},
-    "PIL": {"imaging"},
+    "PIL": {"imaging", "codec"},
     "openjpeg": {"codec"},
     "av": {"codec"},
     "aiohttp": {"web", "server"},
