@@ -35,18 +35,21 @@ def stored_values(
     if target.kind == "f":
         return _into(samples.astype(target, copy=False), out)
     width = 8 * samples.dtype.itemsize
-    values = samples.view(f"{'i' if descriptor.pixel_representation else 'u'}{samples.dtype.itemsize}")
+    kind = target
+    if target.itemsize != samples.itemsize:
+        kind = np.dtype(f"{target.kind}{samples.itemsize}")
+    values = samples if samples.dtype == kind else samples.view(kind)
     if bits < width:
+        room = values if is_ours else out if kind is target else None
         if descriptor.pixel_representation:
-            room = values if is_ours else np.empty_like(values)
-            np.left_shift(values, width - bits, out=room)
+            room = np.left_shift(values, width - bits, out=room)
             values = np.right_shift(room, width - bits, out=room)
         else:
-            mask = values.dtype.type((1 << bits) - 1)
+            mask = (1 << bits) - 1
             # Most images have nothing there; looking costs a third of masking into a new array.
-            if values.max(initial=0) > mask:
-                values = np.bitwise_and(values, mask, out=values if is_ours else None)
-    return _into(values.astype(target, copy=False), out)
+            if np.maximum.reduce(values, axis=None, initial=0) > mask:
+                values = np.bitwise_and(values, kind.type(mask), out=room)
+    return _into(values if kind is target else values.astype(target), out)
 
 
 def coded_values(descriptor: FrameDescriptor, samples: Array, bits: int, out: Array | None, *, is_exact: bool) -> Array:
@@ -82,6 +85,6 @@ def at_the_bottom(descriptor: FrameDescriptor, samples: Array, bits: int, *, is_
 def _into(values: Array, out: Array | None) -> Array:
     if out is None:
         return np.ascontiguousarray(values)
-    if values.ctypes.data != out.ctypes.data:
-        np.copyto(out, values)
+    if values is not out:
+        out[...] = values  # numpy sees where both are the same memory, and does nothing
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from engine.codec.base import Array, DecodedFrame, frame_shape, stored_dtype
@@ -13,6 +15,7 @@ from engine.dicom.transfer_syntax import EXPLICIT_VR_BIG_ENDIAN
 from engine.errors import BadFrame, UnsupportedPixels
 from engine.types import Buffer
 
+_IS_LITTLE_ENDIAN = sys.byteorder == "little"
 # Retired, from frame grabbers: luminance 16 to 235, chrominance 16 to 240 (PS3.3 C.7.6.3.1.2, ITU-R BT.601).
 _PARTIAL = frozenset(("YBR_PARTIAL_422", "YBR_PARTIAL"))
 _PARTIAL_TO_RGB = np.array([[1, 1, 1], [0, -0.114 * 1.772 / 0.587, 1.772], [1.402, -0.299 * 1.402 / 0.587, 0]])
@@ -26,12 +29,14 @@ class NativeDecoder:
         self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
     ) -> DecodedFrame:
         d = descriptor
-        count = d.rows * d.columns * _samples(d)
+        is_422 = d.photometric_interpretation in SUBSAMPLED_422
+        # 4:2:2 carries two chrominance samples for two pixels.
+        count = d.rows * d.columns * (2 if is_422 else d.samples_per_pixel)
         if len(data) * 8 < first_bit + count * d.bits_allocated:
             raise BadFrame(d.transfer_syntax_uid, f"{len(data)} bytes where {d.frame_bytes} are needed")
         if d.has_swapped_bytes:
             data = np.frombuffer(data, ">u2", len(data) // 2).astype("<u2").tobytes()
-        if d.photometric_interpretation in SUBSAMPLED_422 and (d.samples_per_pixel != 3 or d.columns % 2):
+        if is_422 and (d.samples_per_pixel != 3 or d.columns % 2):
             raise BadFrame(d.transfer_syntax_uid, f"4:2:2 of {d.samples_per_pixel} samples, {d.columns} columns")
         kind, is_ours = stored_dtype(d), True
         if d.bits_allocated != 8 * kind.itemsize:
@@ -39,16 +44,17 @@ class NativeDecoder:
                 raise UnsupportedPixels(f"{d.bits_allocated} bits allocated")
             flat = unpack(data, d.bits_allocated, count, first_bit).astype(kind, copy=False)
         else:
-            kind = kind.newbyteorder(">" if d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else "<")
+            if (d.transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN) == _IS_LITTLE_ENDIAN:
+                kind = kind.newbyteorder()
             flat, is_ours = np.frombuffer(data, kind, count), False
         pixels = _arranged(d, flat, out)
-        if out is not None:
-            if pixels.ctypes.data != out.ctypes.data:  # inflated right there
-                np.copyto(out, pixels)  # byte order and planes change on the way
-            pixels, is_ours = out, True
-        elif not (pixels.dtype.isnative and pixels.flags.c_contiguous):
-            pixels, is_ours = pixels.astype(pixels.dtype.newbyteorder("="), order="C"), True
-        if pixels.dtype.kind != "f" and d.bits_stored < d.bits_allocated:
+        if not (pixels.dtype.isnative and pixels.flags.c_contiguous):  # byte order and planes change on the way
+            room = np.empty(pixels.shape, kind.newbyteorder("=")) if out is None else out
+            room[...] = pixels
+            pixels = room
+            is_ours = True
+        if d.bits_stored < d.bits_allocated and kind.kind != "f":
+            is_ours = is_ours or pixels is out
             shift = d.high_bit + 1 - d.bits_stored
             if shift > 0:
                 # Values not at the bottom (high bit 15, 12 stored) are old, but real.
@@ -56,9 +62,11 @@ class NativeDecoder:
                 pixels = np.right_shift(plain, shift, out=plain if is_ours else None)
                 is_ours = True
             pixels = stored_values(d, pixels, d.bits_stored, out, is_ours=is_ours)
+        elif out is not None and pixels is not out:
+            out[...] = pixels  # nothing happens where it was inflated right there
+            pixels = out
         if d.photometric_interpretation in _PARTIAL:
             return DecodedFrame(_rgb_of_partial(d, pixels, out), "RGB")
-        is_422 = d.photometric_interpretation == "YBR_FULL_422"
         return DecodedFrame(pixels, "YBR_FULL" if is_422 else d.photometric_interpretation)
 
 
@@ -83,11 +91,6 @@ def _rgb_of_partial(d: FrameDescriptor, pixels: Array, out: Array | None) -> Arr
     return rgb
 
 
-def _samples(descriptor: FrameDescriptor) -> int:
-    """Samples in the bytes: 4:2:2 carries two chrominance samples for two pixels."""
-    return 2 if descriptor.photometric_interpretation in SUBSAMPLED_422 else descriptor.samples_per_pixel
-
-
 def _arranged(d: FrameDescriptor, flat: Array, out: Array | None) -> Array:
     """(rows, columns[, samples]) of the flat samples: a view, but for 4:2:2 and planes (in `out` where there is one)."""
     if d.photometric_interpretation in SUBSAMPLED_422:
@@ -98,6 +101,7 @@ def _arranged(d: FrameDescriptor, flat: Array, out: Array | None) -> Array:
         return pixels.reshape(frame_shape(d))
     if d.samples_per_pixel > 1 and d.planar_configuration == 1:
         if flat.dtype.isnative:
-            return interleaved(flat, d.samples_per_pixel, out).reshape(frame_shape(d))
+            pixels = interleaved(flat, d.samples_per_pixel, out)
+            return pixels if pixels is out else pixels.reshape(frame_shape(d))
         return flat.reshape(d.samples_per_pixel, d.rows, d.columns).transpose(1, 2, 0)
     return flat.reshape(frame_shape(d))

@@ -61,8 +61,8 @@ def decode_frame(
             descriptor.transfer_syntax_uid, reason=lookup(descriptor.transfer_syntax_uid).why_not_decoded
         )
     check_size(descriptor, limits.frame_bytes_max)
-    if out is not None and not (
-        out.shape == frame_shape(descriptor) and out.dtype == stored_dtype(descriptor) and out.flags.c_contiguous
-    ):
-        raise ValueError(f"out must be a C-contiguous {stored_dtype(descriptor)} array of {frame_shape(descriptor)}")
+    if out is not None:
+        shape, kind = frame_shape(descriptor), stored_dtype(descriptor)
+        if not (out.shape == shape and out.dtype == kind and out.flags.c_contiguous):
+            raise ValueError(f"out must be a C-contiguous {kind} array of {shape}")
     return decoder.decode(descriptor, data, out, first_bit, reduce)
