@@ -51,7 +51,7 @@ def _completed(archive: Archive, row: Found, paths: Sequence[tuple[int, ...]], i
     if is_whole:
         return replace(row, document=dump(header | attributes))
     for path in paths:
-        _take(header, attributes, path)
+        take(header, attributes, path)
     return replace(row, document=dump(attributes))
 
 
@@ -71,7 +71,7 @@ def _is_common(tag: int, level: Level) -> bool:
     return tag >> 16 not in _OF_INSTANCES and tag not in _NOT_COMMON
 
 
-def _take(source: Attributes, target: Attributes, path: tuple[int, ...]) -> None:
+def take(source: Attributes, target: Attributes, path: tuple[int, ...]) -> None:
     """Copy one attribute; of a sequence, the wanted part of each item."""
     key = hex_of(path[0])
     if key not in source:
@@ -83,4 +83,4 @@ def _take(source: Attributes, target: Attributes, path: tuple[int, ...]) -> None
     made = target.setdefault(key, {"vr": "SQ", "Value": [{} for _ in items]}).setdefault("Value", [])
     if len(made) == len(items):
         for item, into in zip(items, made, strict=True):
-            _take(item, into, path[1:])
+            take(item, into, path[1:])

@@ -67,9 +67,9 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
     for name in dict.fromkeys(parameters):
         if name in RESERVED:
             continue
-        path = _path(name)
+        path = path_of(name)
         if path is None or (reason := _unfit(path, level)):
-            ignored.append(f"{name[:80]} ({'no known attribute' + _like(name) if path is None else reason})")
+            ignored.append(f"{name[:80]} ({'no known attribute' + like(name) if path is None else reason})")
             continue
         value = "\\".join(parameters.getall(name))
         if path == [_TIMEZONE]:
@@ -105,18 +105,18 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
     return Asked(query, tuple(ignored))
 
 
-def _path(name: str) -> list[int] | None:
+def path_of(name: str) -> list[int] | None:
     """Tags of ``PatientName``, ``00100010`` or ``RequestAttributesSequence.ScheduledProcedureStepID``; None: not known."""
     parts = name.split(".")
     if not all(_NAME.fullmatch(part) for part in parts):
-        raise InvalidParameter("query parameter", name[:80], f"the keyword or tag of an attribute{_like(name)}")
+        raise InvalidParameter("query parameter", name[:80], f"the keyword or tag of an attribute{like(name)}")
     try:
         return [tag_of(part) for part in parts]
     except KeyError:
         return None
 
 
-def _like(name: str) -> str:
+def like(name: str) -> str:
     known = [*(keyword_of(tag) for tag in LEVEL_OF), *RESERVED]
     near = difflib.get_close_matches(name, known, 1)
     return f", such as {near[0]}" if near else ""
@@ -157,9 +157,9 @@ def _included(
     for field in fields:
         if field.lower() == "all":
             continue
-        path = _path(field)
+        path = path_of(field)
         if path is None:
-            ignored.append(f"includefield {field[:80]} (no known attribute{_like(field)})")
+            ignored.append(f"includefield {field[:80]} (no known attribute{like(field)})")
         elif len(path) > 1 or LEVEL_OF.get(path[0], Level.INSTANCE + 1) > level:
             paths.append(tuple(path))
     return tuple(dict.fromkeys(paths)), any(field.lower() == "all" for field in fields)
@@ -172,10 +172,10 @@ def _order(parameters: MultiMapping[str], level: Level) -> tuple[Order, ...]:
         name = part.strip().lstrip("+-")
         if not name:
             continue
-        path = _path(name)
+        path = path_of(name)
         if path is None or len(path) > 1 or path[0] not in LEVEL_OF or LEVEL_OF[path[0]] > level:
             raise InvalidParameter(
-                "orderby", part[:80], f"attributes of the rows, with a minus for descending{_like(name)}"
+                "orderby", part[:80], f"attributes of the rows, with a minus for descending{like(name)}"
             )
         orders.append(Order(path[0], vr_of(path[0]), part.strip().startswith("-")))
     return tuple(orders[:4])
