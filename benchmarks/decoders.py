@@ -15,12 +15,14 @@ runs it. pydicom looks into the code stream before it decodes, and says what a p
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +78,11 @@ def row(report: Report, stream: Coded, folder: Path, rounds: int) -> None:
             peers[f"pydicom, {plugin}"] = lambda plugin=plugin: by_pydicom(decoder, stream, plugin)
     for name, decode in peers.items():
         try:
-            theirs = decode().reshape(ours.shape)
+            with _silent():
+                theirs = decode().reshape(ours.shape)
         except Exception as error:  # noqa: BLE001 - each library has its own ways to say that it cannot
-            missing[name] = " ".join(str(error).split())[:60] or type(error).__name__
+            reason = str(error).rpartition("available plugins:")[2]  # of pydicom's, what the plugin says
+            missing[name] = " ".join(reason.split())[:60] or type(error).__name__
             continue
         if name == "GDCM" and d.photometric_interpretation == "YBR_FULL_422":
             theirs, detail["GDCM"] = convert_color_space(theirs, "YBR_FULL", "RGB"), "leaves it YBR_FULL"
@@ -88,7 +92,8 @@ def row(report: Report, stream: Coded, folder: Path, rounds: int) -> None:
             continue
         detail[f"difference, {name}"] = difference
         work[name] = lambda i, decode=decode: decode()
-    samples = interleave(work, rounds, seconds_max=20)
+    with _silent():
+        samples = interleave(work, rounds, seconds_max=20)
     program = next((p for end, p in DCMTK.items() if stream.uid.endswith(end)), "")
     if program and shutil.which(program):
         processes = by_dcmtk(stream, folder, program)
@@ -96,6 +101,20 @@ def row(report: Report, stream: Coded, folder: Path, rounds: int) -> None:
     elif program:
         missing["DCMTK"] = "not installed"
     report.add(f"decode {stream.name}", "ms", samples, missing=missing, **detail)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What C libraries write to stderr goes nowhere: GDCM's libjpeg says of each frame of 12 bits that it is none of 8."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def by_gdcm(stream: Coded) -> Array:
