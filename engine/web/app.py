@@ -5,14 +5,17 @@ from __future__ import annotations
 from aiohttp import web
 
 from engine.stream.presented import PresentedService
+from engine.web.capabilities import DESCRIBING, Describing, as_json, kept
 from engine.web.door import DoorRunner
 from engine.web.envelope import envelope, stamp
 from engine.web.load import LOAD, Load
 from engine.web.ohif import BUILD, ohif_build
 from engine.web.pictures import PRESENTED
-from engine.web.routes import ROUTES
+from engine.web.openapi import document
+from engine.web.routes import OPTIONS, ROUTES, allowed
 from engine.web.services import SERVICES, Services
 from engine.web.watch import WATCH, Watch
+from engine.web.wadl import wadl
 
 # aiohttp counts this from the opening of a connection, and from its last answer, to the end of the next request's headers:
 # the deadline for a sender of headers that never end, too.
@@ -33,7 +36,12 @@ def build(services: Services) -> web.Application:
     app[WATCH] = Watch(
         lambda: services.archive.feed().last, services.executors.read, services.settings.limits.waiting_clients_max
     )
-    for route in ROUTES:
+    app[DESCRIBING] = Describing(
+        kept(lambda root, below: as_json(document(ROUTES, root, below))),
+        kept(lambda root, below: wadl(ROUTES, root, below)),
+        allowed,
+    )
+    for route in (*ROUTES, *OPTIONS):
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)
         else:

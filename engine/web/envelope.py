@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientPayloadError, web
 
@@ -15,11 +14,11 @@ from engine.types import Timings
 from engine.web.access import refusal
 from engine.web.cors import cors_headers, preflight
 from engine.web.errors import problem, problem_response
+from engine.web.handling import Handler
 from engine.web.load import LOAD
 from engine.web.routes import ROUTE_OF, Route
 from engine.web.services import BEGUN, REQUEST_ID, START, TIMINGS, services
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LOG = logging.getLogger(__name__)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GONE = (ConnectionError, ClientPayloadError, asyncio.CancelledError)
@@ -63,8 +62,10 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
 
 async def _answered(request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
     try:
+        if asked_first := preflight(request):
+            return asked_first
         if route is None:
-            return preflight(request) or await _elsewhere(request, handler)
+            return await _elsewhere(request, handler)
         reason = refusal(request, route.permission)
         if reason:
             return problem_response(request, 403, reason)

@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from multidict import MultiMapping
 
-from engine.archive.search import MODALITIES_IN_STUDY
 from engine.dicom.dictionary import keyword_of, tag_of, vr_of
-from engine.dicom.levels import INDEX_TAGS
-from engine.dicom.matching import NUMBER_VRS, value_range
 from engine.dicom.query import Level, Match, Order, Query
 from engine.dicom.timezone import minutes_of
 from engine.errors import InvalidParameter
 from engine.limits import Limits
+from engine.web.parameters import SEARCH_NAMES
+from engine.web.search_keys import LEVEL_OF, check_value
 
-# Computed for each row, so searchable although no instance has them: availability, modalities, classes, numbers of objects.
-_COMPUTED = {
-    0x00080056: Level.STUDY,
-    MODALITIES_IN_STUDY: Level.STUDY,
-    0x00080062: Level.STUDY,
-    0x00201206: Level.STUDY,
-    0x00201208: Level.STUDY,
-    0x00201209: Level.SERIES,
-    0x00083002: Level.INSTANCE,
-}
-LEVEL_OF: Mapping[int, Level] = {tag: Level(max(level, 1)) for tag, level in INDEX_TAGS} | _COMPUTED
 _MODALITY, _TIMEZONE = 0x00080060, 0x00080201  # Modality at the study level: any series of the study has it
-RESERVED = frozenset(
-    {
-        "limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "includefield", "orderby", "q",
-        "accept", "charset",
-    }
-)  # fmt: skip
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*|[0-9A-Fa-f]{8}")
-_VALUES = {
-    "DA": (re.compile(r"\d{8}"), "a date like 20260131, or a range like 20260101-20260131"),
-    "TM": (re.compile(r"\d\d(:?\d\d(:?\d\d(\.\d{1,6})?)?)?"), "a time like 143000, or a range like 08-1230"),
-    "DT": (re.compile(r"\d{4,14}(\.\d{1,6})?([+-]\d{4})?"), "a date with time like 20260131143000, or a range of them"),
-}
 _TEXT_MAX = 200
 
 
@@ -65,7 +41,7 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
     ignored: list[str] = []
     timezone: int | None = None
     for name in dict.fromkeys(parameters):
-        if name in RESERVED:
+        if name in SEARCH_NAMES:
             continue
         path = path_of(name)
         if path is None or (reason := _unfit(path, level)):
@@ -73,6 +49,8 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
             continue
         value = "\\".join(parameters.getall(name))
         if path == [_TIMEZONE]:
+            if not value:
+                continue  # universal matching: in whichever zone
             timezone = minutes_of(value.replace(" ", "+"))  # where a client left the plus as it is
             if timezone is None:
                 raise InvalidParameter(name, value[:80], "an offset like +0100")
@@ -80,7 +58,7 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
         vr = vr_of(path[-1])
         if vr == "CS":  # a code string has no comma; clients send one where they mean several values
             value = value.replace(",", "\\")
-        _check_value(name, vr, value)
+        check_value(name, vr, value)
         matches.append(Match(path[-1], vr, value, tuple(path) if len(path) > 1 else ()))
     include, includes_all = _included(parameters, level, ignored)
     text = parameters.get("q", "")
@@ -117,7 +95,7 @@ def path_of(name: str) -> list[int] | None:
 
 
 def like(name: str) -> str:
-    known = [*(keyword_of(tag) for tag in LEVEL_OF), *RESERVED]
+    known = [*(keyword_of(tag) for tag in LEVEL_OF), *SEARCH_NAMES]
     near = difflib.get_close_matches(name, known, 1)
     return f", such as {near[0]}" if near else ""
 
@@ -130,22 +108,6 @@ def _unfit(path: list[int], level: Level) -> str:
     if found is None:
         return "not in the index"
     return f"of the {found.name.lower()} level" if found > level else ""
-
-
-def _check_value(name: str, vr: str, value: str) -> None:
-    for part in value.split("\\"):
-        text = part.strip()
-        if text in ("", "*", '""'):
-            continue
-        if vr == "UI" and re.search(r"[*?\s]", text):
-            raise InvalidParameter(name, value[:80], "UIDs without wildcards, several separated by commas")
-        if vr in NUMBER_VRS and not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text):
-            raise InvalidParameter(name, value[:80], "a number")
-        if vr in _VALUES:
-            form, expected = _VALUES[vr]
-            ends = [end for end in value_range(text) if end]
-            if not ends or not all(form.fullmatch(end) for end in ends):
-                raise InvalidParameter(name, value[:80], expected)
 
 
 def _included(

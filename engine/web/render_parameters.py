@@ -19,16 +19,14 @@ from engine.imaging.spec import IccProfile, RenderSpec, Values
 from engine.stream.frames import GIF, JPEG, PNG, WEBP
 from engine.stream.presented import SEGMENT_OPACITY
 from engine.web.negotiate import chosen_range
+from engine.web.parameters import NEGOTIATION_NAMES, RENDERING_NAMES
 from engine.web.services import services
 
-_PARAMETERS = frozenset(
-    {"accept", "charset", "window", "viewport", "quality", "iccprofile", "voi", "values", "overlays", "annotation",
-     "presentationUID", "presentationSeriesUID", "segmentation", "opacity"}
-)  # fmt: skip
 PICTURES = (JPEG, PNG, WEBP, GIF)  # PS3.18 table 8.7.4-1
 # Ten to a hundred times the work of a JPEG: not for browsers, which name WebP in one breath with everything else.
 _RATHER_NOT = (WEBP, GIF)
-_RENDERING = _PARAMETERS - {"accept", "charset"}
+_RENDERING = RENDERING_NAMES - NEGOTIATION_NAMES
+
 # A presentation state says these itself (PS3.18 9.5.1.2.7 forbids the first beside it).
 _SAID_BY_A_STATE = ("window", "voi", "values", "overlays")
 _SEGMENTATIONS_MAX = 16
@@ -138,8 +136,8 @@ def check_names(request: web.Request) -> None:
     """`InvalidParameter` for a name that is no parameter of pictures, for one said twice, and for a malformed ``charset``."""
     query = request.query
     for name in query:
-        if name not in _PARAMETERS:
-            raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(_PARAMETERS)))
+        if name not in RENDERING_NAMES:
+            raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(RENDERING_NAMES)))
         if name != "accept" and len(query.getall(name)) > 1:
             raise InvalidParameter(name, "".join(query.getall(name))[:80], "it once")
     # Pictures have no character set; it is taken, and looked at, as for every other resource (PS3.18 8.3.3.2).

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-
-from aiohttp import web
 
 from engine.web import (
     bulkdata,
+    capabilities,
     changes,
     deleting,
     frames,
@@ -26,8 +24,8 @@ from engine.web import (
     wado_uri,
 )
 from engine.web.access import Permission
+from engine.web.handling import Handler
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _ROOT = "/dicom-web"
 _STUDY = _ROOT + "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
@@ -46,6 +44,11 @@ class Route:
     kind: str
 
 
+def template(path: str) -> str:
+    """``/bulkdata/{path:.+}`` → ``/bulkdata/{path}``."""
+    return re.sub(r":[^}]+}", "}", path)
+
+
 ROUTES: tuple[Route, ...] = (
     # aiohttp tries them in this order, 4 µs each: what a reader who scrolls asks for stands first.
     Route("GET", _INSTANCE + "/frames/{frames}", frames.retrieve_frames, READ, "frame"),
@@ -58,6 +61,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/healthz", health.alive, HEALTH, "other"),
     Route("GET", "/readyz", health.ready, HEALTH, "other"),
     Route("GET", "/metrics", health.metrics, HEALTH, "other"),
+    # What is here (PS3.18 8.9); OPTIONS, which is for every address, is answered by the envelope
+    Route("GET", _ROOT, capabilities.retrieve_capabilities, HEALTH, "other"),
+    Route("GET", _ROOT + "/", capabilities.retrieve_capabilities, HEALTH, "other"),
+    Route("GET", "/api/openapi.json", capabilities.describe, HEALTH, "other"),
     # STOW-RS (PS3.18 10.5)
     Route("POST", _ROOT + "/studies", stow.store_instances, STORE, "store"),
     Route("POST", _STUDY, stow.store_instances, STORE, "store"),
@@ -99,9 +106,19 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/defects/{code}", management.with_defect, MANAGE, "other"),
 )
 
+# At every address (PS3.18 8.9.1, RFC 9110 9.3.7).
+OPTIONS: tuple[Route, ...] = tuple(
+    Route("OPTIONS", path, capabilities.options, HEALTH, "other") for path in dict.fromkeys(one.path for one in ROUTES)
+)
+
 # How the envelope finds a request's line: by method and path, without the patterns inside its braces.
 ROUTE_OF: dict[tuple[str, str], Route] = {
-    (method, re.sub(r":[^}]+}", "}", route.path)): route
-    for route in ROUTES
+    (method, template(route.path)): route
+    for route in (*ROUTES, *OPTIONS)
     for method in ((route.method, "HEAD") if route.method == "GET" else (route.method,))
 }
+
+
+def allowed(path: str) -> str:
+    """What may be asked at an address, given as its template: the value of ``Allow`` (RFC 9110 10.2.1)."""
+    return ", ".join(sorted(method for method, of in ROUTE_OF if of == path))

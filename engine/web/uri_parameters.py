@@ -14,16 +14,11 @@ from engine.errors import InvalidParameter, TooLarge
 from engine.imaging.spec import RenderSpec
 from engine.stream.frames import JPEG
 from engine.web.negotiate import MediaRange, parse_accept
+from engine.web.parameters import WADO_URI_NAMES
 from engine.web.render_parameters import Wish, captions_of, integer, uid_of
 from engine.web.services import services
 
 _TARGET = ("studyUID", "seriesUID", "objectUID")
-# Every other name is ignored (PS3.18 8.3), and the answer says so.
-_KNOWN = frozenset(
-    {"requestType", *_TARGET, "contentType", "accept", "charset", "anonymize", "transferSyntax", "frameNumber", "annotation",
-     "imageAnnotation", "imageQuality", "rows", "columns", "region", "windowCenter", "windowWidth", "presentationSeriesUID",
-     "presentationUID"}
-)  # fmt: skip
 # A presentation state says these itself (PS3.18 9.5.1.2.7).
 _SAID_BY_A_STATE = ("windowCenter", "windowWidth", "region")
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -78,8 +73,8 @@ def refuse_anonymize(request: web.Request) -> None:
 
 
 def ignored(request: web.Request) -> list[str]:
-    """Names in the query that mean nothing here."""
-    return [name[:80] for name in dict.fromkeys(request.query) if name not in _KNOWN]
+    """Names in the query that mean nothing here (PS3.18 8.3: they are ignored, and the answer says so)."""
+    return [name[:80] for name in dict.fromkeys(request.query) if name not in WADO_URI_NAMES]
 
 
 def frame_index_of(request: web.Request, frame_count: int) -> int:

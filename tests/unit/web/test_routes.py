@@ -14,7 +14,9 @@ from engine.settings import Settings
 from engine.stream.frames import FrameService
 from engine.web.access import Permission
 from engine.web.app import build
+from engine.web.faces import FACES
 from engine.web.routes import ROUTE_OF, ROUTES
+from engine.web.schemas import SCHEMAS
 from engine.web.services import Services
 
 DOCS = Path(__file__).parents[3] / "docs" / "dicomweb.md"
@@ -40,7 +42,17 @@ def test_each_line_is_complete() -> None:
     changing = [route for route in ROUTES if route.method != "GET"]
     assert all(route.permission in (Permission.STORE, Permission.MANAGE) for route in changing)
     patients = [r for r in ROUTES if r.permission is Permission.HEALTH]
-    assert {r.path for r in patients} == {"/healthz", "/readyz", "/metrics", "/static/{name}"}
+    described = {"/dicom-web", "/dicom-web/", "/api/openapi.json"}
+    assert {r.path for r in patients} == {"/healthz", "/readyz", "/metrics", "/static/{name}"} | described
+
+
+def test_every_handler_has_a_face_and_every_face_a_handler() -> None:
+    assert set(FACES) == {route.handler for route in ROUTES}
+    for face in FACES.values():
+        assert not face.schema or face.schema in SCHEMAS
+        assert face.clause == "" or re.fullmatch(r"\d+(\.\d+)*", face.clause)
+        names = [one.name for one in face.parameters]
+        assert len(names) == len(set(names))
 
 
 def test_the_docs_name_every_address() -> None:

@@ -1,0 +1,138 @@
+"""What the handler behind each address takes and gives: parameters, bodies, media types, statuses. Beside `routes`, one line each.
+
+`openapi` and `wadl` are made from it; a test demands a line for every handler, another that no answer is outside its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.dicom.query import Level
+from engine.web import (
+    bulkdata,
+    capabilities,
+    deleting,
+    frames,
+    health,
+    management,
+    metadata,
+    page,
+    qido,
+    rendered,
+    stow,
+    wado,
+    wado_uri,
+)
+from engine.web.handling import Handler
+from engine.web.negotiate import DICOM, DICOM_JSON, OCTET_STREAM, ZIP
+from engine.web.parameters import NEGOTIATION, RENDERING, RENDERING_OURS, WADO_URI, ZIPPED, Parameter, search_parameters
+
+WADL = "application/vnd.sun.wadl+xml"
+_JSON, _TEXT = "application/json", "text/plain"
+_IMAGES = ("image/jpeg", "image/jls", "image/jp2", "image/jphc", "image/jxl", "image/dicom-rle")
+
+
+def _in_parts(*media_types: str) -> tuple[str, ...]:
+    return tuple(f'multipart/related; type="{one}"' for one in media_types)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One handler as clients see it.
+
+    Attributes
+    ----------
+    gives : media types of a success; the first is what a client gets that asks for nothing particular.
+    schema : name of the JSON Schema of a JSON answer in `schemas.SCHEMAS`.
+    statuses : that it answers with, beside those that every address may (`openapi.EVERYWHERE`).
+    takes : media types of the request's body.
+    clause : of PS3.18; empty for what is ours.
+    """
+
+    gives: tuple[str, ...]
+    statuses: tuple[int, ...] = (200,)
+    schema: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    takes: tuple[str, ...] = ()
+    clause: str = ""
+
+
+_INSTANCES = Face(
+    (*_in_parts(DICOM), DICOM, ZIP),
+    (200, 206, 304, 404, 406, 416, 422),
+    parameters=(*NEGOTIATION, *ZIPPED),
+    clause="10.4.1.1.1",
+)
+_METADATA = Face((DICOM_JSON,), (200, 304, 404, 406), "Instances", parameters=NEGOTIATION, clause="10.4.1.1.2")
+_PICTURES = Face(
+    ("image/jpeg", "image/png", *_in_parts("image/jpeg", "image/png")),
+    (200, 304, 404, 406, 413, 422),
+    parameters=(*NEGOTIATION, *RENDERING, *RENDERING_OURS),
+    clause="10.4.1.1.3",
+)
+_THUMBNAIL = Face(("image/jpeg", "image/png"), _PICTURES.statuses, parameters=_PICTURES.parameters, clause="10.4.1.1.4")
+_PAGE = Face(("text/html",), (200, 304, 404))
+
+
+def _search(level: Level) -> Face:
+    return Face((DICOM_JSON,), (200, 204, 406), "Rows", search_parameters(level), clause="10.6")
+
+
+def _json(schema: str, *statuses: int) -> Face:
+    return Face((_JSON,), (200, *statuses), schema)
+
+
+FACES: Mapping[Handler, Face] = {
+    frames.retrieve_frames: Face(
+        (*_in_parts(OCTET_STREAM, *_IMAGES), OCTET_STREAM, *_IMAGES),
+        (200, 206, 304, 404, 406, 413, 416, 422),
+        parameters=NEGOTIATION,
+        clause="10.4.1.1.6",
+    ),
+    rendered.retrieve_rendered_frames: _PICTURES,
+    rendered.retrieve_rendered_instance: _PICTURES,
+    rendered.retrieve_study_thumbnail: _THUMBNAIL,
+    rendered.retrieve_series_thumbnail: _THUMBNAIL,
+    rendered.retrieve_rendered_instance_thumbnail: _THUMBNAIL,
+    rendered.retrieve_frame_thumbnail: _THUMBNAIL,
+    stow.store_instances: Face(
+        (DICOM_JSON,),
+        (200, 202, 406, 409, 413, 415, 507),
+        "StoreResponse",
+        NEGOTIATION,
+        (*_in_parts(DICOM), DICOM),
+        "10.5",
+    ),
+    qido.search_for_studies: _search(Level.STUDY),
+    qido.search_for_series: _search(Level.SERIES),
+    qido.search_for_instances: _search(Level.INSTANCE),
+    qido.explain: Face((_JSON,), (200,), "Plan", search_parameters(Level.STUDY)),
+    wado.retrieve_study: _INSTANCES,
+    wado.retrieve_series: _INSTANCES,
+    wado.retrieve_instance: _INSTANCES,
+    wado_uri.retrieve: Face(
+        ("image/jpeg", "image/png", DICOM),
+        (200, 206, 304, 404, 406, 413, 416, 422, 501),
+        parameters=WADO_URI,
+        clause="9",
+    ),
+    metadata.retrieve_study_metadata: _METADATA,
+    metadata.retrieve_series_metadata: _METADATA,
+    metadata.retrieve_instance_metadata: _METADATA,
+    bulkdata.retrieve_bulk_value: Face(
+        (*_in_parts(OCTET_STREAM), OCTET_STREAM), (200, 404, 406), parameters=NEGOTIATION, clause="10.4.1.1.5"
+    ),
+    deleting.delete: _json("Deleted", 404),
+    management.stats: _json("Stats"),
+    management.conflicts: _json("Conflicts"),
+    management.defects: _json("Defects"),
+    management.with_defect: _json("UIDs"),
+    capabilities.retrieve_capabilities: Face((_JSON, WADL), (200, 304, 406), parameters=NEGOTIATION, clause="8.9"),
+    capabilities.describe: _json("OpenAPI", 304),
+    health.alive: Face((_TEXT,)),
+    health.ready: Face((_TEXT,), (200, 503)),
+    health.metrics: Face((_TEXT,)),
+    page.index: _PAGE,
+    page.static: Face(("text/html", "text/css", "text/javascript", "image/svg+xml"), _PAGE.statuses),
+}

@@ -1,0 +1,108 @@
+"""JSON Schemas of the answers and of what stands inside braces in addresses (PS3.18 annex F, RFC 9457)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.dicom.defects import DEFECTS
+
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXT = {"type": "string"}
+
+
+def _object(optional: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Problem": _object(
+        ("type", "studyInstanceUID", "seriesInstanceUID", "sopInstanceUID", "transferSyntaxUID"),
+        type=_TEXT,
+        title=_TEXT,
+        status={"type": "integer", "minimum": 400, "maximum": 599},
+        detail=_TEXT,
+        studyInstanceUID=_TEXT,
+        seriesInstanceUID=_TEXT,
+        sopInstanceUID=_TEXT,
+        transferSyntaxUID=_TEXT,
+    ),
+    "Element": {
+        "type": "object",
+        "properties": {
+            "vr": {"type": "string", "pattern": "^[A-Z]{2}$"},
+            "Value": {"type": "array"},
+            "BulkDataURI": _TEXT,
+            "InlineBinary": _TEXT,
+        },
+        "required": ["vr"],
+        "additionalProperties": False,
+    },
+    "DataSet": {
+        "type": "object",
+        "patternProperties": {"^[0-9A-F]{8}$": _ref("Element")},
+        "additionalProperties": False,
+    },
+    "Instances": _array(_ref("DataSet")),
+    "Rows": {**_array(_ref("DataSet")), "minItems": 1},
+    "StoreResponse": _ref("DataSet"),
+    "Deleted": _object(deleted=_COUNT),
+    "Stats": {"type": "object", "required": ["studies", "series", "instances"]},
+    "Conflicts": _array(
+        _object(
+            sopInstanceUID=_TEXT,
+            dataSetSHA256={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            receivedNs=_COUNT,
+            door=_TEXT,
+            peer=_TEXT,
+            isServed={"type": "boolean"},
+        )
+    ),
+    "Defects": _array(_object(code=_TEXT, meaning=_TEXT, instances={"type": "integer", "minimum": 1})),
+    "UIDs": _array(_TEXT),
+    "Plan": _object(
+        ("total", "candidates"),
+        path=_TEXT,
+        candidates={"type": ["integer", "null"]},
+        checked=_array(_TEXT),
+        rejected={"type": "array"},
+        rows=_COUNT,
+        total={"type": ["integer", "null"]},
+        keys_read=_COUNT,
+        ignored=_array(_TEXT),
+        ms={"type": "number", "minimum": 0},
+    ),
+    "OpenAPI": {"type": "object", "required": ["openapi", "info", "paths"]},
+}
+
+_UID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[0-9]+(\.[0-9]+)*$"}
+# What stands inside the braces of an address: meaning, schema, example.
+IN_PATHS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "study": ("Study Instance UID", _UID, "1.2.3"),
+    "series": ("Series Instance UID", _UID, "1.2.3.4"),
+    "instance": ("SOP Instance UID", _UID, "1.2.3.4.1"),
+    "frames": (
+        "Frame numbers from 1, separated by commas, in the order in which they are wanted",
+        {"type": "string", "pattern": r"^[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*$"},
+        "1",
+    ),
+    "path": (
+        "A tag, or tag/item/tag…, as metadata gives it in BulkDataURI",
+        {"type": "string", "pattern": r"^[0-9A-Fa-f]{8}(/[0-9]{1,9}/[0-9A-Fa-f]{8})*$"},
+        "7FE00010",
+    ),
+    "level": ("What is searched for", {"type": "string", "enum": ["studies", "series", "instances"]}, "studies"),
+    "code": ("A defect's code", {"type": "string", "enum": list(DEFECTS)}, next(iter(DEFECTS))),
+    "name": ("One of the page's files", {"type": "string", "pattern": r"^[a-z]+\.[a-z]+$"}, "page.js"),
+}
