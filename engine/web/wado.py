@@ -16,7 +16,7 @@ from engine.web.negotiate import AS_STORED, DICOM, ZIP, Form, MediaRange, accept
 from engine.web.pieces import Piece, StoredPiece, answer
 from engine.web.sending import begin, send, send_read
 from engine.web.services import TIMINGS, on, services
-from engine.web.zipped import send_zip
+from engine.web.zipped import send_zip, wants_dicomdir
 
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
 
@@ -52,6 +52,7 @@ def record_of(request: web.Request) -> InstanceRecord:
 
 
 async def _answer(request: web.Request, records: list[InstanceRecord]) -> web.StreamResponse:
+    wants_dicomdir(request)  # refused when it is malformed, also where no zip file is wanted
     return await send_instances(request, records, accepted(request))
 
 

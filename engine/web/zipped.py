@@ -47,7 +47,7 @@ async def send_zip(request: web.Request, records: list[InstanceRecord], syntaxes
     Each stored instance is read twice: for its CRC-32, which stands before its bytes, and compared with the hash that was
     acknowledged; then to be sent. What is not whole any more ends the answer before it is in it.
     """
-    is_listed = _wants_dicomdir(request)
+    is_listed = wants_dicomdir(request)
     identity = [(r.data_set_sha256.hex(), r.received_ns, r.sop_instance_uid) for r in records]
     etag = f'"{boundary_for("zip", identity, syntaxes, is_listed)}"'
     headers = {
@@ -213,7 +213,8 @@ def _syntax_in_file(record: InstanceRecord, uid: str) -> str:
     return uid if record.frame_descriptor is not None else EXPLICIT_VR_LITTLE_ENDIAN
 
 
-def _wants_dicomdir(request: web.Request) -> bool:
+def wants_dicomdir(request: web.Request) -> bool:
+    """What ``dicomdir`` says; `InvalidParameter` for what is neither true nor false."""
     text = request.query.get("dicomdir", "true").lower()
     if text not in ("true", "false"):
         raise InvalidParameter("dicomdir", text[:80], "true or false")
