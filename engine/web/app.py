@@ -14,8 +14,8 @@ from engine.web.pictures import PRESENTED
 from engine.web.openapi import document
 from engine.web.routes import OPTIONS, ROUTES, allowed
 from engine.web.services import SERVICES, Services
-from engine.web.watch import WATCH, Watch
 from engine.web.wadl import wadl
+from engine.web.watch import WATCH, Watch
 
 # aiohttp counts this from the opening of a connection, and from its last answer, to the end of the next request's headers:
 # the deadline for a sender of headers that never end, too.

@@ -17,29 +17,27 @@ from engine.archive.changes import Change, Extent
 from engine.errors import ChangesGone, InvalidParameter
 from engine.web.load import LOAD
 from engine.web.negotiate import DICOM_JSON, choose
+from engine.web.parameters import CHANGES_NAMES, CHANGES_NUMBER_MAX, CHANGES_WAIT_S_MAX
 from engine.web.sending import send
 from engine.web.services import on, services
 from engine.web.watch import WATCH
 
 _JSON, _EVENTS = "application/json", "text/event-stream"
 _LIMIT = 1000
-_WAIT_S_MAX = 60
-_NUMBER_MAX = 2**63 - 1
 _HEARTBEAT_S = 15.0
 # A stream of events ends after this and the client asks again, which costs it nothing: every wait has a deadline.
 _STREAM_S_MAX = 3600.0
 _RETRY_MS = 2000
-_NAMES = ("since", "limit", "wait", "accept")
 
 
 async def changes(request: web.Request) -> web.StreamResponse:
     """What came, was replaced and went since a number that an earlier answer gave."""
     for name in request.query:
-        if name not in _NAMES:
-            raise InvalidParameter(name[:80], "", "one of " + ", ".join(_NAMES))
+        if name not in CHANGES_NAMES:
+            raise InvalidParameter(name[:80], "", "one of " + ", ".join(sorted(CHANGES_NAMES)))
     limit = _parameter(request, "limit", 1, services(request).settings.limits.changes_per_answer_max) or _LIMIT
-    wait = _parameter(request, "wait", 0, _WAIT_S_MAX) or 0
-    since = _parameter(request, "since", 0, _NUMBER_MAX)
+    wait = _parameter(request, "wait", 0, CHANGES_WAIT_S_MAX) or 0
+    since = _parameter(request, "since", 0, CHANGES_NUMBER_MAX)
     if choose(request, (_JSON, DICOM_JSON, _EVENTS)) == _EVENTS:  # application/json is read as its DICOM sister
         return await _stream(request, since, limit)
     return await _poll(request, since, limit, wait)
@@ -61,7 +59,7 @@ async def _poll(request: web.Request, since: int | None, limit: int, wait: int) 
 async def _stream(request: web.Request, since: int | None, limit: int) -> web.StreamResponse:
     """Events until the client leaves, the server stops, or the client is so slow that what it has not seen is gone."""
     if text := request.headers.get("Last-Event-ID"):  # of a client that comes back: above what its address says
-        since = _whole("Last-Event-ID", text, 0, _NUMBER_MAX)
+        since = _whole("Last-Event-ID", text, 0, CHANGES_NUMBER_MAX)
     extent = await _extent(request)
     if since is None:
         since = extent.last

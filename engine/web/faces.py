@@ -12,11 +12,13 @@ from engine.dicom.query import Level
 from engine.web import (
     bulkdata,
     capabilities,
+    changes,
     deleting,
     frames,
     health,
     management,
     metadata,
+    ohif,
     page,
     qido,
     rendered,
@@ -26,7 +28,16 @@ from engine.web import (
 )
 from engine.web.handling import Handler
 from engine.web.negotiate import DICOM, DICOM_JSON, OCTET_STREAM, ZIP
-from engine.web.parameters import NEGOTIATION, RENDERING, RENDERING_OURS, WADO_URI, ZIPPED, Parameter, search_parameters
+from engine.web.parameters import (
+    CHANGES,
+    NEGOTIATION,
+    RENDERING,
+    RENDERING_OURS,
+    WADO_URI,
+    ZIPPED,
+    Parameter,
+    search_parameters,
+)
 
 WADL = "application/vnd.sun.wadl+xml"
 _JSON, _TEXT = "application/json", "text/plain"
@@ -123,6 +134,7 @@ FACES: Mapping[Handler, Face] = {
     bulkdata.retrieve_bulk_value: Face(
         (*_in_parts(OCTET_STREAM), OCTET_STREAM), (200, 404, 406), parameters=NEGOTIATION, clause="10.4.1.1.5"
     ),
+    changes.changes: Face((_JSON, "text/event-stream"), (200, 406, 410), "Changes", CHANGES),
     deleting.delete: _json("Deleted", 404),
     management.stats: _json("Stats"),
     management.conflicts: _json("Conflicts"),
@@ -133,6 +145,14 @@ FACES: Mapping[Handler, Face] = {
     health.alive: Face((_TEXT,)),
     health.ready: Face((_TEXT,), (200, 503)),
     health.metrics: Face((_TEXT,)),
+    ohif.redirect: Face((), (302,)),
+    ohif.page: Face(
+        (
+            *("text/html", "text/css", "text/javascript", _JSON, "image/svg+xml", "application/wasm", "font/woff2"),
+            *("image/png", "image/x-icon", "application/xml", OCTET_STREAM),
+        ),
+        (200, 206, 304, 404, 416),
+    ),
     page.index: _PAGE,
     page.static: Face(("text/html", "text/css", "text/javascript", "image/svg+xml"), _PAGE.statuses),
 }

@@ -21,6 +21,7 @@ _MEANINGS = {
     202: "Some of the instances are safe, others were refused; the answer says which.",
     204: "Nothing matches.",
     206: "The range that was asked for.",
+    302: "It is at another address.",
     304: "The client has it already.",
     400: "The request cannot be understood.",
     403: "The client may not do this.",
@@ -28,6 +29,7 @@ _MEANINGS = {
     406: "It cannot be given in any way that the client accepts; the detail says how it can.",
     408: "Nothing came, or was taken, for a minute.",
     409: "None of the instances was stored; the answer says why.",
+    410: "So old a number is not kept any more: read the archive anew.",
     413: "Larger than a limit.",
     415: "A body of a kind that is not taken.",
     416: "The range begins behind the end.",
@@ -77,7 +79,7 @@ def _operation(route: Route, path: str, names: set[str]) -> dict[str, Any]:
         "tags": [route.kind],
         "x-permission": str(route.permission),
         "parameters": [
-            *map(_in_path, re.findall(r"{(\w+)}", path)),
+            *(_in_path(name, path) for name in re.findall(r"{(\w+)}", path)),
             *(_in_query(one, face) for one in face.parameters),
         ],
         "responses": {str(status): _response(status, face) for status in sorted({*face.statuses, *EVERYWHERE})},
@@ -106,8 +108,8 @@ def _name(route: Route, path: str, names: set[str]) -> str:
     raise ValueError(f"no name is left for {route.method} {path}")
 
 
-def _in_path(name: str) -> dict[str, Any]:
-    meaning, schema, example = IN_PATHS[name]
+def _in_path(name: str, path: str) -> dict[str, Any]:
+    meaning, schema, example = IN_PATHS.get(path, IN_PATHS[name])
     return {
         "name": name,
         "in": "path",
@@ -141,7 +143,7 @@ def _in_query(parameter: Parameter, face: Face) -> dict[str, Any]:
 
 
 def _response(status: int, face: Face) -> dict[str, Any]:
-    if status in (204, 304):
+    if status in (204, 302, 304):
         return {"description": _MEANINGS[status]}
     # What says which instances were refused, and why the server is not ready, are answers of their own.
     is_own = status < 400 or (face.takes and status in (409, 503, 507)) or (status == 503 and status in face.statuses)

@@ -147,6 +147,24 @@ RENDERING_OURS = (
 # A zip file of instances.
 ZIPPED = (Parameter("dicomdir", "Of a zip file: false leaves the DICOMDIR out.", _SWITCH),)
 
+# The feed of changes (docs/changes.md).
+CHANGES_WAIT_S_MAX = 60
+CHANGES_NUMBER_MAX = 2**63 - 1
+CHANGES = (
+    Parameter(
+        "since",
+        "A number that an earlier answer gave; without it: where the feed is now.",
+        {"type": "integer", "minimum": 0, "maximum": CHANGES_NUMBER_MAX},
+    ),
+    Parameter("limit", "At most so many; limits.changes_per_answer_max above.", {"type": "integer", "minimum": 1}),
+    Parameter(
+        "wait",
+        "Seconds to wait for a change where there is none.",
+        {"type": "integer", "minimum": 0, "maximum": CHANGES_WAIT_S_MAX},
+    ),
+    Parameter("accept", "Media types; stands above the header Accept.", {"type": "string"}),
+)
+
 # WADO-URI, which has names of its own for everything.
 _SIDE: JsonSchema = {"type": "integer", "minimum": 1, "maximum": 1000}
 _DECIMAL: JsonSchema = {"type": "string", "pattern": rf"^{_NUMBER}$", "maxLength": 40}
@@ -206,3 +224,4 @@ SEARCH_NAMES = names((*NEGOTIATION, *SEARCH, *SEARCH_OURS)) | {"orderby"}
 NEGOTIATION_NAMES = names(NEGOTIATION)
 RENDERING_NAMES = names((*RENDERING, *RENDERING_OURS))
 WADO_URI_NAMES = names(WADO_URI)
+CHANGES_NAMES = names(CHANGES)

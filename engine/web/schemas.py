@@ -83,11 +83,29 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         ignored=_array(_TEXT),
         ms={"type": "number", "minimum": 0},
     ),
+    "Changes": _object(
+        epoch=_COUNT,
+        first=_COUNT,
+        last=_COUNT,
+        next=_COUNT,
+        more={"type": "boolean"},
+        changes=_array(
+            _object(
+                ("sopInstanceUID",),
+                sequence={"type": "integer", "minimum": 1},
+                change=_TEXT,
+                time={"type": "string", "format": "date-time"},
+                studyInstanceUID=_TEXT,
+                seriesInstanceUID=_TEXT,
+                sopInstanceUID=_TEXT,
+            )
+        ),
+    ),
     "OpenAPI": {"type": "object", "required": ["openapi", "info", "paths"]},
 }
 
 _UID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[0-9]+(\.[0-9]+)*$"}
-# What stands inside the braces of an address: meaning, schema, example.
+# What stands inside the braces of an address: meaning, schema, example. By the address where its word has two meanings.
 IN_PATHS: dict[str, tuple[str, dict[str, Any], str]] = {
     "study": ("Study Instance UID", _UID, "1.2.3"),
     "series": ("Series Instance UID", _UID, "1.2.3.4"),
@@ -102,6 +120,7 @@ IN_PATHS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"type": "string", "pattern": r"^[0-9A-Fa-f]{8}(/[0-9]{1,9}/[0-9A-Fa-f]{8})*$"},
         "7FE00010",
     ),
+    "/ohif/{path}": ("One of OHIF's files or addresses", {"type": "string"}, "app-config.js"),
     "level": ("What is searched for", {"type": "string", "enum": ["studies", "series", "instances"]}, "studies"),
     "code": ("A defect's code", {"type": "string", "enum": list(DEFECTS)}, next(iter(DEFECTS))),
     "name": ("One of the page's files", {"type": "string", "pattern": r"^[a-z]+\.[a-z]+$"}, "page.js"),

@@ -15,7 +15,7 @@ from serving import Serving
 TESTS = Path(__file__).resolve().parents[1]
 SECONDS_MAX = 90  # 20 s on an idle machine
 # What is there, so that requests get past 404; and what OpenAPI cannot say: which parameters of a picture cannot stand beside
-# each other, that Accept may name what an instance cannot be given in, that 501 is no failure (nothing is de-identified).
+# each other, which changes are still kept, that Accept may name what an instance cannot be given in, that 501 is no failure (nothing is de-identified).
 CONFIG = """
 [parameters]
 study = "1.2.3"
@@ -35,6 +35,11 @@ checks.positive_data_acceptance.enabled = false
 [[operations]]
 include-path = "/wado"
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]
+
+[[operations]]
+include-path = "/api/changes"
+parameters = { wait = "0", accept = "application/json" }
+checks.positive_data_acceptance.enabled = false
 """
 
 
@@ -75,6 +80,6 @@ def test_requests_for_what_is_there(server: Serving, tmp_path: Path) -> None:
 def test_requests_for_anything(server: Serving, tmp_path: Path) -> None:
     """Addresses are generated, too; what is deleted is mostly not there."""
     study = r"/dicom-web/studies/{study}(/series/{series}(/instances/{instance}(/frames/.*)?)?)?$"
-    paths = rf"^(/api|/static|/healthz|/readyz|/metrics|{study})"
+    paths = rf"^(/api(?!/changes)|/ohif|/static|/healthz|/readyz|/metrics|{study})"
     run(server, tmp_path, "", "--include-path-regex", paths, "--exclude-checks", "positive_data_acceptance")
     assert server.get("/readyz").status_code == 200
