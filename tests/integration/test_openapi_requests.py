@@ -15,7 +15,8 @@ from serving import Serving
 TESTS = Path(__file__).resolve().parents[1]
 SECONDS_MAX = 90  # 20 s on an idle machine
 # What is there, so that requests get past 404; and what OpenAPI cannot say: which parameters of a picture cannot stand beside
-# each other, which changes are still kept, that Accept may name what an instance cannot be given in, that 501 is no failure (nothing is de-identified).
+# each other, which changes are still kept, that Accept may name what an instance cannot be given in, that 501 is no failure
+# (nothing is de-identified).
 CONFIG = """
 [parameters]
 study = "1.2.3"
