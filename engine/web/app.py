@@ -10,8 +10,8 @@ from engine.web.door import DoorRunner
 from engine.web.envelope import envelope, stamp
 from engine.web.load import LOAD, Load
 from engine.web.ohif import BUILD, ohif_build
-from engine.web.pictures import PRESENTED
 from engine.web.openapi import document
+from engine.web.pictures import PRESENTED
 from engine.web.routes import OPTIONS, ROUTES, allowed
 from engine.web.services import SERVICES, Services
 from engine.web.wadl import wadl

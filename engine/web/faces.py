@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.dicom.query import Level
 from engine.web import (
@@ -23,6 +23,7 @@ from engine.web import (
     qido,
     rendered,
     stow,
+    thumbnails,
     wado,
     wado_uri,
 )
@@ -42,6 +43,12 @@ from engine.web.parameters import (
 WADL = "application/vnd.sun.wadl+xml"
 _JSON, _TEXT = "application/json", "text/plain"
 _IMAGES = ("image/jpeg", "image/jls", "image/jp2", "image/jphc", "image/jxl", "image/dicom-rle")
+
+_DRAWN = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_FILES = (
+    *("application/pdf", "text/xml", "application/sla", "model/stl", "model/obj", "model/mtl"),
+    *("video/mpeg", "video/mp4", "video/mp2t", "video/quicktime", "video/h264", "video/h265", OCTET_STREAM),
+)
 
 
 def _in_parts(*media_types: str) -> tuple[str, ...]:
@@ -77,12 +84,18 @@ _INSTANCES = Face(
 )
 _METADATA = Face((DICOM_JSON,), (200, 304, 404, 406), "Instances", parameters=NEGOTIATION, clause="10.4.1.1.2")
 _PICTURES = Face(
-    ("image/jpeg", "image/png", *_in_parts("image/jpeg", "image/png")),
+    (*_DRAWN, *_in_parts(*_DRAWN)),
     (200, 304, 404, 406, 413, 422),
-    parameters=(*NEGOTIATION, *RENDERING, *RENDERING_OURS),
+    parameters=(*RENDERING, *RENDERING_OURS),
     clause="10.4.1.1.3",
 )
-_THUMBNAIL = Face(("image/jpeg", "image/png"), _PICTURES.statuses, parameters=_PICTURES.parameters, clause="10.4.1.1.4")
+# Documents and videos come as the files that they are, in ranges too; an encapsulated document may be of any type.
+_RENDERED = replace(
+    _PICTURES,
+    gives=(*_DRAWN, *_in_parts(*_DRAWN), *_FILES, *_in_parts(*_FILES)),
+    statuses=(200, 206, 304, 404, 406, 413, 416, 422),
+)
+_THUMBNAIL = replace(_PICTURES, gives=_DRAWN, clause="10.4.1.1.4")
 _PAGE = Face(("text/html",), (200, 304, 404))
 
 
@@ -102,11 +115,13 @@ FACES: Mapping[Handler, Face] = {
         clause="10.4.1.1.6",
     ),
     rendered.retrieve_rendered_frames: _PICTURES,
-    rendered.retrieve_rendered_instance: _PICTURES,
-    rendered.retrieve_study_thumbnail: _THUMBNAIL,
-    rendered.retrieve_series_thumbnail: _THUMBNAIL,
-    rendered.retrieve_rendered_instance_thumbnail: _THUMBNAIL,
-    rendered.retrieve_frame_thumbnail: _THUMBNAIL,
+    rendered.retrieve_rendered_instance: _RENDERED,
+    rendered.retrieve_rendered_series: _RENDERED,
+    rendered.retrieve_rendered_study: _RENDERED,
+    thumbnails.retrieve_study_thumbnail: _THUMBNAIL,
+    thumbnails.retrieve_series_thumbnail: _THUMBNAIL,
+    thumbnails.retrieve_rendered_instance_thumbnail: _THUMBNAIL,
+    thumbnails.retrieve_frame_thumbnail: _THUMBNAIL,
     stow.store_instances: Face(
         (DICOM_JSON,),
         (200, 202, 406, 409, 413, 415, 507),
@@ -132,7 +147,10 @@ FACES: Mapping[Handler, Face] = {
     metadata.retrieve_series_metadata: _METADATA,
     metadata.retrieve_instance_metadata: _METADATA,
     bulkdata.retrieve_bulk_value: Face(
-        (*_in_parts(OCTET_STREAM), OCTET_STREAM), (200, 404, 406), parameters=NEGOTIATION, clause="10.4.1.1.5"
+        (*_in_parts(OCTET_STREAM), OCTET_STREAM, *_FILES[:-1], *_in_parts(*_FILES[:-1])),
+        (200, 206, 304, 404, 406, 416),
+        parameters=NEGOTIATION,
+        clause="10.4.1.1.5",
     ),
     changes.changes: Face((_JSON, "text/event-stream"), (200, 406, 410), "Changes", CHANGES),
     deleting.delete: _json("Deleted", 404),

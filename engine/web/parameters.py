@@ -101,7 +101,10 @@ RENDERING = (
     Parameter(
         "charset",
         "Names of character sets, which pictures have none of.",
-        {"type": "string", "pattern": r"^[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}(,[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}){0,20}$"},
+        {
+            "type": "string",
+            "pattern": r"^[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}(,[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}){0,20}$",
+        },
         "8.3.3.2",
     ),
     Parameter(
