@@ -31,6 +31,7 @@ from engine.web.handling import Handler
 from engine.web.negotiate import DICOM, DICOM_JSON, OCTET_STREAM, ZIP
 from engine.web.parameters import (
     CHANGES,
+    INCLUDEFIELD,
     NEGOTIATION,
     RENDERING,
     RENDERING_OURS,
@@ -82,7 +83,7 @@ _INSTANCES = Face(
     parameters=(*NEGOTIATION, *ZIPPED),
     clause="10.4.1.1.1",
 )
-_METADATA = Face((DICOM_JSON,), (200, 304, 404, 406), "Instances", parameters=NEGOTIATION, clause="10.4.1.1.2")
+_METADATA = Face((DICOM_JSON,), (200, 304, 404, 406), "Instances", (*NEGOTIATION, INCLUDEFIELD), clause="10.4.1.1.2")
 _PICTURES = Face(
     (*_DRAWN, *_in_parts(*_DRAWN)),
     (200, 304, 404, 406, 413, 422),

@@ -61,6 +61,14 @@ NEGOTIATION = (
     Parameter("charset", "Taken, and without effect: every text is UTF-8.", {"type": "string"}, "8.3.3.2"),
 )
 
+INCLUDEFIELD = Parameter(
+    "includefield",
+    "More attributes, by keyword, tag or path; `all` for a whole header.",
+    _list({"type": "string", "pattern": rf"^{_NAME}(\.{_NAME})*$"}),
+    "8.3.4.3",
+    "StudyDescription",
+)
+
 # What of a search is not the name of an attribute.
 SEARCH = (
     Parameter(
@@ -78,13 +86,7 @@ SEARCH = (
     ),
     Parameter("emptyvaluematching", 'The value "" finds what is empty or missing.', _SWITCH, "8.3.4.5"),
     Parameter("multiplevaluematching", "Taken, and always so.", _SWITCH, "8.3.4.6"),
-    Parameter(
-        "includefield",
-        "More attributes, by keyword, tag or path; `all` for a whole header.",
-        _list({"type": "string", "pattern": rf"^{_NAME}(\.{_NAME})*$"}),
-        "8.3.4.3",
-        "StudyDescription",
-    ),
+    INCLUDEFIELD,
 )
 SEARCH_OURS = (
     Parameter(
