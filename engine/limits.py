@@ -57,6 +57,7 @@ class Limits:
     archive_expansion_max: int = _limit(200, "unpacked to packed bytes of a zip member, beyond the first 64 MiB")
     # web
     request_header_bytes_max: int = _limit(16 * KIB, "one HTTP header line")
+    request_head_s_max: int = _limit(20, "seconds for the headers of one request to come")
     stow_bytes_max: int = _limit(64 * GIB, "body of one STOW request; parts are streamed")
     stow_instances_max: int = _limit(100_000, "instances in one STOW request")
     sorted_rows_max: int = _limit(100_000, "matches that a search sorts by an attribute which has no keys")

@@ -9,6 +9,7 @@ handler has not decided for the same headers (access, negotiation, origin). Meas
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from engine.web.frame_answer import frame_answer, quick_choice
 from engine.web.load import LOAD, Load
 from engine.web.negotiate import MediaRange
 from engine.web.services import SERVICES, Services
+from engine.web.unreadable import unreadable
 
 PASSPORT_S = 2.0  # how long a permission that was taken away may still be used
 QUICK_BYTES_MAX = 1024 * 1024  # held in memory for each connection until the socket has taken it
@@ -64,7 +66,7 @@ class Door(RequestHandler):
     Reads the state of its base class as of the version that the lock file pins; tests/integration/test_door.py holds that.
     """
 
-    __slots__ = ("_asked", "_load", "_passport", "_services", "quick_count")
+    __slots__ = ("_asked", "_head_due", "_is_in_line", "_line_bytes", "_load", "_passport", "_services", "quick_count")
 
     def __init__(self, manager: Doors, **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
@@ -72,6 +74,8 @@ class Door(RequestHandler):
         self._asked = b""  # the lone request that aiohttp is answering
         self._passport: Passport | None = None
         self.quick_count = 0
+        self._head_due: asyncio.TimerHandle | None = None  # runs while part of a request's head is here
+        self._line_bytes, self._is_in_line = 0, True
 
     def data_received(self, data: bytes) -> None:
         """From the transport: a lone request for a frame by a holder of a passport, or something for aiohttp."""
@@ -83,7 +87,49 @@ class Door(RequestHandler):
             not is_lone
         ):  # aiohttp's parser may hold half a head, or expect a body: until the next answer nobody can tell
             self._passport = None
+        if self._is_busy():  # a body, or more requests behind the one under way
+            super().data_received(data)
+            return
+        if self._head_due is None:
+            self._line_bytes, self._is_in_line = 0, True
+        if self._is_in_line:
+            end = data.find(b"\n")
+            self._line_bytes, self._is_in_line = self._line_bytes + (len(data) if end < 0 else end), end < 0
         super().data_received(data)
+        if not self._is_busy():
+            if self._head_due is None:
+                seconds = self._services.settings.limits.request_head_s_max
+                self._head_due = self._loop.call_later(seconds, self._head_is_late)
+        elif self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What the parser could not read; anything else is aiohttp's."""
+        if status == 400 and not request.writer.output_size:
+            return unreadable(request, exc, self._line_bytes, self._services.settings.limits)
+        return super().handle_error(request, status, exc, message)
+
+    def _is_busy(self) -> bool:
+        """Whether a whole request is here that has not been answered."""
+        return bool(self._messages) or self._request_in_progress
+
+    def _head_is_late(self) -> None:
+        """Part of a head came, and the rest did not: whoever sends so (Slowloris) would hold a connection for ever."""
+        if not self._is_busy() and self.transport is not None:
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.force_close()
 
     def learn(self, request: web.Request, ranges: tuple[MediaRange, ...]) -> None:
         """The handler answers `request`, which asks for a frame as it lies in the stored stream, and would answer its like."""

@@ -12,6 +12,7 @@ from aiohttp import ClientPayloadError, web
 from engine.errors import ArchiveFault, EngineError
 from engine.types import Timings
 from engine.web.access import refusal
+from engine.web.compression import compressed
 from engine.web.cors import cors_headers, preflight
 from engine.web.errors import problem, problem_response
 from engine.web.handling import Handler
@@ -48,7 +49,7 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
 async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     """Headers that every answer carries; called just before it is sent."""
     request[BEGUN] = True
-    response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+    response.headers["X-Request-Id"] = request.get(REQUEST_ID) or request.app[LOAD].next_id()
     if START in request:
         request[TIMINGS].add("total", (time.perf_counter() - request[START]) * 1e3)
         response.headers["Server-Timing"] = request[TIMINGS].header()
@@ -70,7 +71,7 @@ async def _answered(request: web.Request, handler: Handler, route: Route | None)
         if reason:
             return problem_response(request, 403, reason)
         with request.app[LOAD].admitted(request.remote or ""):
-            return await handler(request)
+            return await compressed(request, await handler(request))
     except EngineError as error:
         if isinstance(error, ArchiveFault):
             _LOG.error("request %s: %s", request[REQUEST_ID], error)

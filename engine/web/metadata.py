@@ -8,6 +8,7 @@ import hashlib
 from aiohttp import web
 
 from engine.archive.documents import documents_of
+from engine.web.compression import takes_gzip
 from engine.web.negotiate import DICOM_JSON, choose
 from engine.web.sending import is_known
 from engine.web.services import on, services
@@ -74,7 +75,7 @@ async def _answer(request: web.Request, body_gzip: bytes, whole_etag: str, trimm
         headers |= trimming.headers
         whole, pool = body_gzip, services(request).executors.index
         body_gzip = await on(request, pool, "encode", lambda: trimming.trimmed_gzip(whole))
-    if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+    if takes_gzip(request):
         return web.Response(body=body_gzip, headers={**headers, "Content-Encoding": "gzip"})
     plain = await on(request, services(request).executors.index, "encode", lambda: gzip.decompress(body_gzip))
     return web.Response(body=plain, headers=headers)

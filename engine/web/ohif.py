@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from engine.web.compression import takes_gzip
 from engine.web.ohif_config import config_script
 from engine.web.services import on, services
 
@@ -115,7 +116,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     headers = {**_headers(name, prepared.policy), "ETag": prepared.etag, "Vary": "Accept-Encoding"}
     if request.headers.get("If-None-Match") == prepared.etag:
         return web.Response(status=304, headers=headers)
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if takes_gzip(request):
         return web.Response(body=prepared.body, headers={**headers, "Content-Encoding": "gzip"})
     plain = await on(request, services(request).executors.read, "read", partial(gzip.decompress, prepared.body))
     return web.Response(body=plain, headers=headers)

@@ -106,7 +106,9 @@ def test_kept_connections_are_served_once_more_and_end(server: Serving) -> None:
     server.process.terminate()
     until_refused(server)
     reader.request("GET", FRAME)
-    with contextlib.suppress(http.client.RemoteDisconnected, ConnectionResetError):  # of a worker that had nothing to do
+    with contextlib.suppress(
+        http.client.RemoteDisconnected, ConnectionResetError
+    ):  # of a worker that had nothing to do
         answer = reader.getresponse()
         assert (answer.status, answer.getheader("Connection")) == (200, "close")
         assert len(answer.read()) > 32
