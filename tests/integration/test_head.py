@@ -44,6 +44,8 @@ def test_head_is_get_without_the_body(server: Serving, path: str) -> None:
     expected, found = headers_of(got), headers_of(asked)
     if path in ("/metrics", "/api/explain/{level}"):  # counts and times differ from one to the next
         expected["Content-Length"] = found["Content-Length"]
+    if expected.get("Content-Length") == "0":  # says as much to HEAD as nothing does
+        del expected["Content-Length"]
     assert found == expected
     assert server.session.get(server.url + "/healthz", timeout=60).text == "ok\n", (
         "the connection is between two requests"
