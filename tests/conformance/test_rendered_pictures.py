@@ -11,11 +11,15 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from altering import part10 as written
 from altering import with_attributes
 from data import make_instance, us
 from pictures import image, part10
 from PIL import Image, ImageSequence
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
 from requests import Response
+from requests.exceptions import ChunkedEncodingError
 from serving import Serving, parts_of
 
 STUDY = "/dicom-web/studies/1.2.3"
@@ -297,3 +301,32 @@ def test_more_pictures_than_the_limit_are_refused(tmp_path: Path) -> None:
             answer = small.get(path, accept)
             assert (answer.status_code, "rendered_frames_max" in answer.json()["detail"]) == (413, True)
         assert small.get(whole, "image/png").status_code == 200
+
+
+def test_what_cannot_be_decoded_is_an_error_or_a_cut_answer(tmp_path: Path) -> None:
+    good = make_instance("1.2.3.4.1", number=1, z=1.0, rows=24, columns=32)
+    broken = pydicom.dcmread(io.BytesIO(make_instance("1.2.3.4.2", number=2, z=2.0, rows=24, columns=32)))
+    broken.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    broken.PixelData = encapsulate([b"\xff\x4f\xff\x51 is no code stream "])
+    broken["PixelData"].VR = "OB"
+    with Serving(tmp_path / "archive") as server:
+        assert server.store(good, written(broken)).status_code == 200
+        # The first is there already when the second fails: nobody may take what has come for all of it.
+        for accept in (PNGS, "image/gif"):
+            with pytest.raises(ChunkedEncodingError):
+                server.get(f"{VOLUME}/rendered", accept)
+        assert server.get(f"{VOLUME}/instances/1.2.3.4.2/rendered", PNGS).status_code == 422
+        assert server.get(f"{VOLUME}/instances/1.2.3.4.1/rendered", PNGS).status_code == 200
+
+
+def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
+    image_bytes = make_instance("1.2.3.4.1", rows=24, columns=32)
+    report = pydicom.dcmread(io.BytesIO(make_instance("1.2.3.4.2", number=2)))
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
+    del report.PixelData
+    with Serving(tmp_path / "archive") as server:
+        assert server.store(image_bytes, written(report)).status_code == 200
+        for path in (STUDY, VOLUME):
+            assert server.get(f"{path}/rendered", "image/png").headers["Content-Type"] == "image/png"
+        answer = server.get(f"{VOLUME}/instances/1.2.3.4.2/rendered")
+        assert (answer.status_code, "no pixel data" in answer.json()["detail"]) == (404, True)
