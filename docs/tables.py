@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from engine.dicom.defects import DEFECTS
@@ -42,10 +44,50 @@ def amount(name: str, value: int) -> str:
     return f"{number} s" if name.endswith("_s_max") else number
 
 
+def clause_markers() -> dict[str, list[tuple[Path, str]]]:
+    """Every clause of PS3.18 that some test has as its marker, and the tests."""
+    found: dict[str, list[tuple[Path, str]]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf_8"))):
+            if isinstance(node, ast.FunctionDef):
+                for number in filter(None, map(_marked, node.decorator_list)):
+                    found.setdefault(number, []).append((file.relative_to(ROOT), node.name))
+    return found
+
+
+def _marked(decorator: ast.expr) -> str:
+    """The number of a marker like ``@pytest.mark.clause("PS3.18 10.4")``; empty for any other decorator."""
+    if not (isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.clause"):
+        return ""
+    [argument] = decorator.args
+    standard, _, number = ast.literal_eval(argument).partition(" ")
+    return number if standard == "PS3.18" else ""
+
+
+def clause_list() -> dict[str, tuple[str, str]]:
+    """Number → title, and why it is not claimed (empty: it is)."""
+    with (ROOT / "docs" / "clauses.toml").open("rb") as file:
+        return {number: (title, why) for number, (title, why) in tomllib.load(file)["clauses"].items()}
+
+
+def clauses() -> str:
+    marked = clause_markers()
+    lines = ["| clause | what | status |", "|---|---|---|"]
+    for number, (title, why) in clause_list().items():
+        kind, _, reason = why.partition(":")
+        words = {"": "claimed", "design": "by design not", "later": "not yet"}[kind]
+        tests = ", ".join(f'[{i}](../{path} "{name}")' for i, (path, name) in enumerate(marked.get(number, []), 1))
+        lines.append(
+            f"| {number} | {title} | {words}{':' + reason if reason else ''}{'; tests ' + tests if tests else ''} |"
+        )
+    return "\n".join(lines)
+
+
 TABLES = {
     ("README.md", "limits"): limits,
     ("docs/settings.md", "settings"): settings,
     ("docs/archive.md", "defects"): defects,
+    ("docs/clauses.md", "clauses"): clauses,
 }
 
 

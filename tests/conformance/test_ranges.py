@@ -47,6 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 @RESOURCES
+@pytest.mark.clause("PS3.18 8.4")
 def test_a_range_is_a_slice_of_the_whole(server: Serving, path: str, accept: str) -> None:
     whole = server.get(path, accept)
     total = len(whole.content)

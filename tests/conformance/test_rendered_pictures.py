@@ -105,6 +105,7 @@ def animation(answer: Response) -> tuple[list[Image.Image], list[int]]:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "image/png", PNGS])
+@pytest.mark.clause("PS3.18 10.4.1.1.3")
 def test_a_series_comes_in_slice_order(server: Serving, accept: str) -> None:
     kind = "image/jpeg" if accept == "*/*" else "image/png"
     parts = parts_of(server.get(f"{VOLUME}/rendered?viewport=16,16", accept))
@@ -217,6 +218,7 @@ def test_colours_of_an_animation_are_each_frames_own(server: Serving) -> None:
     np.testing.assert_array_equal(by_giflib[-1][..., :3], png)
 
 
+@pytest.mark.clause("PS3.18 8.7.4")
 def test_webp(server: Serving) -> None:
     for at in (f"{VOLUME}/instances/1.2.3.4.1", f"{COLOUR}/instances/1.2.3.6.1"):
         answer = server.get(f"{at}/rendered?quality=95", "image/webp")
@@ -273,6 +275,7 @@ def test_8_3_5_wrong_parameters_are_told_what_is_right(server: Serving, at: str,
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8;q=0.9, iso-8859-1", "*"])
+@pytest.mark.clause("PS3.18 8.3.3.2")
 def test_8_3_3_2_a_character_set_is_taken(server: Serving, charset: str) -> None:
     assert server.get(f"{VOLUME}/instances/1.2.3.4.1/rendered?charset={charset}").status_code == 200
 

@@ -82,6 +82,7 @@ def windowed(center: float, width: float, values: np.ndarray[Any, Any] = VALUES)
 
 
 @pytest.mark.parametrize("name", ["requestType", "studyUID", "seriesUID", "objectUID"])
+@pytest.mark.clause("PS3.18 9.1.2.1")
 def test_9_1_2_1_each_of_the_four_is_demanded(server: Serving, name: str) -> None:
     assert name in refusal(get(server, **{name: None}))
     assert name in refusal(get(server, **{name: ""}))
@@ -96,6 +97,7 @@ def test_an_instance_that_is_not_there_or_elsewhere_is_404(server: Serving, name
     refusal(get(server, **{name: "1.2.99"}), 404)
 
 
+@pytest.mark.clause("PS3.18 8.3")
 def test_8_3_unknown_parameters_are_ignored_and_named(server: Serving) -> None:
     plain, more = get(server), get(server, session="x", windowcenter="40")
     assert more.content == plain.content
@@ -124,6 +126,7 @@ def test_8_3_unknown_parameters_are_ignored_and_named(server: Serving) -> None:
         (f"{DICOM}; transfer-syntax={EXPLICIT}", "", DICOM),
     ],
 )
+@pytest.mark.clause("PS3.18 9.3")
 def test_9_3_the_media_type_decides(server: Serving, content_type: str | None, accept: str, media_type: str) -> None:
     answer = get(server, accept=accept, contentType=content_type)
     assert answer.status_code == 200
@@ -149,6 +152,7 @@ def test_what_has_nothing_to_see_comes_as_it_is(server: Serving) -> None:
 # -- 9.4: the instance
 
 
+@pytest.mark.clause("PS3.18 9.4")
 def test_9_4_the_instance_byte_for_byte(server: Serving) -> None:
     answer = get(server, contentType=DICOM)
     assert answer.content == CONTENT
@@ -168,6 +172,7 @@ def test_9_4_1_2_1_anonymize_is_never_pretended(server: Serving) -> None:
     assert "anonymize" in refusal(get(server, contentType=DICOM, anonymize="no"))
 
 
+@pytest.mark.clause("PS3.18 9.4.1.2.3")
 def test_9_4_1_2_3_another_transfer_syntax(server: Serving) -> None:
     answer = get(server, contentType=DICOM, transferSyntax=JPEG_LS)
     ds = pydicom.dcmread(io.BytesIO(answer.content))
@@ -179,6 +184,7 @@ def test_9_4_1_2_3_another_transfer_syntax(server: Serving) -> None:
 # -- 9.5: the picture
 
 
+@pytest.mark.clause("PS3.18 9.5.1.2.1")
 def test_9_5_1_2_1_frame_number(server: Serving) -> None:
     for number in (1, 2, 3):
         expected = server.get(
@@ -195,6 +201,7 @@ def test_9_5_1_2_1_frame_number(server: Serving) -> None:
 
 
 @pytest.mark.parametrize("name", ["annotation", "imageAnnotation"])
+@pytest.mark.clause("PS3.18 9.5.1.2.2")
 def test_9_5_1_2_2_annotation(server: Serving, name: str) -> None:
     base = f"/dicom-web/studies/{STUDY}/series/{SERIES}/instances/{IMAGE}/rendered?viewport=600,400"
     plain = get(server, contentType=PNG, rows=400, columns=600)
@@ -204,6 +211,7 @@ def test_9_5_1_2_2_annotation(server: Serving, name: str) -> None:
     assert "annotation" in refusal(get(server, **{name: "everything"}))
 
 
+@pytest.mark.clause("PS3.18 9.5.1.2.3")
 def test_9_5_1_2_3_image_quality(server: Serving) -> None:
     small, large = (len(get(server, contentType=JPEG, imageQuality=quality).content) for quality in (10, 100))
     assert small < large
@@ -215,6 +223,7 @@ def test_9_5_1_2_3_image_quality(server: Serving) -> None:
     ("rows", "columns", "shape"),
     [(80, None, (80, 120)), (None, 30, (20, 30)), (80, 80, (53, 80)), (20, 600, (20, 30)), (None, None, (40, 60))],
 )
+@pytest.mark.clause("PS3.18 9.5.1.2.4")
 def test_9_5_1_2_4_rows_and_columns_keep_the_shape(
     server: Serving, rows: int | None, columns: int | None, shape: tuple[int, int]
 ) -> None:
@@ -239,6 +248,7 @@ def test_9_5_1_2_4_sizes_that_are_none(server: Serving) -> None:
         ("0.999,0.999,1,1", np.s_[39:40, 59:60]),
     ],
 )
+@pytest.mark.clause("PS3.18 9.5.1.2.5")
 def test_9_5_1_2_5_region(server: Serving, region: str, part: Any) -> None:
     query = {"contentType": PNG, "windowCenter": "2000", "windowWidth": "4000"}
     whole = pixels(get(server, **query))
@@ -257,6 +267,7 @@ def test_9_5_1_2_5_regions_that_are_none(server: Serving, region: str) -> None:
 
 
 @pytest.mark.parametrize(("center", "width"), [("2000", "4000"), ("1000.5", "333.25"), ("-20", "1"), ("4.0e2", "800")])
+@pytest.mark.clause("PS3.18 9.5.1.2.6")
 def test_9_5_1_2_6_window(server: Serving, center: str, width: str) -> None:
     found = pixels(get(server, contentType=PNG, windowCenter=center, windowWidth=width)).astype(np.float64)
     if float(width) > 1:
@@ -281,6 +292,7 @@ def test_9_5_1_2_6_windows_that_are_none(server: Serving, query: dict[str, str])
     assert "window" in refusal(get(server, **query))
 
 
+@pytest.mark.clause("PS3.18 9.5.1.2.7")
 def test_9_5_1_2_7_through_a_presentation_state(server: Serving) -> None:
     state = {"presentationUID": STATE, "presentationSeriesUID": "1.2.3.5"}
     found = pixels(get(server, contentType=PNG, **state)).astype(np.float64)

@@ -37,6 +37,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield running
 
 
+@pytest.mark.clause("PS3.18 10.4.1.1.1")
+@pytest.mark.clause("PS3.18 8.6.1.1")
+@pytest.mark.clause("PS3.18 8.6.1.2")
 def test_an_instance_comes_back_byte_for_byte(server: Serving) -> None:
     content = make_instance("1.2.3.4.2", number=2, z=2.0, rows=32, columns=48)
     answer = server.get(f"{AT}/instances/1.2.3.4.2")
@@ -55,6 +58,7 @@ def test_a_series_and_a_study_come_in_slice_order(server: Serving) -> None:
     assert len(parts_of(server.get(f"/dicom-web/studies/{STUDY}", 'multipart/related; type="application/dicom"'))) == 6
 
 
+@pytest.mark.clause("PS3.18 10.4.1.1.6")
 def test_frames_as_stored_and_native(server: Serving) -> None:
     content = make_instance("1.2.3.9.1", series="1.2.3.9", frames=3, modality="MR")
     pixels = content[-96:]
@@ -69,6 +73,7 @@ def test_frames_as_stored_and_native(server: Serving) -> None:
     assert server.get(f"{at}/1", AS_STORED, If_None_Match=first.headers["ETag"]).status_code == 304
 
 
+@pytest.mark.clause("PS3.18 10.4.1.1.2")
 def test_metadata_is_what_pydicom_reads(server: Serving) -> None:
     for path, count in ((AT, 5), (f"{AT}/instances/1.2.3.4.2", 1), (f"/dicom-web/studies/{STUDY}", 6)):
         answer = server.get(path + "/metadata")
@@ -86,6 +91,7 @@ def test_metadata_is_what_pydicom_reads(server: Serving) -> None:
     assert plain.json() == server.get(f"{AT}/metadata").json()
 
 
+@pytest.mark.clause("PS3.18 10.4.1.1.5")
 def test_bulk_data_uri_leads_to_the_pixels(server: Serving) -> None:
     document = server.get(f"{AT}/instances/1.2.3.4.2/metadata").json()[0]
     uri = document["7FE00010"]["BulkDataURI"]
@@ -93,6 +99,8 @@ def test_bulk_data_uri_leads_to_the_pixels(server: Serving) -> None:
     assert body == make_instance("1.2.3.4.2", number=2, z=2.0, rows=32, columns=48)[-32 * 48 * 2 :]
 
 
+@pytest.mark.clause("PS3.18 8.3.5.1.3")
+@pytest.mark.clause("PS3.18 8.3.5.1.4")
 def test_rendered_window_and_viewport(server: Serving) -> None:
     at = f"{AT}/instances/1.2.3.4.1"
     stored = np.frombuffer(make_instance("1.2.3.4.1", rows=32, columns=48)[-32 * 48 * 2 :], "<u2").reshape(32, 48)
@@ -108,6 +116,7 @@ def test_rendered_window_and_viewport(server: Serving) -> None:
         assert max(thumbnail.size) == 128
 
 
+@pytest.mark.clause("PS3.18 10.6.1")
 def test_queries_at_three_levels(server: Serving) -> None:
     def found(path: str) -> list[dict[str, dict[str, list[object]]]]:
         answer = server.get("/dicom-web" + path)
@@ -162,6 +171,8 @@ def test_queries_at_three_levels(server: Serving) -> None:
         ("/static/..%2f..%2fpyproject.toml", 404, "no such file"),
     ],
 )
+@pytest.mark.clause("PS3.18 8.5")
+@pytest.mark.clause("PS3.18 10.4.3")
 def test_what_is_wrong_is_said(server: Serving, path: str, status: int, says: str) -> None:
     answer = server.get(path)
     assert answer.status_code == status
@@ -197,6 +208,8 @@ def test_a_name_that_is_not_ours_is_refused(server: Serving) -> None:
     assert foreign.status_code == 403
 
 
+@pytest.mark.clause("PS3.18 10.5.1")
+@pytest.mark.clause("PS3.18 10.5.3")
 def test_storing_says_what_became_of_each(server: Serving) -> None:
     fresh, other = (
         make_instance("1.5.1.1", study="1.5", series="1.5.1"),

@@ -187,6 +187,7 @@ def by_pillow(own: bytes, target: bytes) -> Array:
     return np.asarray(done).astype(float)
 
 
+@pytest.mark.clause("PS3.18 8.3.5.1.5")
 def test_no_profile_and_the_images_own(server: Serving) -> None:
     for query in ("", "iccprofile=no"):
         bare = ask(server, PROFILED, query)

@@ -250,6 +250,7 @@ def test_thumbnails_of_states_are_of_what_they_show(server: Serving) -> None:
     ("technique", {(0, 1), (1, 0)}),
     ("patient,technique", {(0, 0), (0, 1), (1, 0)}),
 ])  # fmt: skip
+@pytest.mark.clause("PS3.18 8.3.5.1.1")
 def test_annotations_stand_in_their_corners_and_nowhere_else(
     server: Serving, annotation: str, corners: set[tuple[int, int]]
 ) -> None:

@@ -30,6 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield running
 
 
+@pytest.mark.clause("PS3.18 8.2")
 def test_addresses_begin_with_the_public_one(server: Serving) -> None:
     stored = server.store(with_long_value()).json()
     assert stored["00081190"]["Value"] == [f"{PUBLIC}/dicom-web/studies/1.2.3"]

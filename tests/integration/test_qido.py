@@ -116,6 +116,7 @@ def studies(server: Serving, query: str) -> list[str]:
         ("orderby=StudyDate&limit=2&offset=1", ["2", "3"]),
     ],
 )
+@pytest.mark.clause("PS3.18 8.3.4.1")
 def test_studies(server: Serving, query: str, found: list[str]) -> None:
     assert studies(server, query) == found
 
@@ -128,6 +129,7 @@ def test_a_time_zone_moves_keys_and_rows(server: Serving) -> None:
     assert rows(server, "/studies?PatientID=P1&TimezoneOffsetFromUTC=+0000&StudyDate=20210302") == []
 
 
+@pytest.mark.clause("PS3.18 10.6.3.3")
 def test_rows_have_what_the_standard_computes(server: Serving) -> None:
     [row] = rows(server, "/studies?PatientID=P1")
     assert row["00080056"] == {"vr": "CS", "Value": ["ONLINE"]}
@@ -166,6 +168,7 @@ def test_total_count(server: Serving) -> None:
         assert answer.headers["X-Total-Count"] == str(total), path
 
 
+@pytest.mark.clause("PS3.18 8.3.4.3")
 def test_includefield(server: Serving) -> None:
     assert "00081080" not in rows(server, "/studies?PatientID=P1")[0]
     [row] = rows(server, "/studies?PatientID=P1&includefield=AdmittingDiagnosesDescription,00180060")

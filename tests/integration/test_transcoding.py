@@ -128,6 +128,7 @@ def values(ds: pydicom.Dataset) -> np.ndarray:
 
 
 @pytest.mark.parametrize("uid", LOSSLESS)
+@pytest.mark.clause("PS3.18 8.7.3")
 def test_an_instance_in_every_syntax(server: Serving, uid: str) -> None:
     source = f"{MIXED}.3"  # HTJ2K
     path = at(MIXED, 3)
@@ -207,6 +208,7 @@ def test_a_series_of_mixed_syntaxes(server: Serving) -> None:
     assert [kind.rpartition("=")[2] for kind, _ in study] == [HT] * (len(PLAIN) + len(SOURCES) + 1)
 
 
+@pytest.mark.clause("PS3.18 8.7.5")
 def test_quality_decides(server: Serving) -> None:
     for accept, uid in (
         (dicom(JLS, q=";q=0.3") + ", " + dicom(J2K, q=";q=0.8"), J2K),

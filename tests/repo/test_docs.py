@@ -35,6 +35,15 @@ def test_a_generated_table_is_up_to_date(path: str, name: str) -> None:
     assert TABLES.filled(text, name, TABLES.TABLES[path, name]()) == text, f"{path}: run `make docs`"
 
 
+def test_a_clause_is_claimed_exactly_where_a_test_has_its_marker() -> None:
+    listed = TABLES.clause_list()
+    marked = {number for number in TABLES.clause_markers() if re.match(r"(8|9|10)\b", number)}
+    assert marked == {number for number, (_, why) in listed.items() if not why}
+    for number, (title, why) in listed.items():
+        assert title
+        assert re.fullmatch(r"|later(: .+)?|design: .+", why), number
+
+
 def test_every_limit_has_a_reason_and_stands_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf_8")
     for name, default, reason in Limits.table():
