@@ -76,10 +76,9 @@ def clauses() -> str:
     for number, (title, why) in clause_list().items():
         kind, _, reason = why.partition(":")
         words = {"": "claimed", "design": "by design not", "later": "not yet"}[kind]
-        tests = ", ".join(f'[{i}](../{path} "{name}")' for i, (path, name) in enumerate(marked.get(number, []), 1))
-        lines.append(
-            f"| {number} | {title} | {words}{':' + reason if reason else ''}{'; tests ' + tests if tests else ''} |"
-        )
+        tests = ", ".join(f"[{name}](../{path})" for path, name in marked.get(number, ()))
+        status = words + (f":{reason}" if reason else "") + (f": {tests}" if tests else "")
+        lines.append(f"| {number} | {title} | {status} |")
     return "\n".join(lines)
 
 
