@@ -27,6 +27,9 @@ PY
         has ffmpeg || echo ffmpeg
         has unzip || echo unzip
         has npm || echo npm
+        has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
+        has curl || echo curl
+        has openssl || echo openssl
         ;;
     bench)
         has Orthanc || [ -x /usr/sbin/Orthanc ] || echo orthanc

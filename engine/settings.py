@@ -90,6 +90,13 @@ def _public_url(value: object) -> str:
     return text
 
 
+def _networks(value: object) -> str:
+    text = _text(value).strip()
+    for part in text.split(",") if text else ():
+        ipaddress.ip_network(part.strip(), strict=False)
+    return text
+
+
 def _ae_title(value: object) -> str:
     text = _text(value).strip(" ")
     if not 1 <= len(text) <= 16 or not (text.isascii() and text.isprintable()) or "\\" in text:
@@ -167,6 +174,12 @@ class Settings:
     )
     ohif: Path | None = _setting(  # noqa: RUF009 - it is a field
         None, "folder of a build of OHIF, which is then served under /ohif/", "a path", _path
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "proxies whose X-Forwarded-For names the client, for limits, the audit trail and the source of instances",
+        "addresses or networks such as 127.0.0.1 or 10.0.0.0/8, separated by commas",
+        _networks,
     )
     jpeg_quality: int = _setting(
         90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", _number(1, 100)

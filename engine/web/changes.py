@@ -15,6 +15,7 @@ from aiohttp import web
 
 from engine.archive.changes import Change, Extent
 from engine.errors import ChangesGone, InvalidParameter
+from engine.web.client import client_of
 from engine.web.load import LOAD
 from engine.web.negotiate import DICOM_JSON, choose
 from engine.web.parameters import CHANGES_NAMES, CHANGES_NUMBER_MAX, CHANGES_WAIT_S_MAX
@@ -49,7 +50,7 @@ async def _poll(request: web.Request, since: int | None, limit: int, wait: int) 
         return _answer(extent, [], extent.last)
     extent, found = await _read(request, since, limit)
     if not found and wait and request.method != "HEAD":
-        with request.app[WATCH].place(), request.app[LOAD].paused(request.remote or ""):
+        with request.app[WATCH].place(), request.app[LOAD].paused(client_of(request)):
             has_come = await request.app[WATCH].beyond(since, wait)
         if has_come:
             extent, found = await _read(request, since, limit)
@@ -72,7 +73,7 @@ async def _stream(request: web.Request, since: int | None, limit: int) -> web.St
         return response
     watch, loop = request.app[WATCH], asyncio.get_running_loop()
     ends = loop.time() + _STREAM_S_MAX
-    with watch.place(), request.app[LOAD].paused(request.remote or ""):
+    with watch.place(), request.app[LOAD].paused(client_of(request)):
         await response.prepare(request)
         # The number first, so that a client whose stream is cut before any change knows where it was.
         begun = json.dumps(_extent_json(extent))

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from engine.archive.audit import AuditTrail
 from engine.errors import ArchiveReadOnly
+from engine.web.client import client_of
 from engine.web.services import REQUEST_ID, on, services
 
 _LOG = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ async def delete(request: web.Request) -> web.Response:
     Their bytes are overwritten when the background compacts the segments that hold them.
     """
     s, match = services(request), request.match_info
+    client = client_of(request)
     uids = {name: match[name] for name in ("study", "series", "instance") if name in match}
 
     def work() -> int:
@@ -34,14 +36,14 @@ async def delete(request: web.Request) -> web.Response:
         trail = AuditTrail(archive.path)
         try:
             # Before it is done: what is gone without a line in the trail could not be accounted for.
-            trail.write("delete", request.remote or "", request[REQUEST_ID], **said)
+            trail.write("delete", client, request[REQUEST_ID], **said)
         except OSError as error:
             raise ArchiveReadOnly(str(archive.path), f"the audit trail cannot be written: {error}") from error
         if "instance" in uids:
             count = archive.delete(sop_uid=uids["instance"])
         else:
             count = archive.delete(study_uid=uids["study"], series_uid=uids.get("series", ""))
-        trail.write("deleted", request.remote or "", request[REQUEST_ID], **said, instances=count)
+        trail.write("deleted", client, request[REQUEST_ID], **said, instances=count)
         return count
 
     count = await on(request, s.executors.store, "delete", work)

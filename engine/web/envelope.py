@@ -12,6 +12,7 @@ from aiohttp import ClientPayloadError, web
 from engine.errors import ArchiveFault, EngineError
 from engine.types import Timings
 from engine.web.access import refusal
+from engine.web.client import client_of
 from engine.web.compression import compressed
 from engine.web.cors import cors_headers, preflight
 from engine.web.errors import problem, problem_response
@@ -70,7 +71,7 @@ async def _answered(request: web.Request, handler: Handler, route: Route | None)
         reason = refusal(request, route.permission)
         if reason:
             return problem_response(request, 403, reason)
-        with request.app[LOAD].admitted(request.remote or ""):
+        with request.app[LOAD].admitted(client_of(request)):
             return await compressed(request, await handler(request))
     except EngineError as error:
         if isinstance(error, ArchiveFault):

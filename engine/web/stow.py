@@ -14,6 +14,7 @@ from engine.errors import EngineError, InvalidParameter, MalformedDataSet, Other
 from engine.ingest.accept import Accepted
 from engine.limits import MIB
 from engine.types import Source
+from engine.web.client import client_of
 from engine.web.multipart import MultipartParser, PartBegin, PartEnd
 from engine.web.negotiate import DICOM, DICOM_JSON, MULTIPART, choose, media_type_of
 from engine.web.services import Services, services
@@ -63,7 +64,7 @@ class _Receiver:
 
     def __init__(self, request: web.Request, s: Services) -> None:
         self._request, self._services, self._limits = request, s, s.settings.limits
-        self._source = Source("stow", request.remote or "")
+        self._source = Source("stow", client_of(request))
         self._check = _StudyCheck(request.match_info.get("study", ""))
         self._outcomes: list[asyncio.Task[Outcome] | Outcome] = []
         self._under_way: deque[tuple[asyncio.Task[Outcome], int]] = deque()
