@@ -9,6 +9,7 @@
     │   ├── MalformedDataSet        lengths or structure contradict each other
     │   ├── MissingUid              an instance without a usable SOP Instance, Study or Series UID
     │   ├── InvalidParameter        a query, address or setting that cannot be understood
+    │   ├── UnknownLevel            a query at a level that its information model has not
     │   ├── UnsatisfiableRange      a byte range behind the end of what is there
     │   ├── OtherStudy              sent to the address of a study that it does not belong to
     │   └── BadFrame                a frame's code stream does not hold what the header claims
@@ -74,6 +75,12 @@ class InvalidParameter(InvalidInput):
     def __init__(self, name: str, value: str, expected: str) -> None:
         self.name, self.value, self.expected = name, value, expected
         super().__init__(f"{name}={value!r} is not understood; expected {expected}")
+
+
+class UnknownLevel(InvalidInput):
+    def __init__(self, level: str, levels: tuple[str, ...]) -> None:
+        self.level, self.levels = level, levels
+        super().__init__(f"the Query/Retrieve Level is {level!r}, not one of {', '.join(levels)}")
 
 
 class UnsatisfiableRange(InvalidInput):

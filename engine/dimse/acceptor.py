@@ -1,4 +1,4 @@
-"""pynetdicom's association server on a socket that is open already: Verification and Storage (PS3.4 annexes A, B)."""
+"""pynetdicom's association server on a socket that is open already: Verification, Storage and Query (PS3.4 annexes A, B, C)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,33 @@ from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
-from engine.dicom.transfer_syntax import TABLE
+from engine.archive.archive import Archive
+from engine.dicom.transfer_syntax import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TABLE,
+)
+from engine.dimse.find import LEVELS, agree, handle_find
 from engine.dimse.status import SUCCESS
 from engine.dimse.store import handle_store
 from engine.ingest.accept import Acceptor
 from engine.settings import Settings
 
 _NETWORK_TIMEOUT_S = 30
+_IDENTIFIER_SYNTAXES = [
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+]
 
 
 class DicomAcceptor:
-    """Accepts associations on `listener` until `close`; its threads call `acceptor`."""
+    """Accepts associations on `listener` until `close`; its threads call `acceptor` and search `archive`."""
 
-    def __init__(self, listener: socket.socket, settings: Settings, acceptor: Acceptor) -> None:
+    def __init__(self, listener: socket.socket, settings: Settings, acceptor: Acceptor, archive: Archive) -> None:
         limits = settings.limits
         ae = AE(settings.aet)
         ae.maximum_associations = limits.associations_max
@@ -34,7 +48,14 @@ class DicomAcceptor:
         for context in AllStoragePresentationContexts:
             ae.add_supported_context(context.abstract_syntax, list(TABLE))
         ae.add_supported_context(Verification)
-        handlers: list[Any] = [(evt.EVT_C_ECHO, lambda event: SUCCESS), (evt.EVT_C_STORE, handle_store, [acceptor])]
+        for model in LEVELS:
+            ae.add_supported_context(model, _IDENTIFIER_SYNTAXES)
+        handlers: list[Any] = [
+            (evt.EVT_C_ECHO, lambda event: SUCCESS),
+            (evt.EVT_C_STORE, handle_store, [acceptor]),
+            (evt.EVT_C_FIND, handle_find, [archive, settings.aet]),
+            (evt.EVT_SOP_EXTENDED, agree),
+        ]
         self._server = ae.make_server(
             listener.getsockname(),
             evt_handlers=handlers,
@@ -66,6 +87,12 @@ class _InheritedServer(ThreadedAssociationServer):  # type: ignore[misc]
         self.socket.close()
         self.socket = self._listener
         self.server_address = self._listener.getsockname()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Without Nagle's algorithm: a response in two PDUs would wait 40 ms for the acknowledgement of the first."""
+        connection, peer = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, peer
 
     def server_activate(self) -> None:
         """It listens already."""

@@ -1,10 +1,11 @@
-"""The one table from error class to DIMSE status of C-STORE (PS3.4 B.2.3, PS3.7 annex C)."""
+"""The one table from error class to DIMSE status of C-STORE and C-FIND (PS3.4 B.2.3, C.4.1.1.4, PS3.7 annex C)."""
 
 from __future__ import annotations
 
 from engine import errors as e
 
 SUCCESS = 0x0000
+CANCELLED = 0xFE00
 _OUT_OF_RESOURCES = 0xA700
 _DOES_NOT_MATCH = 0xA900
 _CANNOT_UNDERSTAND = 0xC000
@@ -17,6 +18,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.MalformedDataSet: _CANNOT_UNDERSTAND,
     e.MissingUid: _CANNOT_UNDERSTAND,
     e.InvalidParameter: _CANNOT_UNDERSTAND,
+    e.UnknownLevel: _DOES_NOT_MATCH,
     e.UnsatisfiableRange: _CANNOT_UNDERSTAND,
     e.OtherStudy: _DOES_NOT_MATCH,
     e.BadFrame: _CANNOT_UNDERSTAND,

@@ -26,7 +26,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
 
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
     acceptor = Acceptor(archive, settings.limits)
-    server = DicomAcceptor(listener, settings, acceptor)
+    server = DicomAcceptor(listener, settings, acceptor, archive)
     try:
         stop.wait()
     finally:

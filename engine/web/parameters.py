@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.archive.searchable import LEVEL_OF, pattern_of
 from engine.dicom.caption import CaptionKind
 from engine.dicom.dictionary import keyword_of, vr_of
 from engine.dicom.query import Level
 from engine.imaging.spec import IccProfile, Values
-from engine.web.search_keys import LEVEL_OF, pattern_of
 
 JsonSchema = Mapping[str, Any]
 UID: JsonSchema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*$", "maxLength": 64}

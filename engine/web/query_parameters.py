@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 from multidict import MultiMapping
 
+from engine.archive.searchable import LEVEL_OF, TIMEZONE, check_value, unfit
 from engine.dicom.dictionary import keyword_of, tag_of, vr_of
 from engine.dicom.query import Level, Match, Order, Query
 from engine.dicom.timezone import minutes_of
 from engine.errors import InvalidParameter
 from engine.limits import Limits
 from engine.web.parameters import SEARCH_NAMES
-from engine.web.search_keys import LEVEL_OF, check_value
 
-_MODALITY, _TIMEZONE = 0x00080060, 0x00080201  # Modality at the study level: any series of the study has it
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*|[0-9A-Fa-f]{8}")
 _TEXT_MAX = 200
 
@@ -44,11 +43,11 @@ def parse_query(parameters: MultiMapping[str], level: Level, study: str, series:
         if name in SEARCH_NAMES:
             continue
         path = path_of(name)
-        if path is None or (reason := _unfit(path, level)):
+        if path is None or (reason := unfit(path, level)):
             ignored.append(f"{name[:80]} ({'no known attribute' + like(name) if path is None else reason})")
             continue
         value = "\\".join(parameters.getall(name))
-        if path == [_TIMEZONE]:
+        if path == [TIMEZONE]:
             if not value:
                 continue  # universal matching: in whichever zone
             timezone = minutes_of(value.replace(" ", "+"))  # where a client left the plus as it is
@@ -98,16 +97,6 @@ def like(name: str) -> str:
     known = [*(keyword_of(tag) for tag in LEVEL_OF), *SEARCH_NAMES]
     near = difflib.get_close_matches(name, known, 1)
     return f", such as {near[0]}" if near else ""
-
-
-def _unfit(path: list[int], level: Level) -> str:
-    """Why a level cannot be searched by an attribute; empty when it can."""
-    found = LEVEL_OF.get(path[0])
-    if path == [_MODALITY] or path == [_TIMEZONE]:
-        return ""
-    if found is None:
-        return "not in the index"
-    return f"of the {found.name.lower()} level" if found > level else ""
 
 
 def _included(

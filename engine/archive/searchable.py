@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.archive.search import MODALITIES_IN_STUDY
 from engine.dicom.levels import INDEX_TAGS
@@ -21,6 +21,7 @@ _COMPUTED = {
     0x00201209: Level.SERIES,
     0x00083002: Level.INSTANCE,
 }
+MODALITY, TIMEZONE = 0x00080060, 0x00080201  # Modality at the study level: any series of the study has it
 LEVEL_OF: Mapping[int, Level] = {tag: Level(max(level, 1)) for tag, level in INDEX_TAGS} | _COMPUTED
 
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
@@ -67,3 +68,13 @@ def check_value(name: str, vr: str, value: str) -> None:
             ends = [end for end in value_range(text) if end]
             if not ends or not all(form.fullmatch(end) for end in ends):
                 raise InvalidParameter(name, value[:80], expected)
+
+
+def unfit(path: Sequence[int], level: Level) -> str:
+    """Why a level cannot be searched by an attribute; empty when it can."""
+    found = LEVEL_OF.get(path[0])
+    if tuple(path) in ((MODALITY,), (TIMEZONE,)):
+        return ""
+    if found is None:
+        return "not in the index"
+    return f"of the {found.name.lower()} level" if found > level else ""
