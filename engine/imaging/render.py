@@ -54,6 +54,22 @@ def render(plan: RenderPlan, stored_values: Array, reduce: int = 0) -> Array:
     return part
 
 
+def automatic_window(plan: RenderPlan, stored_values: Array, reduce: int = 0) -> Window | None:
+    """The window, in the plan's values, that `render` makes of a frame's own pixels.
+
+    None where the header or the request says what to show, where pixels go through a LUT, and of colours.
+    """
+    if plan.pipeline is not Pipeline.GRAY or plan.window is not None:
+        return None
+    if plan.modality_lut is not None or plan.voi_lut is not None or plan.presentation_lut is not None:
+        return None
+    x, y, width, height = plan.region
+    part = stored_values if reduce else np.ascontiguousarray(stored_values[y : y + height, x : x + width])
+    if plan.measured is not None:
+        return _window_of_measured(plan, _measured_values(plan, plan.measured, part))
+    return window_from(plan.automatic, part, plan.slope, plan.intercept, plan.padding, plan.stored_range)
+
+
 def warmup() -> None:
     """Load (or compile) the kernels of the usual pictures, so that no reader waits for it. Call it on a background thread.
 
@@ -153,16 +169,25 @@ def _measurement(
     plan: RenderPlan, measured: RealWorldValueMap, stored: Array, size: tuple[int, int], whole: tuple[int, int] | None
 ) -> Array:
     """Real world values through a window in their units; what measures nothing is black."""
-    values = real_world_values(measured, stored)
-    if plan.padding != NOTHING:
-        values[is_in(stored, plan.padding)] = np.nan
-    window = plan.window or window_from(plan.automatic, values, 1.0, 0.0, NOTHING, plan.stored_range)
+    values = _measured_values(plan, measured, stored)
+    window = plan.window or _window_of_measured(plan, values)
     if whole is not None:
         values = resized(values, size, whole, 0)
     out = greys.windowed(values, 1.0, 0.0, window, plan.inverted)
     if plan.inverted:
         out[np.isnan(values)] = 0
     return out
+
+
+def _measured_values(plan: RenderPlan, measured: RealWorldValueMap, stored: Array) -> Array:
+    values = real_world_values(measured, stored)
+    if plan.padding != NOTHING:
+        values[is_in(stored, plan.padding)] = np.nan
+    return values
+
+
+def _window_of_measured(plan: RenderPlan, values: Array) -> Window:
+    return window_from(plan.automatic, values, 1.0, 0.0, NOTHING, plan.stored_range)
 
 
 def _mixed(plan: RenderPlan, stored: Array) -> Array:

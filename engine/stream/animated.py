@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
 from engine.codec import gif
 from engine.dicom.cine import Cine, cine_of
+from engine.dicom.frame import Window
+from engine.imaging.spec import RenderSpec
+from engine.imaging.window import range_window
+from engine.stream.frames import FrameService
+from engine.types import Timings
 
 CLOSING = gif.CLOSING
 
@@ -19,6 +26,27 @@ def cine_in(archive: Archive, record: InstanceRecord) -> Cine:
     """
     assert record.frame_table is not None
     return cine_of(lambda tag: archive.bulk_value(record, [tag]), len(record.frame_table))
+
+
+async def common_window(
+    frames: FrameService, shown: Sequence[tuple[InstanceRecord, int]], spec: RenderSpec, timings: Timings
+) -> Window | None:
+    """One window for frames that nothing has one for, from the first, the middle and the last: what differs between frames must not
+    be evened out, nor flicker. None where frames have their own.
+
+    Raises
+    ------
+    As `FrameService.rendered`.
+    """
+    lows, highs = [], []
+    for place in sorted({0, len(shown) // 2, len(shown) - 1}):
+        record, index = shown[place]
+        found = await frames.automatic_window(record, index, spec, timings)
+        if found is None:
+            return None
+        lows.append(found.center - found.width / 2)
+        highs.append(found.center + found.width / 2)
+    return range_window(min(lows), max(highs))
 
 
 class Animation:

@@ -17,6 +17,7 @@ from engine.codec.native import native_bytes
 from engine.codec.registry import DECODERS
 from engine.codec.webp import encode_webp
 from engine.dicom.display import DisplayHeader
+from engine.dicom.frame import Window
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -185,6 +186,35 @@ class FrameService:
 
         key = (record.location, frame_index, spec, media_type, quality, None if drawing is None else drawing.key)
         return await self._flight.run(key, work)
+
+    async def automatic_window(
+        self, record: InstanceRecord, frame_index: int, spec: RenderSpec, timings: Timings
+    ) -> Window | None:
+        """The window that `rendered` makes of a frame's own pixels; None where something else says it, and of colours.
+
+        Raises
+        ------
+        As `rendered`.
+        """
+        descriptor, header = descriptor_of(record), self.headers.kept(record)
+        if not descriptor.is_monochrome or spec.window is not None:
+            return None
+        if header is None and needs_header(descriptor, spec):
+            header = await on_pool(self._executors.read, "read", timings, lambda: self.headers.read(record, descriptor))
+        by = reduction(descriptor, frame_index, spec, self._limits, header)
+        decoded = self.decoded.kept(record, frame_index, by)
+        body: Buffer | None = None
+        if decoded is None and not is_stream(record):
+            body = await on_pool(self._executors.read, "read", timings, lambda: self.decoded.body(record, frame_index))
+
+        def found() -> Window | None:
+            from engine.imaging.render import automatic_window
+
+            frame = decoded or self.decoded.decode(record, frame_index, body, by)
+            what = plan(descriptor, frame_index, frame.photometric_interpretation, spec, self._limits, header)
+            return automatic_window(what, frame.stored_values, frame.reduce)
+
+        return await on_pool(self._executors.decode, "decode", timings, found)
 
     def warm(self) -> None:
         """Load kernels and decoders on a thread, once, so that the first picture does not wait for them."""

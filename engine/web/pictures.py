@@ -12,7 +12,7 @@ from engine.archive.records import InstanceRecord
 from engine.dicom.cine import Cine, still_pictures
 from engine.dicom.segmentation import LABEL_MAP_SEGMENTATION, is_segmentation
 from engine.imaging.spec import RenderSpec
-from engine.stream.animated import CLOSING, Animation, cine_in
+from engine.stream.animated import CLOSING, Animation, cine_in, common_window
 from engine.stream.frames import GIF
 from engine.stream.presented import Additions, PresentedService
 from engine.stream.video import without_pixels
@@ -72,14 +72,16 @@ async def send_pictures(
         draw = presented.segments if is_coloured else plain.rendered
         return await draw(record, index, spec, wish.media_type, wish.quality, timings)
 
+    spec, is_animation = wish.spec, wish.media_type == GIF and len(shown) > 1
+    if is_animation and additions.state is None and not _is_in_colours(shown[0][0], is_small):
+        spec = replace(spec, window=spec.window or await common_window(plain, shown, spec, timings))
     # The first one before the status line: what cannot be shown at all is still an error with a name.
-    first = await make(shown[0], wish.spec)
-    is_animation = wish.media_type == GIF and len(shown) > 1
+    first = await make(shown[0], spec)
     if len(shown) == 1 and not wish.in_parts:
         return web.Response(body=first, content_type=wish.media_type, headers=headers)
     boundary = boundary_for("pictures", *identity)
     if is_animation:
-        pieces = _animated(shown, wish.spec, first, await _cine(request, shown), make)
+        pieces = _animated(shown, spec, first, await _cine(request, shown), make)
         if wish.in_parts:
             pieces = _in_one_part(boundary, wish.media_type, pieces)
     else:

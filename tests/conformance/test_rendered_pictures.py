@@ -23,6 +23,7 @@ from requests.exceptions import ChunkedEncodingError
 from serving import Serving, parts_of
 
 STUDY = "/dicom-web/studies/1.2.3"
+WINDOW = "?window=2000,4000"
 VOLUME, CINE, COLOUR, MIXED = (f"{STUDY}/series/1.2.3.{i}" for i in (4, 5, 6, 7))
 COLOURS = "/dicom-web/studies/1.2.9/series/1.2.3.8"
 JPEGS, PNGS = 'multipart/related; type="image/jpeg"', 'multipart/related; type="image/png"'
@@ -152,45 +153,72 @@ def test_an_instance_is_its_first_frame_or_all_in_parts(server: Serving) -> None
 def test_an_animation_has_the_frames_and_their_times(server: Serving, uid: str) -> None:
     _, durations, is_looping = CINES[uid]
     at = f"{CINE}/instances/{uid}"
-    answer = server.get(f"{at}/rendered", "image/gif")
+    answer = server.get(f"{at}/rendered{WINDOW}", "image/gif")
     frames, found = animation(answer)
     assert found == durations
     assert ("loop" in Image.open(io.BytesIO(answer.content)).info) == is_looping
     for number, frame in enumerate(frames, 1):
-        png = shown(server.get(f"{at}/frames/{number}/rendered", "image/png").content)
+        png = shown(server.get(f"{at}/frames/{number}/rendered{WINDOW}", "image/png").content)
         np.testing.assert_array_equal(np.asarray(frame.convert("L")), png, str(number))
 
 
 def test_an_animation_of_some_frames_keeps_their_order_and_times(server: Serving) -> None:
     at = f"{CINE}/instances/1.2.3.5.4/frames"
-    frames, durations = animation(server.get(f"{at}/3,1/rendered?window=2000,4000", "image/gif"))
+    frames, durations = animation(server.get(f"{at}/3,1/rendered{WINDOW}", "image/gif"))
     assert durations == [300, 100]
     for frame, number in zip(frames, (3, 1), strict=True):
-        png = shown(server.get(f"{at}/{number}/rendered?window=2000,4000", "image/png").content)
+        png = shown(server.get(f"{at}/{number}/rendered{WINDOW}", "image/png").content)
         np.testing.assert_array_equal(np.asarray(frame.convert("L")), png)
-    one = server.get(f"{at}/2/rendered?window=2000,4000", "image/gif")
+    one = server.get(f"{at}/2/rendered{WINDOW}", "image/gif")
     assert getattr(Image.open(io.BytesIO(one.content)), "n_frames", 1) == 1
 
 
 def test_an_animation_of_a_series_is_in_slice_order(server: Serving) -> None:
-    frames, durations = animation(server.get(f"{VOLUME}/rendered", "image/gif"))
+    frames, durations = animation(server.get(f"{VOLUME}/rendered{WINDOW}", "image/gif"))
     assert durations == [100] * 4
     for frame, at in zip(frames, members(server, VOLUME), strict=True):
         np.testing.assert_array_equal(
-            np.asarray(frame.convert("L")), shown(server.get(f"{at}/rendered", "image/png").content)
+            np.asarray(frame.convert("L")), shown(server.get(f"{at}/rendered{WINDOW}", "image/png").content)
         )
 
 
 def test_an_animation_of_images_of_different_sizes_has_one_canvas(server: Serving) -> None:
-    frames, _ = animation(server.get(f"{MIXED}/rendered", "image/gif"))
+    frames, _ = animation(server.get(f"{MIXED}/rendered{WINDOW}", "image/gif"))
     assert {frame.size for frame in frames} == {(32, 24)}
     # 64 columns are shown in 32; 8 x 8 stand in the middle of nothing
-    for uid, query, area in (("1.2.3.7.2", "?viewport=32,24", np.s_[9:15, :]), ("1.2.3.7.3", "", np.s_[8:16, 12:20])):
+    for uid, query, area in (
+        ("1.2.3.7.2", f"{WINDOW}&viewport=32,24", np.s_[9:15, :]),
+        ("1.2.3.7.3", WINDOW, np.s_[8:16, 12:20]),
+    ):
         frame = np.asarray(frames[int(uid[-1]) - 1].convert("L")).copy()
         png = shown(server.get(f"{MIXED}/instances/{uid}/rendered{query}", "image/png").content)
         np.testing.assert_array_equal(frame[area], png)
         frame[area] = 0
         assert not frame.any()
+
+
+def test_frames_without_a_window_get_one_together(server: Serving) -> None:
+    """Each from black to white by itself would flicker, and hide what grows brighter from frame to frame."""
+    at = f"{CINE}/instances/1.2.3.5.1"
+    frames, _ = animation(server.get(f"{at}/rendered", "image/gif"))
+    stored = (
+        np.frombuffer(b"".join(pixels(i, 24, 32) for i in range(FRAMES)), "<u2").reshape(FRAMES, 24, 32).astype(float)
+    )
+    some = stored[[0, FRAMES // 2, FRAMES - 1]]
+    expected = np.clip((stored - some.min()) / (some.max() - some.min()), 0, 1) * 255
+    for frame, one in zip(frames, expected, strict=True):
+        assert np.abs(np.asarray(frame.convert("L")) - one).max() <= 1
+    # what the header says stands above it
+    window = {"WindowCenter": 1000, "WindowWidth": 500}
+    assert (
+        server.store(cine("1.2.4.1.1", StudyInstanceUID="1.2.4", SeriesInstanceUID="1.2.4.1", **window)).status_code
+        == 200
+    )
+    at = "/dicom-web/studies/1.2.4/series/1.2.4.1/instances/1.2.4.1.1"
+    frames, _ = animation(server.get(f"{at}/rendered", "image/gif"))
+    for number, frame in enumerate(frames, 1):
+        png = shown(server.get(f"{at}/frames/{number}/rendered", "image/png").content)
+        np.testing.assert_array_equal(np.asarray(frame.convert("L")), png)
 
 
 def test_an_animation_in_a_part(server: Serving) -> None:
@@ -315,9 +343,10 @@ def test_what_cannot_be_decoded_is_an_error_or_a_cut_answer(tmp_path: Path) -> N
     with Serving(tmp_path / "archive") as server:
         assert server.store(good, written(broken)).status_code == 200
         # The first is there already when the second fails: nobody may take what has come for all of it.
-        for accept in (PNGS, "image/gif"):
+        for path, accept in ((f"{VOLUME}/rendered", PNGS), (f"{VOLUME}/rendered{WINDOW}", "image/gif")):
             with pytest.raises(ChunkedEncodingError):
-                server.get(f"{VOLUME}/rendered", accept)
+                server.get(path, accept)
+        assert server.get(f"{VOLUME}/rendered", "image/gif").status_code == 422  # looked at for a window
         assert server.get(f"{VOLUME}/instances/1.2.3.4.2/rendered", PNGS).status_code == 422
         assert server.get(f"{VOLUME}/instances/1.2.3.4.1/rendered", PNGS).status_code == 200
 
