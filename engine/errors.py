@@ -12,6 +12,7 @@
     │   ├── UnknownLevel            a query at a level that its information model has not
     │   ├── UnsatisfiableRange      a byte range behind the end of what is there
     │   ├── OtherStudy              sent to the address of a study that it does not belong to
+    │   ├── BadBulkData             metadata and the parts sent beside it do not fit together
     │   └── BadFrame                a frame's code stream does not hold what the header claims
     ├── Unsupported                 by design or not yet
     │   ├── UnsupportedTransferSyntax
@@ -94,6 +95,12 @@ class OtherStudy(InvalidInput):
         self.sop_class_uid, self.sop_instance_uid = sop_class_uid, sop_instance_uid
         self.study_instance_uid = study_instance_uid
         super().__init__(f"instance {sop_instance_uid} belongs to study {study_instance_uid}, not to the address's")
+
+
+class BadBulkData(InvalidInput):
+    def __init__(self, uri: str, reason: str) -> None:
+        self.uri, self.reason = uri, reason
+        super().__init__(f"bulk data {uri[:200]}: {reason}")
 
 
 class BadFrame(InvalidInput):

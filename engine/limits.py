@@ -60,6 +60,10 @@ class Limits:
     request_head_s_max: int = _limit(20, "seconds for the headers of one request to come")
     stow_bytes_max: int = _limit(64 * GIB, "body of one STOW request; parts are streamed")
     stow_instances_max: int = _limit(100_000, "instances in one STOW request")
+    metadata_bytes_max: int = _limit(
+        64 * MIB, "one JSON or XML document of metadata that is stored; 5000 headers of a CT have some 50 MiB"
+    )
+    metadata_values_max: int = _limit(4_000_000, "values, lists and objects in one such document; 0.1 to 0.3 KB each")
     sorted_rows_max: int = _limit(100_000, "matches that a search sorts by an attribute which has no keys")
     query_results_max: int = _limit(10_000, "matches in one QIDO answer; page with limit and offset")
     frames_per_request_max: int = _limit(1_000, "frames in one frame-list request")

@@ -21,6 +21,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.UnknownLevel: _DOES_NOT_MATCH,
     e.UnsatisfiableRange: _CANNOT_UNDERSTAND,
     e.OtherStudy: _DOES_NOT_MATCH,
+    e.BadBulkData: _CANNOT_UNDERSTAND,
     e.BadFrame: _CANNOT_UNDERSTAND,
     e.UnsupportedTransferSyntax: 0xC122,  # PS3.4 table CC.2.3-1 names the same code for retrieval
     e.UnsupportedPixels: _CANNOT_UNDERSTAND,

@@ -19,6 +19,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.UnsatisfiableRange: 416,
     e.UnknownLevel: 400,
     e.OtherStudy: 409,
+    e.BadBulkData: 409,
     e.BadFrame: 422,  # the address and the request are right; what was stored cannot be decoded
     e.UnsupportedTransferSyntax: 406,
     e.UnsupportedPixels: 406,
