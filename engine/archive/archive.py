@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from engine.archive.upkeep import Upkeep
 from engine.archive.writing import Writer
 from engine.dicom.query import Findings, Query
 from engine.errors import (
+    ArchiveFull,
+    ArchiveReadOnly,
     IndexMismatch,
     NoPixels,
     SeriesNotFound,
@@ -305,6 +308,15 @@ class Archive(Reading):
             spooled.write(data)
         except OSError as error:
             raise disk_fault(str(self.path), error) from error
+
+    def check_room(self, bytes_wanted: int) -> None:
+        """Whether so many bytes may come: raises ArchiveReadOnly or ArchiveFull when it is known that they cannot be kept."""
+        if not self.is_writable:
+            raise ArchiveReadOnly(str(self.path), self._core.read_only_reason or "it was opened for reading")
+        if self.path is not None:
+            disk = os.statvfs(self.path)
+            if disk.f_bavail * disk.f_frsize < bytes_wanted + self.limits.disk_reserve_bytes:
+                raise ArchiveFull(str(self.path))
 
     def store(self, batch: Sequence[Incoming]) -> list[StoreOutcome]:
         """Keep these instances: one append, one fdatasync, one index commit; on return all of them are safe.

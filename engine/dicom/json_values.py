@@ -9,7 +9,8 @@ from typing import Any
 
 # Every VR of PS3.5 table 6.2-1, with the bytes of one number; 0 for characters and sequences.
 WORDS: dict[str, int] = {
-    **dict.fromkeys(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "SQ", "ST", "TM", "UC", "UI", "UR", "UT"), 0),
+    **dict.fromkeys(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN"), 0),
+    **dict.fromkeys(("SH", "SQ", "ST", "TM", "UC", "UI", "UR", "UT"), 0),
     **dict.fromkeys(("OB", "UN"), 1),
     **dict.fromkeys(("OW", "SS", "US", "AT"), 2),
     **dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4),

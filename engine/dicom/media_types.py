@@ -25,9 +25,11 @@ _OF_TYPE = {
     "video/mp4": _ROOT + ".4.102",
 }
 _JPEG_FRAMES = {0xC0: ".4.50", 0xC1: ".4.51", 0xC3: ".4.57", 0xF7: ".4.80"}  # SOF0, 1, 3, and SOF55 of JPEG-LS
+_J2K = b"\xff\x4f\xff\x51"
 _STARTS = {
-    **dict.fromkeys(("image/jpeg", "image/jls"), b"\xff\xd8"),
-    **dict.fromkeys(("image/jp2", "image/jpx", "image/jphc"), b"\xff\x4f\xff\x51"),
+    **dict.fromkeys(("image/jpeg", "image/jls"), (b"\xff\xd8",)),
+    # PS3.5 8.2.4 wants the code stream alone; files that have boxes around it exist, and are kept as they are.
+    **dict.fromkeys(("image/jp2", "image/jpx", "image/jphc"), (_J2K, b"\0\0\0\x0cjP  ")),
 }
 
 
@@ -52,9 +54,8 @@ def transfer_syntax_of(media_type: str, said: str, head: bytes) -> str:
         return ""
     if head.startswith(_ITEM):
         raise ValueError("a part is a sequence of fragments; each frame must be a part of its own, without delimiters")
-    start = _STARTS.get(media_type, b"")
-    if not head.startswith(start):
-        raise ValueError(f"a part is no code stream of {media_type} (a file format must be taken off)")
+    if not head.startswith(_STARTS.get(media_type, b"")):
+        raise ValueError(f"a part is no code stream of {media_type}")
     if said:
         known = TABLE.get(said)
         if known is None:
@@ -108,7 +109,7 @@ def _jpeg(head: bytes) -> str:
 
 def _is_reversible(head: bytes) -> bool:
     """By the wavelet of the COD segment (ISO/IEC 15444-1 A.6.1): 1 is 5-3, reversible."""
-    at = 2
+    at = max(0, head.find(_J2K)) + 2
     while at + 4 <= len(head) and head[at] == 0xFF:
         if head[at + 1] == 0x52:
             return head[at + 13 : at + 14] == b"\x01"

@@ -86,7 +86,9 @@ class _Reader:
     def _start(self, name: str, said: dict[str, str]) -> None:
         space, _, name = name.rpartition(" ")
         if space not in ("", NAMESPACE) or self._open[-1] not in _PARENTS.get(name, ()):
-            raise MalformedDataSet(f"{name[:40]!r} inside {self._open[-1] or 'nothing'!r} is not of the Native DICOM Model")
+            raise MalformedDataSet(
+                f"{name[:40]!r} inside {self._open[-1] or 'nothing'!r} is not of the Native DICOM Model"
+            )
         self._charge(1)
         self._open.append(name)
         match name:
@@ -95,7 +97,9 @@ class _Reader:
                     self._number(said)
                 if len(self._data_sets) > self._limits.sequence_depth_max:
                     depth = len(self._data_sets)
-                    raise TooLarge("sequence depth", depth, self._limits.sequence_depth_max, "limits.sequence_depth_max")
+                    raise TooLarge(
+                        "sequence depth", depth, self._limits.sequence_depth_max, "limits.sequence_depth_max"
+                    )
                 self._data_sets.append(_DataSet())
             case "DicomAttribute":
                 self._attributes.append(_begin(said))

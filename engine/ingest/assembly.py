@@ -73,8 +73,8 @@ class Assembly:
         writer = acceptor.open_spool(source)
         try:
             writer.write(head)
-            for tag, pieces in elements:
-                if frames and tag > int(_PIXEL_DATA, 16):
+            for number, pieces in elements:
+                if frames and number > int(_PIXEL_DATA, 16):
                     _write_all(writer, self._encapsulated(frames, transfer_syntax_uid))
                     frames = []
                 _write_all(writer, self._filled(pieces))

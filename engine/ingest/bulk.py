@@ -80,6 +80,10 @@ class BulkParts:
                 self._at.setdefault(known, []).append(part)
         return part
 
+    def take_document(self, offset: int) -> BulkPart:
+        """A part of metadata ends here: it is read by `document` and found by nobody."""
+        return BulkPart("", "", "", offset, self._length - offset)
+
     def find(self, uri: str) -> list[BulkPart]:
         """The parts that a ``BulkDataURI`` names, frames in their order; empty where none has come."""
         where = self._resolve(uri)

@@ -12,6 +12,7 @@ from engine.web.load import LOAD, Load
 from engine.web.ohif import BUILD, ohif_build
 from engine.web.openapi import document
 from engine.web.pictures import PRESENTED
+from engine.web.request_body import defer
 from engine.web.routes import OPTIONS, ROUTES, allowed
 from engine.web.services import SERVICES, Services
 from engine.web.wadl import wadl
@@ -43,9 +44,9 @@ def build(services: Services) -> web.Application:
     )
     for route in (*ROUTES, *OPTIONS):
         if route.method == "GET":
-            app.router.add_get(route.path, route.handler)
+            app.router.add_get(route.path, route.handler, expect_handler=defer)
         else:
-            app.router.add_route(route.method, route.path, route.handler)
+            app.router.add_route(route.method, route.path, route.handler, expect_handler=defer)
     app.on_response_prepare.append(stamp)
     return app
 
@@ -62,6 +63,7 @@ def runner(app: web.Application, services: Services) -> DoorRunner:
         max_field_size=line_max,
         shutdown_timeout=_CUT_AFTER_S,
         read_bufsize=256 * 1024,
+        auto_decompress=False,  # unpacking is work: not on the event loop
     )
 
 

@@ -12,11 +12,11 @@ from functools import lru_cache, partial
 from aiohttp import web
 
 from engine.limits import KIB
-from engine.web.negotiate import DICOM_JSON
+from engine.web.negotiate import DATA_SETS
 from engine.web.services import on, services
 
 _TYPES = frozenset(
-    (DICOM_JSON, "application/json", "text/plain", "text/html", "text/css", "text/javascript", "image/svg+xml")
+    (*DATA_SETS, "application/json", "text/plain", "text/html", "text/css", "text/javascript", "image/svg+xml")
 )
 _BYTES_MIN = 1 * KIB  # below, the headers weigh more than what is saved
 _ON_LOOP_BYTES_MAX = 16 * KIB  # a tenth of a millisecond; more goes to a thread

@@ -19,7 +19,7 @@ from engine.web.errors import problem, problem_response
 from engine.web.handling import Handler
 from engine.web.load import LOAD
 from engine.web.routes import ROUTE_OF, Route
-from engine.web.services import BEGUN, REQUEST_ID, START, TIMINGS, services
+from engine.web.services import BEGUN, CONTINUED, REQUEST_ID, START, TIMINGS, services
 
 _LOG = logging.getLogger(__name__)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -58,6 +58,10 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
     if request.app[LOAD].is_draining:
         response.force_close()
         response.headers["Connection"] = "close"
+    if "Expect" in request.headers and request.body_exists and CONTINUED not in request:
+        # Whether the body comes all the same nobody knows: it must not be read as a request.
+        response.force_close()
+        response.headers["Connection"] = "close"  # aiohttp has made its own before this is called
     if "Origin" in request.headers:
         response.headers.extend(cors_headers(request))
 

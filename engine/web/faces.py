@@ -28,7 +28,7 @@ from engine.web import (
     wado_uri,
 )
 from engine.web.handling import Handler
-from engine.web.negotiate import DICOM, DICOM_JSON, OCTET_STREAM, ZIP
+from engine.web.negotiate import DATA_SETS, DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, ZIP
 from engine.web.parameters import (
     CHANGES,
     INCLUDEFIELD,
@@ -83,7 +83,8 @@ _INSTANCES = Face(
     parameters=(*NEGOTIATION, *ZIPPED),
     clause="10.4.1.1.1",
 )
-_METADATA = Face((DICOM_JSON,), (200, 304, 404, 406), "Instances", (*NEGOTIATION, INCLUDEFIELD), clause="10.4.1.1.2")
+_AS_DATA_SETS = (DICOM_JSON, *_in_parts(DICOM_XML), DICOM_XML)
+_METADATA = Face(_AS_DATA_SETS, (200, 304, 404, 406), "Instances", (*NEGOTIATION, INCLUDEFIELD), clause="10.4.1.1.2")
 _PICTURES = Face(
     (*_DRAWN, *_in_parts(*_DRAWN)),
     (200, 304, 404, 406, 413, 422),
@@ -101,7 +102,7 @@ _PAGE = Face(("text/html",), (200, 304, 404))
 
 
 def _search(level: Level) -> Face:
-    return Face((DICOM_JSON,), (200, 204, 406), "Rows", search_parameters(level), clause="10.6")
+    return Face(_AS_DATA_SETS, (200, 204, 406), "Rows", search_parameters(level), clause="10.6")
 
 
 def _json(schema: str, *statuses: int) -> Face:
@@ -124,11 +125,11 @@ FACES: Mapping[Handler, Face] = {
     thumbnails.retrieve_rendered_instance_thumbnail: _THUMBNAIL,
     thumbnails.retrieve_frame_thumbnail: _THUMBNAIL,
     stow.store_instances: Face(
-        (DICOM_JSON,),
-        (200, 202, 406, 409, 413, 415, 507),
+        _AS_DATA_SETS,
+        (200, 202, 406, 409, 413, 415, 417, 507),
         "StoreResponse",
         NEGOTIATION,
-        (*_in_parts(DICOM), DICOM),
+        (*_in_parts(DICOM, *DATA_SETS), DICOM, *DATA_SETS),
         "10.5",
     ),
     qido.search_for_studies: _search(Level.STUDY),

@@ -17,6 +17,8 @@ MULTIPART = "multipart/related"
 OCTET_STREAM = "application/octet-stream"
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
+DATA_SETS = (DICOM_JSON, DICOM_XML)  # the first is what a client gets that takes any
 ZIP = "application/zip"
 AS_STORED = "*"
 

@@ -18,7 +18,7 @@ PROBLEM = "application/problem+json"
 EVERYWHERE = (400, 403, 408, 500, 503)
 _MEANINGS = {
     200: "As asked for.",
-    202: "Some of the instances are safe, others were refused; the answer says which.",
+    202: "Some of the instances are safe, others were refused, or values were changed; the answer says which.",
     204: "Nothing matches.",
     206: "The range that was asked for.",
     302: "It is at another address.",
@@ -33,6 +33,7 @@ _MEANINGS = {
     413: "Larger than a limit.",
     415: "A body of a kind that is not taken.",
     416: "The range begins behind the end.",
+    417: "Expect can be 100-continue.",
     422: "What was stored cannot be decoded.",
     500: "An error of the server; its log names the request.",
     501: "By design not done here.",

@@ -13,25 +13,26 @@ from engine.dicom.query import Findings, Found, Level
 from engine.errors import InvalidParameter
 from engine.web.addresses import root_of
 from engine.web.errors import warning
-from engine.web.negotiate import DICOM_JSON, choose
+from engine.web.negotiate import DATA_SETS, DICOM_JSON, DICOM_XML, choose
 from engine.web.query_parameters import Asked, parse_query
 from engine.web.services import TIMINGS, on, services
+from engine.web.xml_answer import answer_xml
 
 _LEVELS = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.INSTANCE}
 _NOT_KEPT = {"Cache-Control": "private, no-store"}
 
 
-async def search_for_studies(request: web.Request) -> web.Response:
+async def search_for_studies(request: web.Request) -> web.StreamResponse:
     """Studies whose attributes match every key."""
     return await _search(request, Level.STUDY)
 
 
-async def search_for_series(request: web.Request) -> web.Response:
+async def search_for_series(request: web.Request) -> web.StreamResponse:
     """Series, of one study or of all."""
     return await _search(request, Level.SERIES)
 
 
-async def search_for_instances(request: web.Request) -> web.Response:
+async def search_for_instances(request: web.Request) -> web.StreamResponse:
     """Instances, of one series, of one study or of all."""
     return await _search(request, Level.INSTANCE)
 
@@ -57,8 +58,8 @@ async def explain(request: web.Request) -> web.Response:
     )
 
 
-async def _search(request: web.Request, level: Level) -> web.Response:
-    choose(request, (DICOM_JSON,))
+async def _search(request: web.Request, level: Level) -> web.StreamResponse:
+    media_type = choose(request, DATA_SETS)
     s = services(request)
     s.frames.warm()  # who searches will want to see: kernels load meanwhile
     asked = _asked(request, level)
@@ -79,6 +80,8 @@ async def _search(request: web.Request, level: Level) -> web.Response:
         headers["X-Total-Count"] = str(found.total)
     if not found.rows:
         return web.Response(status=204, headers=headers)
+    if media_type == DICOM_XML:
+        return await answer_xml(request, body, headers)
     return web.Response(body=body, headers=headers | {"Content-Type": DICOM_JSON})
 
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 TIMINGS: web.RequestKey[Timings] = web.RequestKey("timings", Timings)
 START: web.RequestKey[float] = web.RequestKey("start", float)  # perf_counter when the request came
 BEGUN: web.RequestKey[bool] = web.RequestKey("begun", bool)  # status and headers have been sent
+CONTINUED: web.RequestKey[bool] = web.RequestKey("continued", bool)  # the client may send its body
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 
 
