@@ -329,9 +329,8 @@ def every_kernel() -> dict[str, TypedKernel]:
 # kernel → the function of `twins` that it is held to, by itself or as a part of the function that calls it
 TWIN_OF = {
     "window.fit": "linear",
-    "window.bytes_": "linear",
-    "window.unsigned_words": "linear",
-    "window.signed_words": "linear",
+    "window.lanes": "linear",
+    "window.fine": "linear",
     "gray.linear_in_floats": "linear",
     "gray.sigmoid_in_floats": "sigmoid",
     "gray.by_table": "sigmoid",

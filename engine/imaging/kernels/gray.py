@@ -26,7 +26,7 @@ _REALS = ("f8",)  # what a change of size gives; compiled for other types when t
 def linear(stored: Array, low: float, scale: float, inverted: bool, out: Array) -> None:
     """``out = clamp((stored - low) * scale)`` in 64-bit floats, to the nearest, halves up; 255 minus it if `inverted`. NaN is 0.
 
-    Integers of 8 and 16 bits get the same greys four times as fast (`window`), but in windows beyond all numbers of an image.
+    Integers of 8 and 16 bits get the same greys seven times as fast (`window`), but in windows beyond all numbers of an image.
 
     Parameters
     ----------

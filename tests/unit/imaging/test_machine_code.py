@@ -14,9 +14,11 @@ from engine.imaging.kernels.typed import _OPTIONS, TypedKernel
 
 # kernel, type of pixels, the instruction for several pixels that its loop cannot do without (whatever stands before and behind)
 LOOPS = [
-    (window.unsigned_words, "u4", "pmulld"),
-    (window.signed_words, "i4", "pmulld"),
-    (window.bytes_, "u1", "pmull"),
+    (window.fine, "u2", "pmulld"),
+    (window.fine, "i2", "pmulld"),
+    (window.lanes, "u1", "pmulhuw"),
+    (window.lanes, "u2", "pmulhuw"),
+    (window.lanes, "i2", "pmulhuw"),
     (gray.linear_in_floats, "u2", "mulpd"),
     (gray.linear_in_floats, "f8", "mulpd"),
     (gray.extremes_of_integers, "u1", "pminub"),
