@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from engine.errors import MalformedDataSet, TooLarge, TruncatedDataSet
 from engine.limits import MIB
@@ -64,7 +64,7 @@ class Body:
         if length * copies >= _LOOKED_AT_BYTES_MIN or "Expect" in request.headers:
             await on(request, s.executors.store, "queue", lambda: s.archive.check_room(length * copies))
         request[CONTINUED] = True
-        if "Expect" in request.headers:
+        if "Expect" in request.headers and request.version >= HttpVersion11:  # 1.0 knows no interim answers
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # of the answer nothing is sent yet
 

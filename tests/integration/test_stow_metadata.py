@@ -342,6 +342,18 @@ def test_a_refusal_comes_before_the_body(server: Serving, headers: str, status: 
     connection.close()
 
 
+def test_an_older_client_is_not_told_to_go_on(server: Serving) -> None:
+    """HTTP/1.0 knows no interim answers: the body is waited for, and the first bytes are the answer's (RFC 9110 10.1.1)."""
+    content = body(("application/dicom", "", make_instance("1.8.1.2", study="1.8", series="1.8.1")))
+    where = urlsplit(server.url)
+    kind = f'Content-Type: multipart/related; type="application/dicom"; boundary={BOUNDARY}'
+    head = f"POST /dicom-web/studies HTTP/1.0\r\nHost: {where.netloc}\r\n{kind}\r\nContent-Length: {len(content)}"
+    assert where.hostname and where.port
+    with socket.create_connection((where.hostname, where.port), 10) as connection:
+        connection.sendall(f"{head}\r\nExpect: 100-continue\r\n\r\n".encode() + content)
+        assert b" 200 " in connection.recv(65536).split(b"\r\n")[0]
+
+
 def test_another_expectation_is_refused(server: Serving) -> None:
     head = "POST /dicom-web/studies HTTP/1.1\r\nContent-Type: application/dicom\r\nContent-Length: 9\r\nExpect: 200-ok"
     connection, answer = raw(server, head)
