@@ -58,6 +58,9 @@ class Limits:
     # web
     request_header_bytes_max: int = _limit(16 * KIB, "one HTTP header line")
     request_head_s_max: int = _limit(20, "seconds for the headers of one request to come")
+    request_body_s_max: int = _limit(
+        60, "seconds of waiting for a body that bring nothing, or less than 270 bytes each"
+    )
     stow_bytes_max: int = _limit(64 * GIB, "body of one STOW request; parts are streamed")
     stow_instances_max: int = _limit(100_000, "instances in one STOW request")
     metadata_bytes_max: int = _limit(

@@ -83,7 +83,10 @@ async def _answered(request: web.Request, handler: Handler, route: Route | None)
         return _unless_begun(request, problem(request, error))
     except TimeoutError:
         return _unless_begun(
-            request, problem_response(request, 408, "too slow: nothing came, or was taken, for a minute")
+            request,
+            problem_response(
+                request, 408, "too slow: for too long nothing came, next to nothing, or nothing was taken"
+            ),
         )
     except web.HTTPException as error:
         return problem_response(request, error.status, error.text or error.reason)

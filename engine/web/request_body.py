@@ -16,9 +16,7 @@ from engine.errors import MalformedDataSet, TooLarge, TruncatedDataSet
 from engine.limits import MIB
 from engine.web.services import CONTINUED, on, services
 
-_READ_DEADLINE_S = 60.0  # between two pieces of a body
-_WINDOW_S = 60.0
-_WINDOW_BYTES_MIN = 16 * 1024  # 270 bytes/s: who sends less holds a place that others need
+_BYTES_PER_S_MIN = 270  # who sends less holds a place that others need
 _FREE_EXPANSION_BYTES = 64 * MIB  # the ratio counts beyond: short bodies of zeros are no attack
 _LOOKED_AT_BYTES_MIN = 4 * MIB  # below, storing itself finds out, and costs no second wait for a thread
 _ENCODINGS = frozenset(("gzip", "x-gzip", "deflate"))
@@ -84,12 +82,13 @@ class Body:
     async def _next(self) -> bytes:
         """As it is sent. Only the client's time is counted, not that in which our disk keeps it waiting."""
         start = time.monotonic()
-        async with asyncio.timeout(_READ_DEADLINE_S):
+        seconds = self._limits.request_body_s_max
+        async with asyncio.timeout(seconds):
             piece = await self._request.content.readany()
         self._window_s += time.monotonic() - start
         self._window_bytes += len(piece)
-        if self._window_s > _WINDOW_S:
-            if self._window_bytes < _WINDOW_BYTES_MIN:
+        if self._window_s > seconds:
+            if self._window_bytes < seconds * _BYTES_PER_S_MIN:
                 raise TimeoutError
             self._window_s, self._window_bytes = 0.0, 0
         return piece

@@ -19,7 +19,9 @@ STOW = b"POST /dicom-web/studies HTTP/1.1\r\nContent-Length: 3\r\n"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "quick.toml").write_text("[limits]\nrequest_head_s_max = 2\n")
+    (folder / "quick.toml").write_text(
+        "[limits]\nrequest_head_s_max = 2\nrequest_body_s_max = 2\nclient_requests_max = 5\n"
+    )
     with Serving(folder / "archive", "--workers", "1", "--config", str(folder / "quick.toml")) as running:
         yield running
 
@@ -113,6 +115,58 @@ def test_a_kept_connection_has_the_deadline_for_each_head(server: Serving) -> No
     connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /heal")
     assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     connection.close()
+
+
+def begun(server: Serving, source: str = "127.0.0.1") -> socket.socket:
+    """An upload that has begun, and is not at its end."""
+    url = urlsplit(server.url)
+    connection = socket.create_connection((url.hostname, url.port), source_address=(source, 0))
+    connection.settimeout(20)
+    connection.sendall(
+        b"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/dicom\r\n"
+        b"Content-Length: 100000\r\n\r\n" + bytes(200)
+    )
+    return connection
+
+
+@pytest.mark.parametrize("is_trickling", [False, True])
+def test_a_body_that_does_not_come_is_given_up(server: Serving, is_trickling: bool) -> None:
+    connection, began = begun(server), time.monotonic()
+    connection.settimeout(0.1)
+    got = b""
+    while not got and time.monotonic() - began < 15:
+        try:
+            if is_trickling:
+                connection.sendall(b"\0" * 20)
+            got = connection.recv(4096)
+        except TimeoutError:
+            continue
+    assert got.startswith(b"HTTP/1.1 408"), got
+    assert 1.5 < time.monotonic() - began < 10
+    connection.close()
+    assert server.get("/dicom-web/studies").status_code == 204
+
+
+def test_one_client_cannot_take_every_place(server: Serving) -> None:
+    held = [begun(server) for _ in range(5)]
+    deadline = time.monotonic() + 5
+    while (refused := server.get("/dicom-web/studies")).status_code != 503 and time.monotonic() < deadline:
+        pass
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert "limits.client_requests_max" in refused.json()["detail"]
+    other = begun(server, "127.0.0.2")
+    other.close()
+    url = urlsplit(server.url)
+    elsewhere = socket.create_connection((url.hostname, url.port), source_address=("127.0.0.2", 0))
+    elsewhere.sendall(b"GET /dicom-web/studies HTTP/1.1\r\n" + END)
+    assert elsewhere.recv(4096).startswith(b"HTTP/1.1 204"), "another client is served"
+    elsewhere.close()
+    for connection in held:
+        connection.close()
+    while (again := server.get("/dicom-web/studies")).status_code != 204 and time.monotonic() < deadline + 5:
+        pass
+    assert again.status_code == 204
 
 
 def test_nothing_of_an_unreadable_request_is_in_the_log(tmp_path: Path) -> None:
