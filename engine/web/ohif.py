@@ -39,6 +39,7 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # A build for the root of a host says where its parts are: bundlers' public path, the page's own variable, its links.
 _PUBLIC_PATH = re.compile(rb'(\.p ?= ?)"/"')
 _PAGE_PATH = re.compile(rb"""(PUBLIC_URL ?= ?|(?:src|href|content) ?= ?)(["'])/(?=["'\w])""")
+_FILE_PATH = re.compile(rb"""(["'])/(\w[\w./-]{2,200})\1""")
 _STYLE_PATH = re.compile(rb"(url\(['\"]?)/(?=\w)")
 _MANIFEST_PATH = re.compile(rb'("src": ?")/(?=\w)')
 
@@ -77,13 +78,29 @@ class OhifBuild:
         return found
 
     def _prepare(self, name: str) -> Prepared:
-        if name == _CONFIG:
-            body = config_script(self.base).encode()
-        else:
-            body = _moved(name, self._files[name].read_bytes(), self.base.encode())
+        is_config = name == _CONFIG
+        body = config_script(self.base).encode() if is_config else self._moved(name, self._files[name].read_bytes())
         scripts = _INLINE.findall(body.decode("utf_8", "replace")) if name == "index.html" else []
         etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         return Prepared(gzip.compress(body, 6, mtime=0), etag, _policy(scripts))
+
+    def _moved(self, name: str, body: bytes) -> bytes:
+        base = self.base.encode()
+        if name == "index.html":
+            return _PAGE_PATH.sub(rb"\1\2" + base, body)
+        if name == "manifest.json":
+            return _MANIFEST_PATH.sub(rb"\1" + base, body)
+        if name.endswith(".css"):
+            return _STYLE_PATH.sub(rb"\1" + base, body)
+        if not name.endswith("js"):
+            return body
+
+        def moved_file(found: re.Match[bytes]) -> bytes:
+            # Only what is a file of this build: any other text that begins with a slash means something else.
+            quote, path = found[1], found[2]
+            return quote + base + path + quote if path.decode() in self._files else found[0]
+
+        return _FILE_PATH.sub(moved_file, _PUBLIC_PATH.sub(rb'\1"' + base + rb'"', body))
 
 
 BUILD: web.AppKey[OhifBuild] = web.AppKey("ohif", OhifBuild)
@@ -155,16 +172,6 @@ def _policy(inline_scripts: list[str]) -> str:
         "worker-src 'self' blob:; object-src 'self' blob:; frame-src 'self' blob:; base-uri 'self'; form-action 'self'; "
         "frame-ancestors 'self'"
     )
-
-
-def _moved(name: str, body: bytes, base: bytes) -> bytes:
-    if name == "index.html":
-        return _PAGE_PATH.sub(rb"\1\2" + base, body)
-    if name == "manifest.json":
-        return _MANIFEST_PATH.sub(rb"\1" + base, body)
-    if name.endswith(".css"):
-        return _STYLE_PATH.sub(rb"\1" + base, body)
-    return _PUBLIC_PATH.sub(rb'\1"' + base + rb'"', body) if name.endswith("js") else body
 
 
 def _files(folder: Path | None) -> Mapping[str, Path]:

@@ -21,7 +21,8 @@ def build_folder(at: Path) -> Path:
         "index.html": '<link rel="icon" href="/assets/a.png"><script>window.PUBLIC_URL="/"</script>'
         '<script src="/app-config.js"></script><script defer src="/app.js"></script><a href="https://ohif.org/">',
         "app-config.js": "window.config = { wadoRoot: 'https://elsewhere.example' };",
-        "app.js": 'var r;__webpack_require__.p = "/";x.p="";const keep = "/";',
+        "app.js": 'var r;__webpack_require__.p = "/";x.p="";const keep = "/";'
+        "load('/assets/a.png');load('/assets/b.png')",
         "app.css": "@font-face{src:url(/a.woff2)}i{background:url(data:x)}",
         "manifest.json": '{"icons": [{"src": "/assets/a.png"}]}',
         "assets/a.png": "not really",
@@ -53,7 +54,9 @@ def test_the_build_is_moved_below_the_root(server: Serving) -> None:
     assert f"<script>{INLINE}</script>" in page
     assert 'src="/ohif/app.js"' in page
     assert 'href="https://ohif.org/"' in page
-    assert server.get("/ohif/app.js").text == 'var r;__webpack_require__.p = "/ohif/";x.p="";const keep = "/";'
+    assert server.get("/ohif/app.js").text == 'var r;__webpack_require__.p = "/ohif/";x.p="";const keep = "/";' + (
+        "load('/ohif/assets/a.png');load('/assets/b.png')"
+    )
     assert server.get("/ohif/app.css").text == "@font-face{src:url(/ohif/a.woff2)}i{background:url(data:x)}"
     assert server.get("/ohif/manifest.json").json() == {"icons": [{"src": "/ohif/assets/a.png"}]}
     assert server.get("/ohif/codec.wasm").headers["Content-Type"] == "application/wasm"
