@@ -15,6 +15,12 @@ def root_of(request: web.Request) -> str:
     return services(request).settings.public_url or f"{request.scheme}://{request.host}"
 
 
+def file_name(uid: str, suffix: str) -> str:
+    """What a client may call the file: no patient's name, and nothing of an odd UID that ends a header or is a path."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in uid)
+    return f"{plain[:64].lstrip('.')}.{suffix}"
+
+
 def is_public_name(request: web.Request, name: str) -> bool:
     """Whether a Host of this name is the one of the setting ``public_url``."""
     return bool(name) and name.lower() == _public(services(request).settings.public_url)[0]

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.stream.content import Content
+from engine.web.addresses import file_name
 from engine.web.multipart import boundary_for, closing, content_type, part_head
 from engine.web.pieces import Piece, StoredPiece, answer
 
@@ -53,7 +54,7 @@ async def send_content(
     if media_type != "application/pdf":
         headers["Content-Security-Policy"] = _SANDBOX
     suffix = _SUFFIXES.get(media_type, "bin")
-    headers["Content-Disposition"] = f'inline; filename="{_plain(record.sop_instance_uid)}.{suffix}"'
+    headers["Content-Disposition"] = f'inline; filename="{file_name(record.sop_instance_uid, suffix)}"'
     return await answer(request, pieces, media_type, f'"{boundary}"', headers)
 
 
@@ -61,8 +62,3 @@ def _pieces(record: InstanceRecord, content: Content) -> list[Piece]:
     if isinstance(content.spans, bytes):
         return [content.spans]
     return [StoredPiece(record, start, length) for start, length in content.spans]
-
-
-def _plain(uid: str) -> str:
-    """A UID as a file's name: stored ones may be odd."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in uid)[:64]

@@ -140,7 +140,7 @@ FACES: Mapping[Handler, Face] = {
     wado.retrieve_series: _INSTANCES,
     wado.retrieve_instance: _INSTANCES,
     wado_uri.retrieve: Face(
-        ("image/jpeg", "image/png", DICOM),
+        (*_DRAWN, DICOM, *_FILES),
         (200, 206, 304, 404, 406, 413, 416, 422, 501),
         parameters=WADO_URI,
         clause="9",

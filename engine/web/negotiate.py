@@ -117,11 +117,22 @@ def chosen_range(request: web.Request, offers: Sequence[str], rather_not: Sequen
     ----------
     rather_not : media types that are given where the client likes none of `offers` as much.
     """
-    ranges, every = accepted(request), (*offers, *rather_not)
-    fitting = {offer: [at for at, wanted in enumerate(ranges) if wanted.covers(offer)] for offer in every}
+    found = best_range(accepted(request), offers, rather_not)
+    if found is None:
+        raise NotAcceptable(said(request), (*offers, *rather_not))
+    return found
+
+
+def best_range(
+    ranges: Sequence[MediaRange], offers: Sequence[str], rather_not: Sequence[str] = ()
+) -> tuple[MediaRange, str] | None:
+    """As `chosen_range`, of alternatives that are at hand; None where none fits."""
+    fitting = {
+        offer: [at for at, wanted in enumerate(ranges) if wanted.covers(offer)] for offer in (*offers, *rather_not)
+    }
     places = {offer: min(at, key=lambda i: ranges[i].width) for offer, at in fitting.items() if at}
     if not places:
-        raise NotAcceptable(said(request), every)
+        return None
     best = min(places, key=lambda offer: (-ranges[places[offer]].quality, offer in rather_not, places[offer]))
     return ranges[places[best]], best
 

@@ -7,7 +7,7 @@ requests holds (tests/integration/test_openapi_requests.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.archive.searchable import LEVEL_OF, pattern_of
@@ -97,18 +97,20 @@ SEARCH_OURS = (
     ),
 )
 
+_CHARSET = Parameter(
+    "charset",
+    "Names of character sets, which pictures have none of.",
+    {
+        "type": "string",
+        "pattern": r"^[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}(,[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}){0,20}$",
+    },
+    "8.3.3.2",
+)
+
 # How a picture is drawn.
 RENDERING = (
     ACCEPT,
-    Parameter(
-        "charset",
-        "Names of character sets, which pictures have none of.",
-        {
-            "type": "string",
-            "pattern": r"^[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}(,[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}){0,20}$",
-        },
-        "8.3.3.2",
-    ),
+    _CHARSET,
     Parameter(
         "window",
         "center,width[,function]",
@@ -179,14 +181,22 @@ WADO_URI = (
     Parameter("seriesUID", "Series Instance UID.", UID, "9.1.2.1.3", "1.2.3.4", is_required=True),
     Parameter("objectUID", "SOP Instance UID.", UID, "9.1.2.1.4", "1.2.3.4.1", is_required=True),
     Parameter("contentType", "Media types; stands above the header Accept.", {"type": "string"}, "9.1.2.2.1"),
-    Parameter("charset", "Taken, and without effect: every text is UTF-8.", {"type": "string"}, "9.1.2.2.2"),
+    replace(_CHARSET, clause="9.1.2.2.2"),
     Parameter("accept", "As contentType.", {"type": "string"}),
     Parameter("anonymize", "501: nothing is de-identified here.", _choice(("yes",)), "9.4.1.2.1"),
     Parameter("transferSyntax", "Of an instance that is given as DICOM.", UID, "9.4.1.2.3"),
-    Parameter("frameNumber", "From 1.", {"type": "integer", "minimum": 1}, "9.5.1.2.1", "1"),
+    Parameter(
+        "frameNumber",
+        "From 1; without it the first, and all of them in one image/gif.",
+        {"type": "integer", "minimum": 1},
+        "9.5.1.2.1",
+        "1",
+    ),
     Parameter("imageAnnotation", "As annotation.", _list(_choice(CaptionKind)), "9.5.1.2.2"),
     Parameter("annotation", "What is burnt into the corners.", _list(_choice(CaptionKind))),
-    Parameter("imageQuality", "Of a JPEG.", {"type": "integer", "minimum": 1, "maximum": 100}, "9.5.1.2.3", "90"),
+    Parameter(
+        "imageQuality", "Of a JPEG or WebP.", {"type": "integer", "minimum": 1, "maximum": 100}, "9.5.1.2.3", "90"
+    ),
     Parameter("rows", "Height that the picture fits into.", _SIDE, "9.5.1.2.4"),
     Parameter("columns", "Width that the picture fits into.", _SIDE, "9.5.1.2.4"),
     Parameter(

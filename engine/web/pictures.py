@@ -9,8 +9,10 @@ from functools import partial
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
+from engine.archive.rows import resource
 from engine.dicom.cine import Cine, still_pictures
 from engine.dicom.segmentation import LABEL_MAP_SEGMENTATION, is_segmentation
+from engine.errors import TooLarge
 from engine.imaging.spec import RenderSpec
 from engine.stream.animated import CLOSING, Animation, cine_in, common_window
 from engine.stream.frames import GIF
@@ -97,6 +99,14 @@ async def send_pictures(
     return response
 
 
+def counted(request: web.Request, count: int) -> int:
+    """The number of pictures of one answer; `TooLarge` beyond the limit."""
+    limit = services(request).settings.limits.rendered_frames_max
+    if count > limit:
+        raise TooLarge("the number of pictures", count, limit, "limits.rendered_frames_max")
+    return count
+
+
 async def _in_parts(
     boundary: str,
     wish: Wish,
@@ -163,5 +173,5 @@ def _additions(request: web.Request, wish: Wish, state: InstanceRecord | None) -
 
 def _location(request: web.Request, one: Shown) -> str:
     record, index = one
-    series = f"/dicom-web/studies/{record.study_instance_uid}/series/{record.series_instance_uid}"
-    return f"{root_of(request)}{series}/instances/{record.sop_instance_uid}/frames/{index + 1}/rendered"
+    where = resource(record.study_instance_uid, record.series_instance_uid, record.sop_instance_uid)
+    return f"{root_of(request)}{where}/frames/{index + 1}/rendered"

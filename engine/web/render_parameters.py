@@ -24,9 +24,8 @@ from engine.web.services import services
 
 PICTURES = (JPEG, PNG, WEBP, GIF)  # PS3.18 table 8.7.4-1
 # Ten to a hundred times the work of a JPEG: not for browsers, which name WebP in one breath with everything else.
-_RATHER_NOT = (WEBP, GIF)
+RATHER_NOT = (WEBP, GIF)
 _RENDERING = RENDERING_NAMES - NEGOTIATION_NAMES
-
 # A presentation state says these itself (PS3.18 9.5.1.2.7 forbids the first beside it).
 _SAID_BY_A_STATE = ("window", "voi", "values", "overlays")
 _SEGMENTATIONS_MAX = 16
@@ -99,8 +98,8 @@ def wish_of(request: web.Request, side: int | None = None, media_types: Sequence
         quality = integer("quality", query["quality"], 1, 100)
     wanted, media_type = chosen_range(
         request,
-        [one for one in media_types if one not in _RATHER_NOT],
-        [one for one in media_types if one in _RATHER_NOT],
+        [one for one in media_types if one not in RATHER_NOT],
+        [one for one in media_types if one in RATHER_NOT],
     )
     spec = RenderSpec(
         window=window,
@@ -140,7 +139,12 @@ def check_names(request: web.Request) -> None:
             raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(RENDERING_NAMES)))
         if name != "accept" and len(query.getall(name)) > 1:
             raise InvalidParameter(name, "".join(query.getall(name))[:80], "it once")
-    # Pictures have no character set; it is taken, and looked at, as for every other resource (PS3.18 8.3.3.2).
+    check_charset(request)
+
+
+def check_charset(request: web.Request) -> None:
+    """Pictures have no character set; it is taken, and looked at, as for every other resource (PS3.18 8.3.3.2)."""
+    query = request.query
     if "charset" in query and not _CHARSETS.fullmatch(query["charset"]):
         raise InvalidParameter("charset", query["charset"][:80], "names of character sets, separated by commas")
 

@@ -8,14 +8,14 @@ from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.dicom.presentation import is_presentation_state
-from engine.errors import InvalidParameter, TooLarge
+from engine.errors import InvalidParameter
 from engine.stream.content import Content, content_of, document_of
 from engine.stream.frames import GIF, JPEG, PNG, WEBP, is_shown
 from engine.stream.video import is_stream, without_pixels
 from engine.web.contents import send_content, send_contents
 from engine.web.frames import frame_indexes
 from engine.web.negotiate import chosen_range
-from engine.web.pictures import PRESENTED, Shown, send_pictures
+from engine.web.pictures import PRESENTED, Shown, counted, send_pictures
 from engine.web.render_parameters import PICTURES, Wish, check_names, is_rendering, refuse_what_a_state_says, wish_of
 from engine.web.services import TIMINGS, on, services
 from engine.web.wado import record_of
@@ -41,7 +41,7 @@ async def retrieve_rendered_instance(request: web.Request) -> web.StreamResponse
     if record.frame_table is None:
         raise without_pixels(record)
     is_whole = wish.in_parts or wish.media_type == GIF
-    count = _counted(request, len(record.frame_table)) if is_whole else 1
+    count = counted(request, len(record.frame_table)) if is_whole else 1
     return await send_pictures(request, [(record, index) for index in range(count)], wish)
 
 
@@ -89,18 +89,11 @@ async def _all_of(
     for record in filter(is_shown, with_frames):
         assert record.frame_table is not None
         count = 1 if is_stream(record) else len(record.frame_table)
-        _counted(request, len(shown) + count)
+        counted(request, len(shown) + count)
         shown += ((record, index) for index in range(count))
     if not shown:
         raise without_pixels((with_frames or members)[0])
     return await send_pictures(request, shown, wish)
-
-
-def _counted(request: web.Request, count: int) -> int:
-    limit = services(request).settings.limits.rendered_frames_max
-    if count > limit:
-        raise TooLarge("the number of pictures", count, limit, "limits.rendered_frames_max")
-    return count
 
 
 async def _as_file(request: web.Request, record: InstanceRecord) -> web.StreamResponse | None:
@@ -132,7 +125,7 @@ async def _documents(request: web.Request, members: list[InstanceRecord]) -> lis
         return [(record, content) for record, content in found if content is not None]
 
     found = await on(request, services(request).executors.read, "read", read)
-    _counted(request, len(found))
+    counted(request, len(found))
     return found
 
 

@@ -12,10 +12,10 @@ from multidict import MultiMapping
 from engine.dicom.frame import FrameDescriptor, VoiLutFunction, Window
 from engine.errors import InvalidParameter, TooLarge
 from engine.imaging.spec import RenderSpec
-from engine.stream.frames import JPEG
+from engine.stream.frames import JPEG, WEBP
 from engine.web.negotiate import MediaRange, parse_accept
 from engine.web.parameters import WADO_URI_NAMES
-from engine.web.render_parameters import Wish, captions_of, integer, uid_of
+from engine.web.render_parameters import Wish, captions_of, check_charset, integer, uid_of
 from engine.web.services import services
 
 _TARGET = ("studyUID", "seriesUID", "objectUID")
@@ -90,6 +90,7 @@ def wish_of(request: web.Request, descriptor: FrameDescriptor, media_type: str) 
     ------
     InvalidParameter, TooLarge
     """
+    check_charset(request)
     query, s = request.query, services(request)
     presentation = _presentation(query)
     if presentation[0]:
@@ -111,7 +112,7 @@ def wish_of(request: web.Request, descriptor: FrameDescriptor, media_type: str) 
     return Wish(
         spec,
         media_type,
-        quality if media_type == JPEG else 0,
+        quality if media_type in (JPEG, WEBP) else 0,
         captions_of(annotation) if annotation else (),
         *presentation,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from engine.archive.zip_layout import ZipMember, directory, head, tail
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from engine.errors import InvalidParameter
 from engine.types import Buffer
+from engine.web.addresses import file_name
 from engine.web.converting import prepared
 from engine.web.errors import warning
 from engine.web.multipart import boundary_for
@@ -50,10 +50,12 @@ async def send_zip(request: web.Request, records: list[InstanceRecord], syntaxes
     is_listed = wants_dicomdir(request)
     identity = [(r.data_set_sha256.hex(), r.received_ns, r.sop_instance_uid) for r in records]
     etag = f'"{boundary_for("zip", identity, syntaxes, is_listed)}"'
+    match = request.match_info
+    uid = match.get("instance") or match.get("series") or match["study"]
     headers = {
         "Cache-Control": "private, no-cache",
         "Vary": "Accept",
-        "Content-Disposition": f'attachment; filename="{_file_name(request)}"',
+        "Content-Disposition": f'attachment; filename="{file_name(uid, "zip")}"',
     }
     if is_known(request, etag):
         return web.Response(status=304, headers=headers | {"ETag": etag})
@@ -219,10 +221,3 @@ def wants_dicomdir(request: web.Request) -> bool:
     if text not in ("true", "false"):
         raise InvalidParameter("dicomdir", text[:80], "true or false")
     return text == "true"
-
-
-def _file_name(request: web.Request) -> str:
-    """Made of the UID that the address names last: no name of a patient, nothing that ends a header or is a path."""
-    match = request.match_info
-    uid = match.get("instance") or match.get("series") or match.get("study") or "instances"
-    return re.sub(r"[^0-9A-Za-z-]+", ".", uid).strip(".")[:64] + ".zip"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,12 +12,15 @@ import numpy as np
 import pydicom
 import pytest
 import requests
+from altering import document
 from data import EXPLICIT, make_instance
 from PIL import Image
 from presenting import ct_image, state_of, window, written
 from serving import Serving
 
 STUDY, SERIES, IMAGE, MULTIFRAME, REPORT, STATE = "1.2.3", "1.2.3.4", "1.2.3.4.1", "1.2.3.9.1", "1.2.3.7.1", "1.2.3.5.1"
+DOCUMENT = "1.2.3.6.1"
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 ROWS, COLUMNS = 40, 60
 VALUES = (np.arange(ROWS * COLUMNS, dtype=np.uint16).reshape(ROWS, COLUMNS) * 7) % 4096
 JPEG, PNG, DICOM = "image/jpeg", "image/png", "application/dicom"
@@ -42,7 +46,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     state = state_of(CT, SoftcopyVOILUTSequence=[window(1000, 200)])
     state.SOPInstanceUID = state.file_meta.MediaStorageSOPInstanceUID = STATE
     with Serving(tmp_path_factory.mktemp("archive")) as running:
-        for content in (CONTENT, FRAMES, report(), written(state)):
+        pdf = document(
+            PDF, "1.2.840.10008.5.1.4.1.1.104.1", DOCUMENT, series="1.2.3.6", EncapsulatedDocumentLength=len(PDF)
+        )
+        for content in (CONTENT, FRAMES, report(), written(state), pdf):
             answer = running.store(content)
             assert answer.status_code == 200, answer.text
         yield running
@@ -51,8 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def get(
     server: Serving, uid: str = IMAGE, accept: str = "", headers: dict[str, str] | None = None, **query: Any
 ) -> requests.Response:
-    series = {IMAGE: SERIES, MULTIFRAME: "1.2.3.9", REPORT: "1.2.3.7", STATE: "1.2.3.5"}.get(uid, SERIES)
-    whole = {"requestType": "WADO", "studyUID": STUDY, "seriesUID": series, "objectUID": uid} | query
+    whole = {"requestType": "WADO", "studyUID": STUDY, "seriesUID": uid.rpartition(".")[0], "objectUID": uid} | query
     text = urlencode({name: value for name, value in whole.items() if value is not None})
     return server.get(f"/wado?{text}", accept, **(headers or {}))
 
@@ -122,6 +128,11 @@ def test_8_3_unknown_parameters_are_ignored_and_named(server: Serving) -> None:
         (PNG, DICOM, PNG),  # the parameter stands above the header
         (f"{JPEG};q=0.5,{PNG}", "", PNG),
         (f"image/x-none,{PNG},{JPEG}", "", PNG),
+        (f"{JPEG};q=0,image/*", "", PNG),
+        (None, f"*/*,{JPEG};q=0", PNG),
+        ("image/webp", "", "image/webp"),
+        ("image/gif", "", "image/gif"),
+        (None, "image/avif,image/webp,image/png,*/*;q=0.5", PNG),  # WebP in one breath with others
         (DICOM, "image/jpeg", DICOM),
         (f"{DICOM}; transfer-syntax={EXPLICIT}", "", DICOM),
     ],
@@ -131,7 +142,13 @@ def test_9_3_the_media_type_decides(server: Serving, content_type: str | None, a
     answer = get(server, accept=accept, contentType=content_type)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].partition(";")[0] == media_type
-    starts = {JPEG: b"\xff\xd8\xff", PNG: b"\x89PNG", DICOM: bytes(128) + b"DICM"}
+    starts = {
+        JPEG: b"\xff\xd8\xff",
+        PNG: b"\x89PNG",
+        DICOM: bytes(128) + b"DICM",
+        "image/gif": b"GIF8",
+        "image/webp": b"RIFF",
+    }
     assert answer.content.startswith(starts[media_type])
 
 
@@ -147,6 +164,34 @@ def test_what_has_nothing_to_see_comes_as_it_is(server: Serving) -> None:
     assert answer.headers["Content-Type"].startswith(DICOM)
     assert pydicom.dcmread(io.BytesIO(answer.content)).Modality == "SR"
     assert DICOM in refusal(get(server, REPORT, contentType=JPEG), 406)
+
+
+def test_a_document_comes_as_what_it_is(server: Serving) -> None:
+    for content_type, accept in ((None, "*/*"), (None, ""), ("application/pdf", ""), (None, "text/html,*/*;q=0.8")):
+        answer = get(server, DOCUMENT, accept, contentType=content_type)
+        assert (answer.status_code, answer.headers["Content-Type"], answer.content) == (200, "application/pdf", PDF)
+    part = get(server, DOCUMENT, headers={"Range": "bytes=1-3"})
+    assert (part.status_code, part.content) == (206, b"PDF")
+    assert get(server, DOCUMENT, contentType=DICOM).content[128:132] == b"DICM"
+    assert "application/pdf" in refusal(get(server, DOCUMENT, contentType=JPEG), 406)
+    assert "de-identif" in refusal(get(server, DOCUMENT, anonymize="yes"), 501)
+
+
+def test_a_video_comes_as_what_it_is_or_as_a_still(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    from videos import KINDS, encoded, instance
+
+    kind = KINDS["H.264, MP4"]
+    stream = encoded(kind, 5)
+    with Serving(tmp_path / "archive") as server:
+        assert server.store(instance(kind, stream, 5, "1.2.3.4.1")).status_code == 200
+        answer = get(server, contentType="video/mp4")
+        assert (answer.headers["Content-Type"], answer.content) == ("video/mp4", stream + bytes(len(stream) % 2))
+        assert get(server, contentType="video/mp4", headers={"Range": "bytes=4-7"}).content == b"ftyp"
+        stills = [pixels(get(server, frameNumber=number), JPEG) for number in (1, 5)]
+        assert stills[0].shape == (96, 128, 3)
+        assert (stills[0] != stills[1]).any()
+        assert "video/mp4" in refusal(get(server, contentType="video/mpeg"), 406)
 
 
 # -- 9.4: the instance
@@ -198,6 +243,19 @@ def test_9_5_1_2_1_frame_number(server: Serving) -> None:
     assert get(server, frameNumber=1).status_code == 200
     for wrong in ("0", "4", "-1", "1,2", "x", ""):
         assert "frameNumber" in refusal(get(server, MULTIFRAME, frameNumber=wrong))
+
+
+def test_9_5_1_2_1_all_frames_in_one_animation(server: Serving) -> None:
+    whole = Image.open(io.BytesIO(get(server, MULTIFRAME, contentType="image/gif").content))
+    assert (whole.format, getattr(whole, "n_frames", 1)) == ("GIF", 3)
+    one = Image.open(io.BytesIO(get(server, MULTIFRAME, contentType="image/gif", frameNumber=2).content))
+    assert getattr(one, "n_frames", 1) == 1
+    assert get(server, MULTIFRAME, contentType="image/gif", columns=4).status_code == 200
+
+
+def test_9_1_2_2_2_charset(server: Serving) -> None:
+    assert get(server, charset="utf-8,iso-8859-1;q=0.5").content == get(server).content
+    assert "charset" in refusal(get(server, charset="<none>"))
 
 
 @pytest.mark.parametrize("name", ["annotation", "imageAnnotation"])
