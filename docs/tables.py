@@ -9,9 +9,19 @@ import sys
 import tomllib
 from pathlib import Path
 
+from engine.archive.searchable import LEVEL_OF
 from engine.dicom.defects import DEFECTS
+from engine.dicom.dictionary import keyword_of, vr_of
+from engine.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from engine.dicom.transfer_syntax import TABLE
+from engine.dimse.contexts import CONTEXTS
+from engine.dimse.status import STATUS as DIMSE_STATUS
 from engine.limits import GIB, KIB, MIB, Limits
-from engine.settings import table
+from engine.settings import Settings, table
+from engine.web.faces import FACES
+from engine.web.openapi import EVERYWHERE
+from engine.web.parameters import NEGOTIATION, RENDERING, SEARCH, WADO_URI
+from engine.web.routes import ROUTES, template
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -82,11 +92,97 @@ def clauses() -> str:
     return "\n".join(lines)
 
 
+def sop_classes() -> str:
+    lines = ["| service | SOP class | UID | role | transfer syntaxes |", "|---|---|---|---|---|"]
+    for one in CONTEXTS:
+        syntaxes = (
+            "all of the table below"
+            if set(one.transfer_syntaxes) == set(TABLE)
+            else ", ".join(f"`{uid}`" for uid in one.transfer_syntaxes)
+        )
+        lines.append(f"| {one.service} | {one.name} | `{one.abstract_syntax}` | SCP | {syntaxes} |")
+    return "\n".join(lines)
+
+
+def transfer_syntaxes_taken() -> str:
+    lines = ["| transfer syntax | UID | frames on the web as |", "|---|---|---|"]
+    for one in TABLE.values():
+        what = f"never decoded: {one.why_not_decoded}" if one.why_not_decoded else f"`{one.media_type}`"
+        lines.append(f"| {one.name} | `{one.uid}` | {what} |")
+    return "\n".join(lines)
+
+
+def association() -> str:
+    limits = Settings().limits
+    rows = {
+        "Application Entity Title": f"`{Settings().aet}`, by the setting `aet`",
+        "Implementation Class UID": f"`{IMPLEMENTATION_CLASS_UID}`",
+        "Implementation Version Name": f"`{IMPLEMENTATION_VERSION_NAME}`",
+        "Application context": "`1.2.840.10008.3.1.1.1`",
+        "Associations at once, as acceptor": f"{limits.associations_max} (`limits.associations_max`)",
+        "Associations as requestor": "none: it only accepts",
+        "Maximum PDU": f"{amount('pdu_bytes_max', limits.pdu_bytes_max)} (`limits.pdu_bytes_max`)",
+        "Idle associations are aborted after": f"{limits.association_idle_s_max} s (`limits.association_idle_s_max`)",
+        "Outstanding asynchronous transactions": "1",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def store_statuses() -> str:
+    by_status: dict[int, list[str]] = {}
+    for error, status in DIMSE_STATUS.items():
+        by_status.setdefault(status, []).append(error.__name__)
+    lines = [
+        "| status | errors of `engine/errors.py` |",
+        "|---|---|",
+        "| `0x0000` | none: bytes and index are on stable storage |",
+    ]
+    return "\n".join([*lines, *(f"| `0x{s:04X}` | {', '.join(names)} |" for s, names in sorted(by_status.items()))])
+
+
+def web_resources() -> str:
+    lines = ["| transaction | resource | PS3.18 | media types | statuses |", "|---|---|---|---|---|"]
+    for route in ROUTES:
+        face = FACES[route.handler]
+        if not face.clause:
+            continue
+        kinds = ", ".join(f"`{kind}`" for kind in face.gives)
+        taken = "; takes " + ", ".join(f"`{kind}`" for kind in face.takes) if face.takes else ""
+        statuses = ", ".join(map(str, sorted({*face.statuses, *EVERYWHERE})))
+        lines.append(f"| {route.method} | `{template(route.path)}` | {face.clause} | {kinds}{taken} | {statuses} |")
+    return "\n".join(lines)
+
+
+def web_parameters() -> str:
+    lines = ["| parameter | of | PS3.18 | what |", "|---|---|---|---|"]
+    groups = {"every resource": NEGOTIATION, "searches": SEARCH, "rendered": RENDERING, "`/wado`": WADO_URI}
+    for group, parameters in groups.items():
+        for one in parameters:
+            doc = one.doc.replace("|", "\\|")
+            lines.append(f"| `{one.name}` | {group} | {one.clause or 'ours'} | {doc} |")
+    return "\n".join(lines)
+
+
+def matching_keys() -> str:
+    lines = ["| attribute | tag | VR | level |", "|---|---|---|---|"]
+    for tag, level in sorted(LEVEL_OF.items(), key=lambda item: (item[1], item[0])):
+        name = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+        lines.append(f"| {keyword_of(tag)} | {name} | {vr_of(tag)} | {level.name.lower()} |")
+    return "\n".join(lines)
+
+
 TABLES = {
     ("README.md", "limits"): limits,
     ("docs/settings.md", "settings"): settings,
     ("docs/archive.md", "defects"): defects,
     ("docs/clauses.md", "clauses"): clauses,
+    ("docs/conformance.md", "association"): association,
+    ("docs/conformance.md", "sop classes"): sop_classes,
+    ("docs/conformance.md", "syntaxes taken"): transfer_syntaxes_taken,
+    ("docs/conformance.md", "store statuses"): store_statuses,
+    ("docs/conformance.md", "web resources"): web_resources,
+    ("docs/conformance.md", "web parameters"): web_parameters,
+    ("docs/conformance.md", "matching keys"): matching_keys,
 }
 
 

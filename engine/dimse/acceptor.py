@@ -7,31 +7,18 @@ import threading
 from typing import Any
 
 from pynetdicom import AE, evt
-from pynetdicom.presentation import AllStoragePresentationContexts
-from pynetdicom.sop_class import Verification
 from pynetdicom.transport import ThreadedAssociationServer
 
 from engine.archive.archive import Archive
-from engine.dicom.transfer_syntax import (
-    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-    TABLE,
-)
-from engine.dimse.find import LEVELS, agree, handle_find
+from engine.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from engine.dimse.contexts import CONTEXTS
+from engine.dimse.find import agree, handle_find
 from engine.dimse.status import SUCCESS
 from engine.dimse.store import handle_store
 from engine.ingest.accept import Acceptor
 from engine.settings import Settings
 
 _NETWORK_TIMEOUT_S = 30
-_IDENTIFIER_SYNTAXES = [
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-]
 
 
 class DicomAcceptor:
@@ -40,16 +27,14 @@ class DicomAcceptor:
     def __init__(self, listener: socket.socket, settings: Settings, acceptor: Acceptor, archive: Archive) -> None:
         limits = settings.limits
         ae = AE(settings.aet)
+        ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID  # as in the File Meta Information of what it stores
+        ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         ae.maximum_associations = limits.associations_max
         ae.maximum_pdu_size = limits.pdu_bytes_max
         ae.network_timeout = limits.association_idle_s_max
         ae.acse_timeout = ae.dimse_timeout = _NETWORK_TIMEOUT_S
-        # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
-        for context in AllStoragePresentationContexts:
-            ae.add_supported_context(context.abstract_syntax, list(TABLE))
-        ae.add_supported_context(Verification)
-        for model in LEVELS:
-            ae.add_supported_context(model, _IDENTIFIER_SYNTAXES)
+        for context in CONTEXTS:
+            ae.add_supported_context(context.abstract_syntax, list(context.transfer_syntaxes))
         handlers: list[Any] = [
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
             (evt.EVT_C_STORE, handle_store, [acceptor]),
