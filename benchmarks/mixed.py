@@ -4,12 +4,12 @@
 
 Every client is a keep-alive connection with a trade of its own for each request, drawn with a fixed seed: a stored frame (60 %), a
 search (20 %), a series' metadata, gzipped (10 %), a small instance with new UIDs by STOW-RS (10 %), and it thinks for 50 ms on
-average in between. What counts: no answer is an error; memory of all processes in the last quarter beside the second; p99 within
+average in between. What counts: no answer is an error; memory of all processes in the last quarter beside the second (what is no file's: pages of the
+mapped index, which grows with every instance stored, are none of it); p99 within
 ten times p50 of each kind; and at the end every instance that was answered with 200 is there, byte for byte.
 
 Traps: the clients are one Python process on the same cores, which takes as much of them as the server; without time to think this
-measures nothing but its queue. Memory is proportional (PSS), and pages of LMDB's map that were read count in it: the index grows
-with every instance stored, so the row says by how much.
+measures nothing but its queue.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 import pydicom
 import uvloop
 
-from benchmarks.data import Series, new_uid, phantom, small_studies
+from benchmarks.data import Series, phantom, small_studies
 from benchmarks.measure import Report
 from benchmarks.peers import Voxcast, voxcast_command
 
@@ -89,7 +89,22 @@ def _fill(folder: Path) -> tuple[Series, bytes]:
         str(folder / "archive"),
     ]
     subprocess.run(command, check=True, capture_output=True)
-    return series, parts[0]
+    return series, _template(parts[0])
+
+
+def _template(part10: bytes) -> bytes:
+    """A small instance whose UIDs can be counted on in place."""
+    ds = pydicom.dcmread(io.BytesIO(part10))
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = (_uid(kind, 0, 0) for kind in (1, 2, 3))
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    sink = io.BytesIO()
+    ds.save_as(sink, enforce_file_format=True)
+    return sink.getvalue()
+
+
+def _uid(kind: int, client: int, count: int) -> str:
+    """Of the same length for all."""
+    return f"2.999.8.{kind}.{1000 + client}.{1_000_000 + count}"
 
 
 async def _load(server: Voxcast, series: Series, small: bytes, clients: int, seconds: float) -> Seen:
@@ -113,8 +128,6 @@ class _Client:
         self._number, self._count = number, 0
         self._random = random.Random(number)
         self._at = number * len(series) // 64
-        first = pydicom.dcmread(io.BytesIO(small), stop_before_pixels=True)
-        self._uids = [str(first.SOPInstanceUID), str(first.SeriesInstanceUID), str(first.StudyInstanceUID)]
 
     async def run(self, end: float) -> None:
         kinds, weights = list(_SHARES), list(_SHARES.values())
@@ -167,16 +180,16 @@ class _Client:
 
     async def _store(self) -> None:
         self._count += 1
-        name, part10 = f"{self._number}-{self._count}", self._small
-        for uid in self._uids:
-            part10 = part10.replace(uid.encode(), new_uid(uid, name).encode())
+        part10 = self._small
+        study, series, sop = (_uid(kind, self._number, self._count) for kind in (1, 2, 3))
+        for kind, uid in enumerate((study, series, sop), 1):
+            part10 = part10.replace(_uid(kind, 0, 0).encode(), uid.encode())
         body = f"--{_BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode() + part10
         body += f"\r\n--{_BOUNDARY}--\r\n".encode()
         kind = {"Content-Type": f'multipart/related; type="application/dicom"; boundary={_BOUNDARY}'}
         errors = len(self._seen.errors)
         await self._ask(STORE, "/studies", "application/dicom+json", data=body, headers=kind)
         if len(self._seen.errors) == errors:
-            sop, series, study = (new_uid(uid, name) for uid in self._uids)
             address = f"{self._url}/studies/{study}/series/{series}/instances/{sop}"
             self._seen.stored[address] = hashlib.sha256(part10).digest()
 
@@ -185,7 +198,7 @@ async def _watch(server: Voxcast, seen: Seen) -> None:
     begun = time.perf_counter()
     while True:
         memory = await asyncio.to_thread(server.group.memory)
-        seen.memory_mb.append((time.perf_counter() - begun, memory.pss_mb))
+        seen.memory_mb.append((time.perf_counter() - begun, memory.anonymous_mb))
         await asyncio.sleep(2.0)
 
 

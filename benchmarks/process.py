@@ -19,11 +19,15 @@ class PeerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of all processes of a server together, MB (10⁶). `pss_mb` counts a page shared by n processes as 1/n in each."""
+    """Of all processes of a server together, MB (10⁶). `pss_mb` counts a page shared by n processes as 1/n in each.
+
+    `anonymous_mb` is what is no file's: pages of a mapped index that were read are none of it.
+    """
 
     processes: int
     rss_mb: float
     pss_mb: float
+    anonymous_mb: float = 0.0
 
 
 def free_port() -> int:
@@ -76,13 +80,13 @@ class Group:
 
     def memory(self) -> Memory:
         """What they hold now."""
-        rss = pss = 0
+        rss = pss = anonymous = 0
         pids = self.pids()
         for pid in pids:
             with contextlib.suppress(OSError):
                 values = kilobytes(Path(f"/proc/{pid}/smaps_rollup").read_text())
-                rss, pss = rss + values["Rss"], pss + values["Pss"]
-        return Memory(len(pids), rss * 1024 / 1e6, pss * 1024 / 1e6)
+                rss, pss, anonymous = rss + values["Rss"], pss + values["Pss"], anonymous + values["Anonymous"]
+        return Memory(len(pids), rss * 1024 / 1e6, pss * 1024 / 1e6, anonymous * 1024 / 1e6)
 
     def cpu_seconds(self) -> float:
         """What its living processes have used, user and system."""

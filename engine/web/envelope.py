@@ -19,6 +19,7 @@ from engine.web.errors import problem, problem_response
 from engine.web.handling import Handler
 from engine.web.load import LOAD
 from engine.web.routes import ROUTE_OF, Route
+from engine.web.sending import packed_tag
 from engine.web.services import BEGUN, CONTINUED, REQUEST_ID, START, TIMINGS, services
 
 _LOG = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ async def stamp(request: web.Request, response: web.StreamResponse) -> None:
         request[TIMINGS].add("total", (time.perf_counter() - request[START]) * 1e3)
         response.headers["Server-Timing"] = request[TIMINGS].header()
     response.headers["X-Content-Type-Options"] = "nosniff"
+    etag = response.headers.get("ETag", "")
+    if etag.startswith('"') and response.headers.get("Content-Encoding") == "gzip":
+        response.headers["ETag"] = packed_tag(etag)
     if request.app[LOAD].is_draining:
         response.force_close()
         response.headers["Connection"] = "close"

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from engine.web.compression import takes_gzip
 from engine.web.ohif_config import config_script
+from engine.web.sending import is_known
 from engine.web.services import on, services
 
 _TYPES = {
@@ -131,7 +132,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         return _whole_file(build, name)
     prepared = await on(request, services(request).executors.read, "read", partial(build.prepared, name))
     headers = {**_headers(name, prepared.policy), "ETag": prepared.etag, "Vary": "Accept-Encoding"}
-    if request.headers.get("If-None-Match") == prepared.etag:
+    if is_known(request, prepared.etag):
         return web.Response(status=304, headers=headers)
     if takes_gzip(request):
         return web.Response(body=prepared.body, headers={**headers, "Content-Encoding": "gzip"})

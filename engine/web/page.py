@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from aiohttp import web
 
+from engine.web.sending import is_known
 from engine.web.services import services
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -52,6 +53,6 @@ def _answer(request: web.Request, name: str) -> web.StreamResponse:
         "Content-Security-Policy": _POLICY,
         "Referrer-Policy": "no-referrer",
     }
-    if request.headers.get("If-None-Match") == etag:
+    if is_known(request, etag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type=media_type, charset="utf-8", headers=headers)

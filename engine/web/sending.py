@@ -122,8 +122,14 @@ async def begin(
 
 
 def is_known(request: web.Request, etag: str) -> bool:
-    """Whether the client has this already (RFC 9110 13.1.2)."""
+    """Whether the client has this already (RFC 9110 13.1.2), packed or not."""
     known = request.headers.get("If-None-Match")
-    return known is not None and (
-        known.strip() == "*" or etag in (t.strip().removeprefix("W/") for t in known.split(","))
-    )
+    if known is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    return known.strip() == "*" or etag in tags or packed_tag(etag) in tags
+
+
+def packed_tag(etag: str) -> str:
+    """The tag of the same content packed with gzip: other bytes, so another strong tag (RFC 9110 8.8.3.3)."""
+    return f'{etag[:-1]}-gzip"'
