@@ -4,9 +4,9 @@
 
 Every client is a keep-alive connection with a trade of its own for each request, drawn with a fixed seed: a stored frame (60 %), a
 search (20 %), a series' metadata, gzipped (10 %), a small instance with new UIDs by STOW-RS (10 %), and it thinks for 50 ms on
-average in between. What counts: no answer is an error; memory of all processes in the last quarter beside the second (what is no file's: pages of the
-mapped index, which grows with every instance stored, are none of it); p99 within
-ten times p50 of each kind; and at the end every instance that was answered with 200 is there, byte for byte.
+average in between. What counts: no answer is an error; memory of all processes in the last quarter beside the second; p99 within
+ten times p50 of each kind; and at the end every instance that was answered with 200 is there, byte for byte. Memory is what is no
+file's: pages of the mapped index, which grows with every instance stored, are none of it.
 
 Traps: the clients are one Python process on the same cores, which takes as much of them as the server; without time to think this
 measures nothing but its queue.
