@@ -55,6 +55,8 @@ def _greys(values: Array, kind: str) -> list[Case]:
         case(
             f"window, linear exact, {kind}", gray.linear, twins.linear, values, -160.0 - offset, 255 / 400, False, out
         ),
+        # A slope that sixteen bits are too few for.
+        case(f"window, linear, wide, {kind}", gray.linear, twins.linear, values, 0.5, 255 / 13101, False, out),
         case(f"window, sigmoid, {kind}", gray.sigmoid, twins.sigmoid, values, *more),
         case(f"rescale, {kind}", rescale.rescaled, twins.rescaled, flat, 1.0, offset, -2000.0, 5000.0, reals),
         case(f"extremes beside padding, {kind}", gray.extremes, twins.extremes, values, 0.0, 0.0),

@@ -12,6 +12,7 @@ from engine.archive.archive import Archive
 from engine.archive.documents import SeriesDocuments
 from engine.executors import Executors
 from engine.ingest.accept import Acceptor
+from engine.limits import Limits
 from engine.metrics import Metrics
 from engine.settings import Settings
 from engine.stream.frames import FrameService
@@ -23,8 +24,8 @@ from engine.web.services import Services
 class InProcess:
     """``with InProcess(folder) as server``: an event loop on a thread, a loopback port, and the rooms behind it."""
 
-    def __init__(self, path: Path) -> None:
-        settings = Settings()
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
+        settings = Settings(limits=limits or Limits())
         self.archive = Archive.open(path, settings.limits, on_conflict="replace")
         self.acceptor = Acceptor(self.archive, settings.limits)
         executors = Executors(2)

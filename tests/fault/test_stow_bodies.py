@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from in_process import InProcess
 from serving import Serving
 
-from engine.web import request_body
+from engine.limits import Limits
 
 KIND = 'Content-Type: multipart/related; type="application/dicom+json"; boundary=b'
 PART = b"--b\r\nContent-Type: application/octet-stream\r\nContent-Location: bulk/1\r\n\r\n"
@@ -26,10 +25,8 @@ def connect(url: str, length: int) -> socket.socket:
     return connection
 
 
-def test_a_body_that_stands_still_or_trickles_is_408(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_body, "_READ_DEADLINE_S", 0.5)
-    monkeypatch.setattr(request_body, "_WINDOW_S", 1.0)
-    with InProcess(tmp_path) as server:
+def test_a_body_that_stands_still_or_trickles_is_408(tmp_path: Path) -> None:
+    with InProcess(tmp_path, Limits(request_body_s_max=1)) as server:
         still = connect(f"http://127.0.0.1:{server.port}", 100_000)
         still.sendall(PART)
         assert still.recv(65536).startswith(b"HTTP/1.1 408 ")

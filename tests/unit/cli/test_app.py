@@ -48,7 +48,8 @@ def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path, monkeypatch: pyt
 
 
 def test_config_show_is_a_settings_file(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_text('archive = "x"\naet = "A \\"Q\\""\n[limits]\nframes_max = 9\n')
+    # A path that is not set has no value that TOML could write.
+    (tmp_path / "a.toml").write_text('archive = "x"\nohif = "y"\naet = "A \\"Q\\""\n[limits]\nframes_max = 9\n')
     shown = RUNNER.invoke(app, ["config", "show", "--config", str(tmp_path / "a.toml")])
     assert shown.exit_code == 0
     values = tomllib.loads(shown.stdout)
