@@ -17,6 +17,8 @@ from engine.dicom.transfer_syntax import TABLE
 from engine.dimse.contexts import CONTEXTS
 from engine.dimse.status import STATUS as DIMSE_STATUS
 from engine.limits import GIB, KIB, MIB, Limits
+from engine.peers import Peer
+from engine.setting_tables import is_needed, keys_of
 from engine.settings import Settings, table
 from engine.web.faces import FACES
 from engine.web.openapi import EVERYWHERE
@@ -37,6 +39,18 @@ def settings() -> str:
     for s in table():
         default = "" if s.default is None else f"`{json.dumps(s.default)}`"
         lines.append(f"| `{s.key}` | `{s.variable}` | {default} | {s.expected} | {s.doc} |")
+    return "\n".join(lines)
+
+
+def peer_keys() -> str:
+    return _entry_keys(Peer)
+
+
+def _entry_keys(kind: type) -> str:
+    lines = ["| key | default | what it takes | what it means |", "|---|---|---|---|"]
+    for one in keys_of(kind):
+        default = "needed" if is_needed(one) else "" if one.default in (None, "") else f"`{json.dumps(one.default)}`"
+        lines.append(f"| `{one.name}` | {default} | {one.metadata['expected']} | {one.metadata['doc']} |")
     return "\n".join(lines)
 
 
@@ -174,6 +188,7 @@ def matching_keys() -> str:
 TABLES = {
     ("README.md", "limits"): limits,
     ("docs/settings.md", "settings"): settings,
+    ("docs/settings.md", "peers"): peer_keys,
     ("docs/archive.md", "defects"): defects,
     ("docs/clauses.md", "clauses"): clauses,
     ("docs/conformance.md", "association"): association,

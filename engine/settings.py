@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from engine import setting_values as kinds
 from engine.errors import InvalidParameter
 from engine.limits import Limits
+from engine.peers import PERMISSIONS, Peer, check_peers
+from engine.setting_tables import read_entry, restored
+from engine.setting_values import setting
 
 PREFIX = "VOXCAST_"
 _NOT_SETTINGS = (PREFIX + "CONFIG", PREFIX + "TEST_")  # the name of the TOML file, and what only tests read
@@ -52,81 +54,10 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-# -- one parser for each kind of value: raises ValueError or TypeError for what it does not take
-
-
-def _path(value: object) -> Path | None:
-    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
-        raise ValueError
-    return Path(value).expanduser()
-
-
 def _endpoint(value: object) -> str:
-    text = _text(value)
-    endpoint(text)
-    return text
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _origins(value: object) -> str:
-    text = _text(value).strip()
-    for origin in text.split(","):
-        if origin.strip() not in ("", "*") and not re.fullmatch(r"https?://[^/\s,@]+", origin.strip()):
-            raise ValueError
-    return text
-
-
-def _public_url(value: object) -> str:
-    text = _text(value).strip().rstrip("/")
-    # Nothing that could end the JSON string it is put into, no user, no query.
-    if text and not re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~-]+)*", text):
-        raise ValueError
-    _ = urlsplit(text).port  # ValueError for one above 65535
-    return text
-
-
-def _networks(value: object) -> str:
-    text = _text(value).strip()
-    for part in text.split(",") if text else ():
-        ipaddress.ip_network(part.strip(), strict=False)
-    return text
-
-
-def _ae_title(value: object) -> str:
-    text = _text(value).strip(" ")
-    if not 1 <= len(text) <= 16 or not (text.isascii() and text.isprintable()) or "\\" in text:
-        raise ValueError
-    return text
-
-
-def _choice(*choices: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in choices:
-            raise ValueError
-        return _text(value)
-
-    return parse
-
-
-def _number(low: int, high: int) -> Callable[[object], int]:
-    def parse(value: object) -> int:
-        # A TOML boolean is no number, and int() would take "1_0", " 1" and "٣".
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _setting(default: Any, doc: str, expected: str, parse: Callable[[object], Any]) -> Any:
-    return field(default=default, metadata={"doc": doc, "expected": expected, "parse": parse})
+    result = kinds.text(value)
+    endpoint(result)
+    return result
 
 
 _HOST_PORT = "host:port such as 127.0.0.1:8080 or [::1]:8080 (port 0 picks a free one), or off"
@@ -139,58 +70,71 @@ _FORMATS = ("text", "json")
 class Settings:
     """All settings of one process. Field metadata: what it means (`doc`), what it takes (`expected`)."""
 
-    archive: Path | None = _setting(  # noqa: RUF009 - it is a field
-        None, "folder of the archive; made by the first that writes to it", "a path", _path
+    archive: Path | None = setting(  # noqa: RUF009 - it is a field
+        None, "folder of the archive; made by the first that writes to it", "a path", kinds.path
     )
-    http: str = _setting("127.0.0.1:8080", "where the web front end listens", _HOST_PORT, _endpoint)
-    dicom: str = _setting("127.0.0.1:11112", "where the DICOM front end listens", _HOST_PORT, _endpoint)
-    aet: str = _setting(
+    http: str = setting("127.0.0.1:8080", "where the web front end listens", _HOST_PORT, _endpoint)
+    dicom: str = setting("127.0.0.1:11112", "where the DICOM front end listens", _HOST_PORT, _endpoint)
+    aet: str = setting(
         "VOXCAST",
         "AE title of the DICOM front end (PS3.5 6.2)",
         "1 to 16 printable ASCII characters, no backslash",
-        _ae_title,
+        kinds.ae_title,
     )
-    workers: int = _setting(
-        0, "web worker processes; 0 is one for every two cores, at least one", "a number from 0 to 256", _number(0, 256)
+    workers: int = setting(
+        0,
+        "web worker processes; 0 is one for every two cores, at least one",
+        "a number from 0 to 256",
+        kinds.number(0, 256),
     )
-    on_conflict: str = _setting(
+    on_conflict: str = setting(
         "keep-first",
         "which instance is served when others arrive with its SOP Instance UID but other bytes; all are kept",
         " or ".join(_CONFLICTS),
-        _choice(*_CONFLICTS),
+        kinds.choice(*_CONFLICTS),
     )
-    public_url: str = _setting(
+    public_url: str = setting(
         "",
         "where clients reach this server through a proxy: RetrieveURL and BulkDataURI begin with it, and a request may name"
         " its host; without it addresses are those that the request names",
         "http:// or https://, a host, perhaps a port and a path, such as https://pacs.example/voxcast",
-        _public_url,
+        kinds.public_url,
     )
-    cors_origins: str = _setting(
+    cors_origins: str = setting(
         "",
         "origins whose pages may use this server from a browser (CORS); none but its own unless told",
         "origins such as https://viewer.example:3000, separated by commas, or * for all",
-        _origins,
+        kinds.origins,
     )
-    ohif: Path | None = _setting(  # noqa: RUF009 - it is a field
-        None, "folder of a build of OHIF, which is then served under /ohif/", "a path", _path
+    ohif: Path | None = setting(  # noqa: RUF009 - it is a field
+        None, "folder of a build of OHIF, which is then served under /ohif/", "a path", kinds.path
     )
-    trusted_proxies: str = _setting(
+    trusted_proxies: str = setting(
         "",
         "proxies whose X-Forwarded-For names the client, for limits, the audit trail and the source of instances",
         "addresses or networks such as 127.0.0.1 or 10.0.0.0/8, separated by commas",
-        _networks,
+        kinds.networks,
     )
-    jpeg_quality: int = _setting(
-        90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", _number(1, 100)
+    jpeg_quality: int = setting(
+        90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", kinds.number(1, 100)
     )
-    log_level: str = _setting(
-        "info", "least serious messages that are logged", ", ".join(_LEVELS[:-1]) + " or " + _LEVELS[-1], _choice(*_LEVELS)
+    log_level: str = setting(
+        "info", "least serious messages that are logged", ", ".join(_LEVELS[:-1]) + " or " + _LEVELS[-1], kinds.choice(*_LEVELS)
     )  # fmt: skip
-    log_format: str = _setting(
-        "text", "how a log line is written: for people, or one JSON object", " or ".join(_FORMATS), _choice(*_FORMATS)
+    log_format: str = setting(
+        "text",
+        "how a log line is written: for people, or one JSON object",
+        " or ".join(_FORMATS),
+        kinds.choice(*_FORMATS),
+    )
+    unknown_callers: tuple[str, ...] = setting(
+        PERMISSIONS,
+        "what Application Entities that are no peer may ask of us; with an empty list their associations are refused",
+        "a list of " + ", ".join(PERMISSIONS),
+        kinds.some_of(*PERMISSIONS),
     )
     limits: Limits = field(default=Limits())
+    peers: tuple[Peer, ...] = field(default=())
 
     def to_json(self) -> str:
         """For a child process; `from_json` gives an equal object back."""
@@ -199,8 +143,8 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values = json.loads(text)
-        paths = {key: None if (path := values.pop(key)) is None else Path(path) for key in _PATHS}
-        return cls(**{**values, **paths, "limits": Limits(**values["limits"])})
+        limits, peers = Limits(**values.pop("limits")), values.pop("peers")
+        return replace(restored(cls, values), limits=limits, peers=tuple(restored(Peer, one) for one in peers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,18 +168,18 @@ def table() -> list[Described]:
     plain = [
         Described(f.name, f.default, f.metadata["doc"], f.metadata["expected"], f.metadata["parse"])
         for f in fields(Settings)
-        if f.name != "limits"
+        if "parse" in f.metadata
     ]
     for name, default, reason in Limits.table():
         high = _SEQUENCE_DEPTH_CEILING if name == "sequence_depth_max" else _LIMIT_MAX
         expected = f"a number from 1 to {high}" if high != _LIMIT_MAX else "a number of at least 1"
-        plain.append(Described("limits." + name, default, reason, expected, _number(1, high)))
+        plain.append(Described("limits." + name, default, reason, expected, kinds.number(1, high)))
     return plain
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`origins`: key → ``default``, ``file PATH``, ``environment VOXCAST_X`` or ``command line``."""
+    """`origins`: key → ``default``, ``file PATH``, ``environment VOXCAST_X`` or ``command line``; also of ``peers.NAME.key``."""
 
     settings: Settings
     origins: dict[str, str]
@@ -270,8 +214,12 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
 
     if config is None and environ.get(PREFIX + "CONFIG"):
         config = Path(environ[PREFIX + "CONFIG"])
+    peers: tuple[Peer, ...] = ()
+    of_peers: dict[str, str] = {}
     if config is not None:
-        for key, value in _read_toml(config).items():
+        tables = _read_toml(config)
+        peers, of_peers = _read_peers(tables.pop("peers", {}), config)
+        for key, value in _flat(tables).items():
             if key not in known:
                 raise _unknown(key, value, f"file {config}", list(known))
             take(key, key, value, f"file {config}")
@@ -289,21 +237,24 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
                 raise _unknown(key, value, "command line", list(known))
             take(key, "--" + key.replace("_", "-"), value, "command line")
     limits = Limits(**{key[len("limits.") :]: value for key, value in values.items() if key.startswith("limits.")})
-    settings = Settings(**{key: value for key, value in values.items() if "." not in key}, limits=limits)
+    settings = Settings(**{key: value for key, value in values.items() if "." not in key}, limits=limits, peers=peers)
     _check_reach(settings)
-    return Loaded(settings, origins)
+    return Loaded(settings, origins | of_peers)
 
 
-def _read_toml(path: Path) -> dict[str, object]:
-    """Key → value, with ``[limits]`` flattened to ``limits.…``."""
+def _read_toml(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        tables = tomllib.loads(path.read_text("utf_8"))
+        return tomllib.loads(path.read_text("utf_8"))
     except OSError as error:
         raise InvalidParameter("config", str(path), f"a readable file ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidParameter("config", str(path), f"a TOML file ({error})") from None
+
+
+def _flat(tables: dict[str, Any]) -> dict[str, object]:
+    """Key → value, with ``[limits]`` flattened to ``limits.…``."""
     flat: dict[str, object] = {}
     for key, value in tables.items():
         if isinstance(value, dict) and value:
@@ -311,6 +262,20 @@ def _read_toml(path: Path) -> dict[str, object]:
         elif key != "limits" or value != {}:
             flat[key] = value
     return flat
+
+
+def _read_peers(tables: object, config: Path) -> tuple[tuple[Peer, ...], dict[str, str]]:
+    """The ``[peers.NAME]`` tables, and where each of their values came from."""
+    if not isinstance(tables, dict):
+        raise InvalidParameter("peers", str(tables), f"tables such as [peers.NAME] (file {config})")
+    peers: list[Peer] = []
+    origins: dict[str, str] = {}
+    for name, table in tables.items():
+        peer, of_peer = read_entry(Peer, f"peers.{name}", table, f"file {config}", config.parent, name=name)
+        peers.append(peer)
+        origins |= of_peer
+    check_peers(peers)
+    return tuple(peers), origins
 
 
 def _unknown(name: str, value: object, origin: str, known: list[str]) -> InvalidParameter:

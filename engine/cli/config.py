@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from typing import Any
 
 from engine.cli.terminal import DONE, Terminal
-from engine.settings import Described, Loaded, table
+from engine.peers import Peer
+from engine.setting_tables import is_needed, keys_of
+from engine.settings import Loaded, table
 
 
 def show(loaded: Loaded, terminal: Terminal) -> int:
@@ -25,9 +27,22 @@ def show(loaded: Loaded, terminal: Terminal) -> int:
                 "environment": described.variable,
                 "doc": described.doc,
             },
-            _line(described, value, loaded.origins[described.key]),
+            _line(described.key.removeprefix("limits."), value, loaded.origins[described.key], described.doc),
         )
+    for peer in loaded.settings.peers:
+        _show_entry(f"peers.{peer.name}", f"[peers.{peer.name}]", peer, loaded, terminal)
     return DONE
+
+
+def _show_entry(where: str, heading: str, entry: Peer, loaded: Loaded, terminal: Terminal) -> None:
+    """One table of several of its kind."""
+    terminal.heading("\n" + heading)
+    for one in keys_of(type(entry)):
+        key, value, doc = f"{where}.{one.name}", _plain(getattr(entry, one.name)), one.metadata["doc"]
+        default = None if is_needed(one) else one.default
+        record = {"key": key, "value": value, "origin": loaded.origins[key], "default": default, "doc": doc}
+        # Not every key takes the empty text that stands for none.
+        terminal.result(record, _line(one.name, None if value == "" else value, loaded.origins[key], doc))
 
 
 def check(loaded: Loaded, terminal: Terminal) -> int:
@@ -39,15 +54,21 @@ def check(loaded: Loaded, terminal: Terminal) -> int:
 
 
 def _value(loaded: Loaded, key: str) -> object:
-    values = asdict(loaded.settings)
+    value: Any = loaded.settings
     for part in key.split("."):
-        values = values[part]
-    return None if values is None else values if isinstance(values, int) else str(values)
+        value = getattr(value, part)
+    return _plain(value)
 
 
-def _line(described: Described, value: object, origin: str) -> str:
-    name = described.key.removeprefix("limits.")
+def _plain(value: object) -> object:
+    """As JSON and TOML have it."""
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value is None else value if isinstance(value, int) else str(value)
+
+
+def _line(name: str, value: object, origin: str, doc: str) -> str:
     if value is None:
-        return f"# {name} is not set: {described.doc}"
-    # A JSON string is a TOML basic string.
-    return f"{f'{name} = {json.dumps(value)}':<40} # {origin}: {described.doc}"
+        return f"# {name} is not set: {doc}"
+    # A JSON string is a TOML basic string, a list of them a TOML array.
+    return f"{f'{name} = {json.dumps(value)}':<40} # {origin}: {doc}"

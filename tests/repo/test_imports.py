@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE = {"errors", "types", "limits", "settings", "log", "metrics", "executors"}
+BASE = {
+    "errors",
+    "types",
+    "limits",
+    "setting_values",
+    "setting_tables",
+    "peers",
+    "settings",
+    "log",
+    "metrics",
+    "executors",
+}
 
 # room → rooms of the engine that it may import, beside itself and the base
 MAY_IMPORT: dict[str, set[str]] = {
@@ -28,7 +39,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"dicom", "archive", "ingest", "codec", "imaging", "stream", "dimse", "web", "server"},
 }
 # inside the base, an order of its own
-BASE_MAY_IMPORT: dict[str, set[str]] = {"settings": {"errors", "limits"}, "log": {"settings"}}
+BASE_MAY_IMPORT: dict[str, set[str]] = {
+    "setting_tables": {"errors", "setting_values"},
+    "peers": {"errors", "setting_values"},
+    "settings": {"errors", "limits", "peers", "setting_tables", "setting_values"},
+    "log": {"settings"},
+}
 
 # library → rooms that may import it; numpy is everyone's
 LIVES_IN: dict[str, set[str]] = {

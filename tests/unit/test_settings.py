@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from engine.errors import InvalidParameter
 from engine.limits import Limits
+from engine.peers import Peer
+from engine.setting_tables import keys_of
 from engine.settings import Loaded, Settings, endpoint, is_loopback, load, table
 
 
@@ -93,7 +95,7 @@ def test_an_unknown_key_names_the_nearest(
         ("aet", ""), ("aet", "  "), ("aet", "SEVENTEEN_LETTERS"), ("aet", "A\\B"), ("aet", "A\nB"), ("aet", "Ä"),
         ("workers", -1), ("workers", 257), ("workers", "1.0"), ("workers", " 1"), ("workers", "1_0"), ("workers", True),
         ("workers", 1.0), ("on_conflict", "keep"), ("on_conflict", None), ("jpeg_quality", 0), ("jpeg_quality", 101),
-        ("log_level", "INFO"), ("log_format", ["json"]),
+        ("log_level", "INFO"), ("log_format", ["json"]), ("unknown_callers", "shout"), ("unknown_callers", 3),
         ("limits.spool_bytes", 0), ("limits.spool_bytes", 2**63), ("limits.sequence_depth_max", 513),
     ],
 )  # fmt: skip
@@ -153,6 +155,11 @@ def test_secure_as_delivered(key: str, where: str) -> None:
         load(config=None, environ={"VOXCAST_" + key.upper(): where}, command_line={})
 
 
+_EVERY_KEY = Peer(
+    name="x", aet="X", host="pacs", port=1, calling_aet="ME", addresses=("10.0.0.0/8",), permissions=("store",), tls="on",
+    tls_ca=Path("ca"), tls_certificate=Path("c"), tls_key=Path("k"), tls_verify_host=False, tls_client_certificate=True,
+    tls_names=("x",), associations_max=1, send_associations_max=2, pdu_bytes_max=3, idle_s_max=4, transcode=False,
+)  # fmt: skip
 _TEXT = st.text(min_size=1).filter(lambda t: "\0" not in t)
 
 
@@ -167,12 +174,15 @@ def test_every_setting_survives_the_way_to_a_child() -> None:
     changed = Settings(
         archive=Path("a"), http="off", dicom="off", aet="A", workers=2, on_conflict="replace", jpeg_quality=1,
         log_level="error", log_format="json", trusted_proxies="127.0.0.1", cors_origins="*",
-        public_url="https://pacs.example", ohif=Path("o"),
+        public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), peers=(_EVERY_KEY,),
         limits=Limits(**{name: 17 for name, _, _ in Limits.table()}),
     )  # fmt: skip
     default = Settings()
     same = [f.name for f in dataclasses.fields(Settings) if getattr(changed, f.name) == getattr(default, f.name)]
     assert not same, "this test must change every field"
+    plain = Peer(name="x", aet="")
+    same = [f.name for f in keys_of(Peer) if getattr(_EVERY_KEY, f.name) == getattr(plain, f.name)]
+    assert not same, "_EVERY_KEY must change every field"
     assert Settings.from_json(changed.to_json()) == changed
 
 
