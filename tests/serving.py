@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -15,30 +18,56 @@ import requests
 
 _READY = re.compile(r"voxcast ready http=(\S+) dicom=(\S+)\n")
 BOUNDARY = "test-boundary"
+START_S = 90  # the server gives itself 60
 
 
 class Serving:
     """``with Serving(folder) as server: server.get("/dicom-web/studies")``; port 0, so servers of several tests get along."""
 
-    def __init__(self, archive: Path, *options: str, dicom: str = "off") -> None:
+    def __init__(
+        self, archive: Path, *options: str, dicom: str = "off", environ: Mapping[str, str] | None = None
+    ) -> None:
         self.archive = archive
+        self._environ, self._log = dict(environ or {}), b""
         command = [sys.executable, "-P", "-m", "engine.cli", "serve", "--archive", str(archive)]
         self._command = [*command, "--http", "127.0.0.1:0", "--dicom", dicom, *options]
         self.session = requests.Session()
 
     def start(self) -> Serving:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("VOXCAST_")}
+        """Wait until it is ready; AssertionError with its log when it ends before, or takes longer than `START_S`."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("VOXCAST_")} | self._environ
         self.process = subprocess.Popen(
             self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean, start_new_session=True
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self._first_line(time.monotonic() + START_S)
         ready = _READY.fullmatch(line)
         if ready is None:
             self.kill()
-            raise AssertionError(f"no ready line but {line!r}; {self.stderr()}")
+            log = self.said()
+            self._close()
+            raise AssertionError(f"no ready line within {START_S} s but {line!r}; {log}")
         self.url, self.dicom = ready.groups()
         return self
+
+    def _first_line(self, deadline: float) -> str:
+        """What stdout has up to its first line's end; stderr is read beside it, for a full pipe would stop who writes."""
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        line, pipes = b"", [self.process.stdout, self.process.stderr]
+        while not line.endswith(b"\n") and self.process.stdout in pipes:
+            ready, _, _ = select.select(pipes, [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                break
+            for pipe in ready:
+                # One by one: what follows the line is not ours to take.
+                data = os.read(pipe.fileno(), 1 if pipe is self.process.stdout else 1 << 16)
+                if not data:
+                    pipes.remove(pipe)
+                elif pipe is self.process.stdout:
+                    line += data
+                else:
+                    self._log += data
+        return line.decode()
 
     def __enter__(self) -> Serving:
         return self.start()
@@ -57,18 +86,22 @@ class Serving:
     def kill(self) -> None:
         """SIGKILL to the whole group, as a power cut ends it."""
         self.session.close()
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # all of it has ended
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
 
     def stderr(self) -> str:
+        """All of stderr that was not read yet, up to its end: of a server that has ended, or will."""
         assert self.process.stderr is not None
-        return self.process.stderr.read()
+        log, self._log = self._log.decode(errors="replace"), b""
+        return log + self.process.stderr.read()
 
     def said(self) -> str:
         """What is in stderr by now and was not read yet."""
         assert self.process.stderr is not None
+        log, self._log = self._log, b""
         ready, _, _ = select.select([self.process.stderr], [], [], 0)
-        return os.read(self.process.stderr.fileno(), 1 << 20).decode() if ready else ""
+        return (log + (os.read(self.process.stderr.fileno(), 1 << 20) if ready else b"")).decode(errors="replace")
 
     def _close(self) -> None:
         for pipe in (self.process.stdout, self.process.stderr):

@@ -8,12 +8,14 @@ from http import HTTPStatus
 from typing import Any
 
 from engine import __version__
-from engine.web.faces import FACES, Face
+from engine.web.access import Permission
+from engine.web.faces import FACES, WADL, Face
 from engine.web.parameters import Parameter
 from engine.web.routes import Route, template
 from engine.web.schemas import IN_PATHS, SCHEMAS
 
 PROBLEM = "application/problem+json"
+_JSON = "application/json"
 # Statuses that any address may answer with.
 EVERYWHERE = (400, 403, 408, 500, 503)
 _MEANINGS = {
@@ -40,9 +42,9 @@ _MEANINGS = {
     503: "Busy, or the archive takes no writes: later.",
     507: "The disk is full; nothing acknowledged is lost.",
 }
-_DESCRIPTION = """Every address, made from the program's own tables. Every GET is also a HEAD; OPTIONS at any address says
-what is possible there. Errors are application/problem+json; DICOMweb addresses say them in a Warning header, too. Every answer
-has X-Request-Id and Server-Timing. Keys of a search may also be tags (00100010), and paths into sequences."""
+_DESCRIPTION = """Every address, made from the program's own tables. Errors are application/problem+json; DICOMweb addresses
+say them in a Warning header, too. Every answer has X-Request-Id and Server-Timing. Keys of a search may also be tags (00100010),
+and paths into sequences."""
 
 
 def document(routes: tuple[Route, ...], root: str, below: str = "") -> dict[str, Any]:
@@ -52,7 +54,12 @@ def document(routes: tuple[Route, ...], root: str, below: str = "") -> dict[str,
     for route in routes:
         path = template(route.path)
         if path == below or path.startswith(below.rstrip("/") + "/"):
-            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, names)
+            item = paths.setdefault(path, {})
+            operation = item[route.method.lower()] = _operation(route, path, names)
+            if route.method == "GET":
+                item["head"] = _head(operation)
+    for path, item in paths.items():
+        item["options"] = _options(path, next(iter(item.values())))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,6 +98,36 @@ def _operation(route: Route, path: str, names: set[str]) -> dict[str, Any]:
             "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in face.takes},
         }
     return operation
+
+
+def _head(get: dict[str, Any]) -> dict[str, Any]:
+    """The status and the headers of a GET of the whole: ranges are GET's alone (RFC 9110 14.2), and there is no body."""
+    statuses = [status for status in get["responses"] if status not in ("206", "416")]
+    return get | {
+        "operationId": f"head_{get['operationId']}",
+        "summary": f"Headers of: {get['summary']}",
+        "description": "Status and headers of GET, without its body.",
+        "responses": {status: {"description": _MEANINGS[int(status)]} for status in statuses},
+    }
+
+
+def _options(path: str, other: dict[str, Any]) -> dict[str, Any]:
+    """Of the address of some `other` operation (RFC 9110 9.3.7, PS3.18 8.9.1)."""
+    allow = {"description": "The methods that are possible here.", "schema": {"type": "string"}, "required": True}
+    described = {_JSON: {"schema": {"$ref": "#/components/schemas/OpenAPI"}}, WADL: {}}
+    own: dict[str, Any] = {
+        "200": {"description": _MEANINGS[200], "headers": {"Allow": allow}, "content": described},
+        "204": {"description": "The same, for who accepts no kind of description.", "headers": {"Allow": allow}},
+    }
+    return {
+        "operationId": f"options_of_{other['operationId']}",
+        "summary": "What is possible at this address, and what it and those under it can do.",
+        "description": "(PS3.18 8.9.1)",
+        "tags": ["other"],
+        "x-permission": str(Permission.HEALTH),
+        "parameters": [_in_path(name, path) for name in re.findall(r"{(\w+)}", path)],
+        "responses": own | {str(status): {"$ref": f"#/components/responses/{status}"} for status in EVERYWHERE},
+    }
 
 
 def _name(route: Route, path: str, names: set[str]) -> str:

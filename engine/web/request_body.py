@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from aiohttp import HttpVersion11, web
 
 from engine.errors import MalformedDataSet, TooLarge, TruncatedDataSet
 from engine.limits import MIB
+from engine.web.multipart import Event, MultipartParser
 from engine.web.services import CONTINUED, on, services
 
 _BYTES_PER_S_MIN = 270  # who sends less holds a place that others need
@@ -104,6 +105,22 @@ class Body:
                 packed.end()
                 return b""
             self._unpacked = packed.feed(received)
+
+
+async def events(body: Body, parser: MultipartParser) -> AsyncGenerator[Event]:
+    """The parts of a body: their heads, data and ends.
+
+    Raises
+    ------
+    MalformedDataSet, TruncatedDataSet
+        It stops making sense, or ends before its closing boundary: the parts before that were whole.
+    TimeoutError, TooLarge
+    """
+    while chunk := await body.next():
+        for event in parser.feed(chunk):
+            yield event
+    if not parser.is_complete:
+        raise TruncatedDataSet(body.received + 1, body.received, "the closing boundary")
 
 
 class Unpacker:

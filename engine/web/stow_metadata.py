@@ -22,7 +22,7 @@ from engine.limits import MIB
 from engine.types import Source
 from engine.web.multipart import MultipartParser, PartBegin, PartEnd
 from engine.web.negotiate import DATA_SETS, DICOM_JSON, media_type_of
-from engine.web.request_body import Body
+from engine.web.request_body import Body, events
 from engine.web.services import services
 from engine.web.stow_answer import Outcome
 
@@ -60,21 +60,16 @@ class MetadataReceiver:
 
     async def take_parts(self, parser: MultipartParser) -> None:
         try:
-            while chunk := await self._body.next():
-                for event in parser.feed(chunk):
-                    match event:
-                        case PartBegin(headers):
-                            self._begin(headers)
-                        case PartEnd():
-                            await self._end()
-                        case bytes() if self._headers is not None:
-                            await self._write(event)
-        except MalformedDataSet as error:
-            self._outcomes.append(Outcome(error=error))
-            return
-        if not parser.is_complete:
-            needed, have = self._body.received + 1, self._body.received
-            self._outcomes.append(Outcome(error=TruncatedDataSet(needed, have, "the closing boundary")))
+            async for event in events(self._body, parser):
+                match event:
+                    case PartBegin(headers):
+                        self._begin(headers)
+                    case PartEnd():
+                        await self._end()
+                    case bytes() if self._headers is not None:
+                        await self._write(event)
+        except (MalformedDataSet, TruncatedDataSet) as error:
+            self._refuse(error)
 
     async def take_one(self) -> None:
         """Metadata alone: all values are inline."""

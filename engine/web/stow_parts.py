@@ -11,7 +11,7 @@ from engine.limits import MIB
 from engine.types import Source
 from engine.web.multipart import MultipartParser, PartBegin, PartEnd
 from engine.web.negotiate import DICOM
-from engine.web.request_body import Body
+from engine.web.request_body import Body, events
 from engine.web.services import Services
 from engine.web.stow_answer import Outcome
 from engine.web.upload import Upload
@@ -32,21 +32,16 @@ class PartsReceiver:
 
     async def take_parts(self, parser: MultipartParser) -> None:
         try:
-            while chunk := await self._body.next():
-                for event in parser.feed(chunk):
-                    match event:
-                        case PartBegin(headers):
-                            self._begin(headers.get("content-type", DICOM))
-                        case PartEnd():
-                            await self._end()
-                        case bytes() if self._upload is not None:
-                            await self._upload.write(event)
-        except MalformedDataSet as error:
+            async for event in events(self._body, parser):
+                match event:
+                    case PartBegin(headers):
+                        self._begin(headers.get("content-type", DICOM))
+                    case PartEnd():
+                        await self._end()
+                    case bytes() if self._upload is not None:
+                        await self._upload.write(event)
+        except (MalformedDataSet, TruncatedDataSet) as error:
             self._cut(error)
-            return
-        if not parser.is_complete:
-            have = self._body.received
-            self._cut(TruncatedDataSet(have + 1, have, "the closing boundary"))
 
     async def take_one(self) -> None:
         self._begin(DICOM)

@@ -10,7 +10,7 @@ import pytest
 from data import make_instance
 from serving import Serving
 
-from engine.web.routes import ROUTES, template
+from engine.web.routes import ROUTE_OF, ROUTES, template
 
 WADL = "application/vnd.sun.wadl+xml"
 NS = "{http://wadl.dev.java.net/2009/02}"
@@ -37,7 +37,7 @@ def test_options_at_every_address(server: Serving, path: str) -> None:
     described = answer.json()["paths"]
     assert path in described
     assert all(one in (path, below) or one.startswith(below + "/") for one in described)
-    assert set(described[path]) == {method.lower() for method in methods}
+    assert set(described[path]) == {method.lower() for method in expected}
     silent = server.session.options(server.url + address, headers={"Accept": "text/html"}, timeout=60)
     assert (silent.status_code, silent.content, silent.headers["Allow"]) == (204, b"", answer.headers["Allow"])
 
@@ -91,7 +91,7 @@ def test_the_openapi_description_names_every_route_and_no_other(server: Serving)
     document = server.get("/api/openapi.json").json()
     assert document["openapi"] == "3.1.0"
     named = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    assert named == {(route.method, template(route.path)) for route in ROUTES}
+    assert named == set(ROUTE_OF)
     operations = [one for item in document["paths"].values() for one in item.values()]
     ids = [one["operationId"] for one in operations]
     assert len(ids) == len(set(ids))
@@ -100,3 +100,16 @@ def test_the_openapi_description_names_every_route_and_no_other(server: Serving)
         for response in operation["responses"].values():
             _, _, name = response.get("$ref", "#/components/responses/500").rpartition("/")
             assert name in document["components"]["responses"]
+
+
+def test_head_is_described_as_get_without_body_and_ranges(server: Serving) -> None:
+    paths = server.get("/api/openapi.json").json()["paths"]
+    for item in paths.values():
+        assert set(item["options"]["responses"]["200"]["content"]) == {"application/json", WADL}
+        assert "Allow" in item["options"]["responses"]["204"]["headers"]
+        assert ("head" in item) == ("get" in item)
+        if "get" in item:
+            get, head = item["get"], item["head"]
+            assert head["parameters"] == get["parameters"]
+            assert set(head["responses"]) == set(get["responses"]) - {"206", "416"}
+            assert not any("content" in response for response in head["responses"].values())

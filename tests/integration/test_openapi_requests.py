@@ -16,8 +16,13 @@ TESTS = Path(__file__).resolve().parents[1]
 SECONDS_MAX = 200  # 20 s on an idle machine
 # What is there, so that requests get past 404; and what OpenAPI cannot say: which parameters of a picture cannot stand beside
 # each other, which changes are still kept, that Accept may name what an instance cannot be given in, that 501 is no failure
-# (nothing is de-identified).
-CONFIG = """
+# (nothing is de-identified), that OPTIONS has its answer for what no address can be, too.
+_OPTIONS = """
+[[operations]]
+include-method = "OPTIONS"
+checks.negative_data_rejection.enabled = false
+"""
+CONFIG = f"""
 [parameters]
 study = "1.2.3"
 series = "1.2.3.4"
@@ -39,9 +44,15 @@ checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]
 
 [[operations]]
 include-path = "/api/changes"
-parameters = { wait = "0", accept = "application/json" }
+parameters = {{ wait = "0", accept = "application/json" }}
 checks.positive_data_acceptance.enabled = false
-"""
+
+# As many parameters as GET has, which is asked.
+[[operations]]
+include-method = "HEAD"
+include-tag = "search"
+enabled = false
+{_OPTIONS}"""
 
 
 @pytest.fixture
@@ -82,5 +93,5 @@ def test_requests_for_anything(server: Serving, tmp_path: Path) -> None:
     """Addresses are generated, too; what is deleted is mostly not there."""
     study = r"/dicom-web/studies/{study}(/series/{series}(/instances/{instance}(/frames/.*)?)?)?$"
     paths = rf"^(/api(?!/changes)|/ohif|/static|/healthz|/readyz|/metrics|{study})"
-    run(server, tmp_path, "", "--include-path-regex", paths, "--exclude-checks", "positive_data_acceptance")
+    run(server, tmp_path, _OPTIONS, "--include-path-regex", paths, "--exclude-checks", "positive_data_acceptance")
     assert server.get("/readyz").status_code == 200

@@ -51,6 +51,24 @@ def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
         assert workers(server)["web_worker"] != first
 
 
+_BROKEN = """
+import sys
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "engine.web.app":
+            raise ImportError("this library is not what it was")
+sys.meta_path.insert(0, Broken())
+"""
+
+
+def test_a_worker_that_cannot_import_ends_the_start_and_the_log_says_why(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_BROKEN)
+    server = Serving(tmp_path / "archive", environ={"PYTHONPATH": str(tmp_path)})
+    with pytest.raises(AssertionError, match="this library is not what it was"):
+        server.start()
+    assert server.process.returncode == 1
+
+
 def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     server = Serving(tmp_path).start()
     pids = list(workers(server).values())

@@ -31,7 +31,7 @@ def test_the_first_start_compiles_kernels(tmp_path: Path, monkeypatch: pytest.Mo
     with Serving(tmp_path / "archive") as server:
         deadline = time.monotonic() + 60
         while len(list(cache.rglob("*.nbc"))) < 2:
-            assert time.monotonic() < deadline, server.stderr()
+            assert time.monotonic() < deadline, server.said()
             time.sleep(0.1)
         (pid,) = compiling(cache)
         assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
