@@ -22,7 +22,8 @@
     ├── NotFound
     │   ├── StudyNotFound, SeriesNotFound, InstanceNotFound, FrameNotFound
     │   ├── NoPixels                the instance has no pixel data at all
-    │   └── ChangesGone             changes that are no longer kept, or were never of this index
+    │   ├── ChangesGone             changes that are no longer kept, or were never of this index
+    │   └── OutboxEntryNotFound     nothing in the outbox has this number (any more)
     ├── LimitExceeded               later, or smaller
     │   ├── TooLarge                one thing is larger than its limit
     │   └── TooBusy                 a bounded queue is full
@@ -31,7 +32,8 @@
         ├── ArchiveReadOnly         a write failed earlier; restart after the disk was looked at
         ├── ArchiveLocked           another server has this archive
         ├── CorruptInstance         stored bytes no longer have their hash
-        └── IndexMismatch           the index has another schema, or contradicts the segments
+        ├── IndexMismatch           the index has another schema, or contradicts the segments
+        └── OutboxDamaged           what was waiting to be sent cannot be read
 
 Leaves carry fields and make their message from them. No patient name or patient ID is ever part of a message.
 `web/errors.py` and `dimse/status.py` map every leaf to a status; a test demands each leaf in both.
@@ -184,6 +186,12 @@ class ChangesGone(NotFound):
         )
 
 
+class OutboxEntryNotFound(NotFound):
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"nothing in the outbox has the number {number}; it was sent or cancelled, or never there")
+
+
 class LimitExceeded(EngineError):
     """Try later, or send less."""
 
@@ -233,4 +241,13 @@ class IndexMismatch(ArchiveFault):
         self.path, self.reason = path, reason
         super().__init__(
             f"the index of archive {path} cannot be used ({reason}); run `voxcast reindex --archive {path}`"
+        )
+
+
+class OutboxDamaged(ArchiveFault):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"the outbox of archive {path} cannot be used ({reason}); move outbox.lmdb away to go on with an empty one:"
+            " what was waiting in it will not be sent"
         )

@@ -81,6 +81,11 @@ class Limits:
     associations_max: int = _limit(50, "associations at once; each costs two threads")
     pdu_bytes_max: int = _limit(128 * KIB, "largest PDU offered and taken")
     association_idle_s_max: int = _limit(60, "seconds without a message before an association is aborted")
+    # sending
+    outbox_instances_max: int = _limit(2_000_000, "instances that wait to be sent, some 0.5 KB each")
+    outbox_retry_s_max: int = _limit(7 * 86_400, "seconds of failing after which an entry of the outbox is given up")
+    outbox_backoff_s_max: int = _limit(900, "longest pause, in seconds, before a peer that fails is called again")
+    outbox_associations_max: int = _limit(16, "associations at once over which the outbox is sent; one thread each")
 
     @classmethod
     def table(cls) -> list[tuple[str, int, str]]:

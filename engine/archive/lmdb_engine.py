@@ -24,10 +24,15 @@ _NEARLY_FULL_BYTES = 1 * MIB
 
 
 class LmdbEngine:
-    """`IndexEngine` on the folder `path`. ``sync=True``, never ``writemap`` (a full disk would end the process)."""
+    """`IndexEngine` on the folder `path`. ``sync=True``, never ``writemap`` (a full disk would end the process).
 
-    def __init__(self, path: Path, tables: tuple[str, ...], *, is_writable: bool) -> None:
-        self._path = path
+    Parameters
+    ----------
+    what : is kept in it, for messages.
+    """
+
+    def __init__(self, path: Path, tables: tuple[str, ...], *, is_writable: bool, what: str = "index") -> None:
+        self._path, self._what = path, what
         self._gate = MapGate()
         self._writing = threading.Lock()
         self.read_only_reason = ""
@@ -135,7 +140,7 @@ class LmdbEngine:
         free = os.statvfs(self._path)
         if os.strerror(errno.EIO) in str(error) and free.f_bavail * free.f_frsize < _NEARLY_FULL_BYTES:
             return ArchiveFull(archive)
-        self.read_only_reason = f"the index could not be written: {error}"
+        self.read_only_reason = f"the {self._what} could not be written: {error}"
         return ArchiveReadOnly(archive, self.read_only_reason)
 
 

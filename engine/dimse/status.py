@@ -33,6 +33,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.FrameNotFound: _PROCESSING_FAILURE,
     e.NoPixels: _PROCESSING_FAILURE,
     e.ChangesGone: _PROCESSING_FAILURE,
+    e.OutboxEntryNotFound: _PROCESSING_FAILURE,
     e.TooLarge: _OUT_OF_RESOURCES,
     e.TooBusy: _OUT_OF_RESOURCES,
     e.ArchiveFull: _OUT_OF_RESOURCES,
@@ -40,6 +41,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.ArchiveLocked: _OUT_OF_RESOURCES,
     e.CorruptInstance: _PROCESSING_FAILURE,
     e.IndexMismatch: _PROCESSING_FAILURE,
+    e.OutboxDamaged: _OUT_OF_RESOURCES,
 }
 
 

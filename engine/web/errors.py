@@ -31,6 +31,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.FrameNotFound: 404,
     e.NoPixels: 404,
     e.ChangesGone: 410,
+    e.OutboxEntryNotFound: 404,
     e.TooLarge: 413,
     e.TooBusy: 503,
     e.ArchiveFull: 507,
@@ -38,6 +39,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.ArchiveLocked: 503,
     e.CorruptInstance: 500,
     e.IndexMismatch: 500,
+    e.OutboxDamaged: 500,
 }
 # Fields of an error that are UIDs and help whoever reads the answer.
 _UIDS = {
