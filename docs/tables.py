@@ -22,7 +22,7 @@ from engine.setting_tables import is_needed, keys_of
 from engine.settings import Settings, table
 from engine.web.faces import FACES
 from engine.web.openapi import EVERYWHERE
-from engine.web.parameters import NEGOTIATION, RENDERING, SEARCH, WADO_URI
+from engine.web.parameters import NEGOTIATION, RENDERING, SEARCH, TEXT_NEGOTIATION, WADO_URI
 from engine.web.routes import ROUTES, template
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,7 +169,13 @@ def web_resources() -> str:
 
 def web_parameters() -> str:
     lines = ["| parameter | of | PS3.18 | what |", "|---|---|---|---|"]
-    groups = {"every resource": NEGOTIATION, "searches": SEARCH, "rendered": RENDERING, "`/wado`": WADO_URI}
+    groups = {
+        "instances, frames, bulk data": NEGOTIATION,
+        "metadata, searches, storing": TEXT_NEGOTIATION,
+        "searches": SEARCH,
+        "rendered": RENDERING,
+        "`/wado`": WADO_URI,
+    }
     for group, parameters in groups.items():
         for one in parameters:
             doc = one.doc.replace("|", "\\|")

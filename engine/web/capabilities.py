@@ -12,6 +12,7 @@ from aiohttp import web
 
 from engine.errors import NotAcceptable
 from engine.web.addresses import root_of
+from engine.web.charset import check_utf_8
 from engine.web.negotiate import DICOM_JSON, choose
 from engine.web.sending import is_known
 
@@ -46,6 +47,7 @@ async def describe(request: web.Request) -> web.Response:
 
 async def retrieve_capabilities(request: web.Request) -> web.Response:
     """What DICOMweb can do here: OpenAPI, or WADL where that is asked for."""
+    check_utf_8(request)
     return _answer(request, _chosen(request), "/dicom-web")
 
 

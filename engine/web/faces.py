@@ -35,6 +35,7 @@ from engine.web.parameters import (
     NEGOTIATION,
     RENDERING,
     RENDERING_OURS,
+    TEXT_NEGOTIATION,
     WADO_URI,
     ZIPPED,
     Parameter,
@@ -84,7 +85,9 @@ _INSTANCES = Face(
     clause="10.4.1.1.1",
 )
 _AS_DATA_SETS = (DICOM_JSON, *_in_parts(DICOM_XML), DICOM_XML)
-_METADATA = Face(_AS_DATA_SETS, (200, 304, 404, 406), "Instances", (*NEGOTIATION, INCLUDEFIELD), clause="10.4.1.1.2")
+_METADATA = Face(
+    _AS_DATA_SETS, (200, 304, 404, 406), "Instances", (*TEXT_NEGOTIATION, INCLUDEFIELD), clause="10.4.1.1.2"
+)
 _PICTURES = Face(
     (*_DRAWN, *_in_parts(*_DRAWN)),
     (200, 304, 404, 406, 413, 422),
@@ -128,7 +131,7 @@ FACES: Mapping[Handler, Face] = {
         _AS_DATA_SETS,
         (200, 202, 406, 409, 413, 415, 417, 507),
         "StoreResponse",
-        NEGOTIATION,
+        TEXT_NEGOTIATION,
         (*_in_parts(DICOM, *DATA_SETS), DICOM, *DATA_SETS),
         "10.5",
     ),
@@ -160,7 +163,7 @@ FACES: Mapping[Handler, Face] = {
     management.conflicts: _json("Conflicts"),
     management.defects: _json("Defects"),
     management.with_defect: _json("UIDs"),
-    capabilities.retrieve_capabilities: Face((_JSON, WADL), (200, 304, 406), parameters=NEGOTIATION, clause="8.9"),
+    capabilities.retrieve_capabilities: Face((_JSON, WADL), (200, 304, 406), parameters=TEXT_NEGOTIATION, clause="8.9"),
     capabilities.describe: _json("OpenAPI", 304),
     health.alive: Face((_TEXT,)),
     health.ready: Face((_TEXT,), (200, 503)),

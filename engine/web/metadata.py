@@ -8,8 +8,9 @@ import hashlib
 from aiohttp import web
 
 from engine.archive.documents import documents_of
+from engine.web.charset import choose_data_sets
 from engine.web.compression import takes_gzip
-from engine.web.negotiate import DATA_SETS, DICOM_JSON, DICOM_XML, choose
+from engine.web.negotiate import DICOM_JSON, DICOM_XML
 from engine.web.sending import is_known
 from engine.web.services import on, services
 from engine.web.trimming import Trimming, trimming_of
@@ -22,7 +23,7 @@ _CACHE = "private, no-cache"
 
 async def retrieve_series_metadata(request: web.Request) -> web.StreamResponse:
     """Prebuilt and gzipped as it is stored: one file read."""
-    media_type = choose(request, DATA_SETS)
+    media_type = choose_data_sets(request)
     s, study, series = services(request), request.match_info["study"], request.match_info["series"]
     trimming = trimming_of(request)
     etag = _etag(s.documents.etag(study, series), trimming, media_type)
@@ -34,7 +35,7 @@ async def retrieve_series_metadata(request: web.Request) -> web.StreamResponse:
 
 async def retrieve_study_metadata(request: web.Request) -> web.StreamResponse:
     """The documents of its series, one array."""
-    media_type = choose(request, DATA_SETS)
+    media_type = choose_data_sets(request)
     s, study, trimming = services(request), request.match_info["study"], trimming_of(request)
     uids = [
         one.series_instance_uid
@@ -55,7 +56,7 @@ async def retrieve_study_metadata(request: web.Request) -> web.StreamResponse:
 
 async def retrieve_instance_metadata(request: web.Request) -> web.StreamResponse:
     """An array of one, read from the stored header."""
-    media_type = choose(request, DATA_SETS)
+    media_type = choose_data_sets(request)
     s, record, trimming = services(request), record_of(request), trimming_of(request)
     etag = _etag(s.documents.instance_etag(record), trimming, media_type)
     if is_known(request, etag):

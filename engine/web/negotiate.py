@@ -21,6 +21,7 @@ DICOM_XML = "application/dicom+xml"
 DATA_SETS = (DICOM_JSON, DICOM_XML)  # the first is what a client gets that takes any
 ZIP = "application/zip"
 AS_STORED = "*"
+UTF_8_NAMES = ("utf-8", "utf8", "iso_ir 192")  # IANA's, a common one, and DICOM's defined term
 
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _QUOTED_COMMA = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*")+)')
@@ -84,7 +85,8 @@ def accepted(request: web.Request) -> tuple[MediaRange, ...]:
 @lru_cache(maxsize=256)
 def parse_accept(text: str) -> tuple[MediaRange, ...]:
     """Alternatives by descending quality, in the order sent where that is equal."""
-    found = [_media_range(one) for one in _QUOTED_COMMA.findall(text) if one.strip()]
+    every = (_media_range(one) for one in _QUOTED_COMMA.findall(text) if one.strip())
+    found = [one for one in every if one is not None]
     wanted = [replace(r, refused=_refused(r, found)) for r in found if r.quality > 0]
     return tuple(sorted(wanted, key=lambda r: -r.quality))
 
@@ -268,7 +270,8 @@ def _split(text: str) -> tuple[str, list[tuple[str, str]]]:
     return name.strip().lower(), found
 
 
-def _media_range(text: str) -> MediaRange:
+def _media_range(text: str) -> MediaRange | None:
+    """None for data sets in a character set that they are not given in: such an alternative is ignored (PS3.18 8.7.7)."""
     media_type, parameters = _split(text)
     is_multipart = media_type in (MULTIPART, "multipart/*")
     if is_multipart:
@@ -278,4 +281,7 @@ def _media_range(text: str) -> MediaRange:
     except ValueError:
         quality = 1.0
     syntaxes = tuple(value for key, value in parameters if key == "transfer-syntax" and value)
-    return MediaRange(_SYNONYMS.get(media_type, media_type), is_multipart, syntaxes, quality)
+    media_type = _SYNONYMS.get(media_type, media_type)
+    if media_type in DATA_SETS and any(key == "charset" and v.lower() not in UTF_8_NAMES for key, v in parameters):
+        return None
+    return MediaRange(media_type, is_multipart, syntaxes, quality)

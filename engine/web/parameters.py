@@ -58,7 +58,23 @@ def _choice(values: Iterable[str]) -> JsonSchema:
 ACCEPT = Parameter("accept", "Media types; stands above the header Accept.", {"type": "string"}, "8.3.3.1")
 NEGOTIATION = (
     ACCEPT,
-    Parameter("charset", "Taken, and without effect: every text is UTF-8.", {"type": "string"}, "8.3.3.2"),
+    Parameter("charset", "Taken, and without effect: here is no text.", {"type": "string"}, "8.3.3.2"),
+)
+_CHARSET_NAME = r"[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}"
+_WEIGHTED = rf"{_CHARSET_NAME}(;q=(1|0\.[1-9]))?"
+# Of data sets as JSON and XML.
+TEXT_NEGOTIATION = (
+    ACCEPT,
+    Parameter(
+        "charset",
+        "Names of character sets; UTF-8, which every answer is in, must be among them.",
+        {
+            "type": "string",
+            "pattern": rf"^({_WEIGHTED},){{0,5}}[uU][tT][fF]-8(;q=(1|0\.[1-9]))?(,{_WEIGHTED}){{0,5}}$",
+        },
+        "8.3.3.2",
+        "utf-8",
+    ),
 )
 
 INCLUDEFIELD = Parameter(
@@ -102,7 +118,7 @@ _CHARSET = Parameter(
     "Names of character sets, which pictures have none of.",
     {
         "type": "string",
-        "pattern": r"^[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}(,[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}){0,20}$",
+        "pattern": rf"^{_CHARSET_NAME}(,{_CHARSET_NAME}){{0,20}}$",
     },
     "8.3.3.2",
 )
@@ -227,7 +243,7 @@ def search_parameters(level: Level) -> tuple[Parameter, ...]:
         example="-StudyDate",
     )
     keys = (Parameter(keyword_of(tag), f"Matching key ({vr_of(tag)}).", _key_schema(tag), "8.3.4.1") for tag in tags)
-    return (*SEARCH, *SEARCH_OURS, order, *NEGOTIATION, *keys)
+    return (*SEARCH, *SEARCH_OURS, order, *TEXT_NEGOTIATION, *keys)
 
 
 def _key_schema(tag: int) -> JsonSchema:

@@ -12,8 +12,9 @@ from engine.archive.rows import located, resource
 from engine.dicom.query import Findings, Found, Level
 from engine.errors import InvalidParameter
 from engine.web.addresses import root_of
+from engine.web.charset import check_utf_8, choose_data_sets
 from engine.web.errors import warning
-from engine.web.negotiate import DATA_SETS, DICOM_JSON, DICOM_XML, choose
+from engine.web.negotiate import DICOM_JSON, DICOM_XML
 from engine.web.query_parameters import Asked, parse_query
 from engine.web.services import TIMINGS, on, services
 from engine.web.xml_answer import answer_xml
@@ -42,6 +43,7 @@ async def explain(request: web.Request) -> web.Response:
     level, s = _LEVELS.get(request.match_info["level"]), services(request)
     if level is None:
         raise InvalidParameter("level", request.match_info["level"][:80], "one of " + ", ".join(_LEVELS))
+    check_utf_8(request)
     asked = _asked(request, level)
     start = time.perf_counter()
     found = await on(request, s.executors.index, "read", lambda: s.archive.search(asked.query))
@@ -59,7 +61,7 @@ async def explain(request: web.Request) -> web.Response:
 
 
 async def _search(request: web.Request, level: Level) -> web.StreamResponse:
-    media_type = choose(request, DATA_SETS)
+    media_type = choose_data_sets(request)
     s = services(request)
     s.frames.warm()  # who searches will want to see: kernels load meanwhile
     asked = _asked(request, level)

@@ -12,9 +12,10 @@ from engine.errors import InvalidParameter, OtherStudy
 from engine.ingest.accept import Accepted
 from engine.metrics import Metrics
 from engine.types import Source
+from engine.web.charset import choose_data_sets
 from engine.web.client import client_of
 from engine.web.multipart import MultipartParser
-from engine.web.negotiate import DATA_SETS, DICOM, MULTIPART, choose, media_type_of
+from engine.web.negotiate import DATA_SETS, DICOM, MULTIPART, media_type_of
 from engine.web.request_body import Body
 from engine.web.services import services
 from engine.web.stow_answer import Outcome, answer
@@ -26,7 +27,7 @@ _TYPES = (DICOM, *DATA_SETS)
 
 async def store_instances(request: web.Request) -> web.StreamResponse:
     """``multipart/related`` of a type of `_TYPES`, or one bare instance of it (JSON and XML with all values inline)."""
-    answer_type = choose(request, DATA_SETS)
+    answer_type = choose_data_sets(request)
     media_type, parser = _payload(request)
     s, body = services(request), Body(request)
     # Parts of bulk data are on the disk beside the instances that are made of them.

@@ -40,6 +40,49 @@ def test_8_3_3_1_the_parameter_stands_above_the_header(server: Serving) -> None:
     assert bare.content[128:132] == b"DICM"
 
 
+SERIES = "/dicom-web/studies/1.2.3/series/1.2.3.4"
+TEXTS = (
+    "/dicom-web/studies",
+    f"{AT}/metadata",
+    f"{SERIES}/metadata",
+    "/dicom-web/studies/1.2.3/metadata",
+    "/dicom-web",
+)
+
+
+@pytest.mark.clause("PS3.18 8.3.3.2")
+@pytest.mark.parametrize("path", TEXTS)
+def test_8_3_3_2_texts_are_utf_8_and_other_character_sets_are_400(server: Serving, path: str) -> None:
+    plain = server.get(path)
+    for taken in ("utf-8", "UTF-8", "iso-8859-1,utf-8;q=0.5", '"ISO_IR 192"', "ISO_IR%20192"):
+        assert server.get(f"{path}?charset={taken}").content == plain.content, taken
+    for refused in ("iso-8859-1", "utf-8;q=0", "", "utf-8,<none>", "ISO_IR%20100"):
+        answer = server.get(f"{path}?charset={refused}")
+        assert (answer.status_code, "utf-8" in answer.json()["detail"]) == (400, True), refused
+
+
+@pytest.mark.clause("PS3.18 8.8")
+@pytest.mark.parametrize("path", TEXTS)
+def test_8_8_who_refuses_utf_8_is_told(server: Serving, path: str) -> None:
+    """8.8.4: sets that are not known are ignored; 8.8.5: where nothing is left, it is UTF-8."""
+    for taken in ("utf-8", "iso-8859-1", "iso-8859-1, utf-8;q=0.1", "*", "utf-8, *;q=0", "no list;;"):
+        assert server.get(path, Accept_Charset=taken).status_code == 200, taken
+    for refused in ("utf-8;q=0", "iso-8859-1, *;q=0", "utf-8;q=0.0, *"):
+        answer = server.get(path, Accept_Charset=refused)
+        assert (answer.status_code, "utf-8" in answer.json()["detail"]) == (406, True), refused
+
+
+@pytest.mark.clause("PS3.18 8.7.3.5.3")
+def test_8_7_3_5_3_the_character_set_of_a_media_type(server: Serving) -> None:
+    json_type, xml_type = "application/dicom+json", "application/dicom+xml"
+    for path in TEXTS[:2]:
+        assert server.get(path, f"{json_type}; charset=UTF-8").headers["Content-Type"] == json_type
+        # What cannot be given is ignored (8.7.7), and the next alternative counts.
+        best = server.get(path, f"{xml_type}; charset=iso-8859-1, {json_type};q=0.5")
+        assert (best.status_code, best.headers["Content-Type"]) == (200, json_type)
+        assert server.get(path, f'multipart/related; type="{xml_type}"; charset=iso-8859-1').status_code == 406
+
+
 @pytest.mark.clause("PS3.18 8.3.4.2")
 def test_8_3_4_2_words_of_a_name_in_any_order(server: Serving) -> None:
     assert found(server, "PatientName=richard%20roe&fuzzymatching=true") == ["1.2.91"]
