@@ -50,6 +50,15 @@ class Limits:
     )
     changes_max: int = _limit(500_000, "changes kept in the feed, some 300 bytes each")
     changes_days_max: int = _limit(90, "days that a change is kept in the feed")
+    # renditions
+    rendition_bytes_max: int = _limit(
+        20 * GIB, "all packs of renditions; those not used for longest go when it is reached"
+    )
+    rendition_reserve_bytes: int = _limit(2 * GIB, "left free on the disk by renditions, for what is not derived")
+    rendition_frames_max: int = _limit(20_000, "frames of one series that renditions are made of")
+    rendition_frame_bytes_max: int = _limit(
+        256 * MIB, "decoded bytes of a frame that a rendition is made of; four times as much is in memory meanwhile"
+    )
     # ingest
     accept_queue_bytes_max: int = _limit(32 * MIB, "bytes of instances waiting for their group commit, one process")
     group_commit_max: int = _limit(128, "instances in one group commit: bounds the wait of the first sender")

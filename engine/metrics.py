@@ -25,6 +25,9 @@ _COUNTERS = {
     "fdatasyncs": "waits for stable storage",
     "frames_decoded": "frames decoded",
     "frame_cache_hits": "decoded frames found in memory",
+    "renditions_made": "packs of renditions published",
+    "rendition_frames_made": "frames encoded for packs, and proven to come back as they were",
+    "rendition_hits": "frames that a rendition answered instead of the stored bytes",
 }
 _NUMBER = struct.Struct("<d")
 

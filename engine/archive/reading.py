@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import FileIO
 
 from engine.archive import index
 from engine.archive.core import Core
+from engine.archive.packing import unpack_instance
 from engine.archive.records import InstanceRecord
 from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.scan import locate
@@ -44,6 +45,16 @@ class Reading:
         with self._core.engine.read() as view:
             served = index.get_instance(view, sop_uid)
             return [] if served is None else [served, *index.versions_of(view, sop_uid)]
+
+    def walk(self, study_uid: str, series_uid: str) -> Iterator[InstanceRecord]:
+        """The instances of a series in slice order, each read when its turn comes; what is deleted meanwhile is left out."""
+        with self._core.engine.read() as view:
+            sops = index.member_sops(view, study_uid, series_uid)
+        for sop in sops:
+            with self._core.engine.read() as view:
+                data = view.get("instances", sop)
+            if data is not None:
+                yield unpack_instance(data)
 
     def read(self, record: InstanceRecord, start: int = 0, length: int | None = None) -> bytes | bytearray:
         """Bytes of the Part 10 stream: one read.

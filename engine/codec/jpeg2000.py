@@ -20,7 +20,7 @@ _THREADS = min(2, os.cpu_count() or 1)
 _THREADS_PIXELS_MIN = 1 << 16
 _SAMPLE = (np.uint8, np.uint16)
 _UNTOUCHED = 0xA5
-_BITS_REDUCED_MIN = 8  # an average of masks has no place in their one bit
+BITS_REDUCED_MIN = 8  # an average of masks has no place in their one bit
 
 
 class Jpeg2000Decoder:
@@ -29,7 +29,14 @@ class Jpeg2000Decoder:
     OpenJPH through imagecodecs does not clamp: where a lossy or a reduced image overshoots, white becomes black. A
     lossless whole one cannot overshoot. For the others OpenJPEG, which clamps, decodes HTJ2K too (2.2 ms where OpenJPH
     takes 1.2).
+
+    Parameters
+    ----------
+    threads_max : of OpenJPEG's own, for one frame.
     """
+
+    def __init__(self, threads_max: int = _THREADS) -> None:
+        self._threads_max = threads_max
 
     def decode(
         self, descriptor: FrameDescriptor, data: Buffer, out: Array | None, first_bit: int, reduce: int
@@ -39,7 +46,7 @@ class Jpeg2000Decoder:
         d = descriptor
         header = read_header(d, memoryview(data))
         data, by = whole(d, header, data), 0
-        if reduce > 0 and header.is_signed == bool(d.pixel_representation) and header.bits >= _BITS_REDUCED_MIN:
+        if reduce > 0 and header.is_signed == bool(d.pixel_representation) and header.bits >= BITS_REDUCED_MIN:
             # With another sign the wavelet has averaged other numbers than the header means.
             smaller, by = reduced(read_header(d, memoryview(data)), memoryview(data), reduce)
             data = smaller if by else data
@@ -51,7 +58,7 @@ class Jpeg2000Decoder:
                     data, np.empty(frame_shape(d), _SAMPLE[header.bits > 8]) if room is None else room
                 )
             if samples is None:
-                threads = _THREADS if d.rows * d.columns >= _THREADS_PIXELS_MIN << (2 * by) else 1
+                threads = self._threads_max if d.rows * d.columns >= _THREADS_PIXELS_MIN << (2 * by) else 1
                 samples = np.asarray(imagecodecs.jpeg2k_decode(data, numthreads=threads, out=room))
         if samples.shape[:2] != (-(-d.rows // (1 << by)), -(-d.columns // (1 << by))):
             raise BadFrame(d.transfer_syntax_uid, f"decoded to {samples.shape}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.codec.base import Array, DecodedFrame, FrameDecoder, check_size, frame_shape, stored_dtype
 from engine.codec.deflated import DeflatedDecoder
 from engine.codec.jpeg import JpegDecoder
@@ -35,6 +37,11 @@ def _rows() -> list[tuple[FrameDecoder, str, tuple[str, ...]]]:
 
 
 DECODERS: dict[str, FrameDecoder] = {_ROOT + end: decoder for decoder, _, suffixes in _rows() for end in suffixes}
+# The same for background work, whose frames are many: none takes more than the thread that it is called on.
+PATIENT_DECODERS: dict[str, FrameDecoder] = {
+    uid: Fallback(Jpeg2000Decoder(threads_max=1), OpenJpegDecoder()) if isinstance(decoder, Fallback) else decoder
+    for uid, decoder in DECODERS.items()
+}
 # Whose work the decoder of a transfer syntax is, for people.
 NAMES: dict[str, str] = {_ROOT + end: name for _, name, suffixes in _rows() for end in suffixes}
 
@@ -47,6 +54,7 @@ def decode_frame(
     *,
     first_bit: int = 0,
     reduce: int = 0,
+    decoders: Mapping[str, FrameDecoder] = DECODERS,
 ) -> DecodedFrame:
     """Decode one frame; see `FrameDecoder.decode`. Any thread.
 
@@ -55,7 +63,7 @@ def decode_frame(
     UnsupportedTransferSyntax, BadFrame, TooLarge, UnsupportedPixels
     ValueError : `out` is not as `FrameDecoder.decode` wants it, the caller's mistake.
     """
-    decoder = DECODERS.get(descriptor.transfer_syntax_uid)
+    decoder = decoders.get(descriptor.transfer_syntax_uid)
     if decoder is None:
         raise UnsupportedTransferSyntax(
             descriptor.transfer_syntax_uid, reason=lookup(descriptor.transfer_syntax_uid).why_not_decoded
