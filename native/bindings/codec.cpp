@@ -6,6 +6,7 @@
 #include "bad_code.hpp"
 #include "bits.hpp"
 #include "buffers.hpp"
+#include "jpeg_grey.hpp"
 #include "planes.hpp"
 #include "resolutions.hpp"
 #include "rle.hpp"
@@ -81,11 +82,27 @@ void interleave_planes(nb::handle planes, nb::handle out, unsigned samples, unsi
   voxcast::interleave_items(in.data(), samples, in.size() / samples / item_bytes, item_bytes, room.data());
 }
 
+nb::bytes jpeg_grey(nb::handle pixels, uint64_t rows, uint64_t columns, int quality) {
+  const Bytes in(pixels);
+  if (!voxcast::has_jpeg_grey()) throw nb::value_error("not on this processor");
+  if (rows < 1 || columns < 1 || rows > 65535 || columns > 65535) throw nb::value_error("no JPEG has such a size");
+  if (in.size() != rows * columns) throw nb::value_error("the array has another size than the image");
+  if (quality < 1 || quality > 100) throw nb::value_error("quality is 1 to 100");
+  std::vector<uint8_t> out;
+  {
+    nb::gil_scoped_release free;
+    out = voxcast::jpeg_grey(in.data(), columns, rows, quality);
+  }
+  return nb::bytes(out.data(), out.size());
+}
+
 }  // namespace
 
 void bind_codec(nb::module_& m) {
   m.def("rle_decode", &rle_decode, "data"_a, "out"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
   m.def("rle_encode", &rle_encode, "pixels"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
+  m.def("has_jpeg_grey", &voxcast::has_jpeg_grey);
+  m.def("jpeg_grey", &jpeg_grey, "pixels"_a, "rows"_a, "columns"_a, "quality"_a);
   m.def("resolution_ends", &resolution_ends, "data"_a);
   m.def("interleave_planes", &interleave_planes, "planes"_a, "out"_a, "samples"_a, "item_bytes"_a);
   m.def("unpack_bits", &unpack_bits, "data"_a, "out"_a, "bits"_a, "first_bit"_a = 0);

@@ -1,4 +1,4 @@
-"""Write what fuzzing begins with: `python native/tools/make_seeds.py FOLDER` fills FOLDER/rle, FOLDER/resolutions, FOLDER/bits.
+"""Write what fuzzing begins with: `python native/tools/make_seeds.py FOLDER` fills FOLDER/rle, FOLDER/bits and so on.
 
 Each target's source says what its input is. The seeds of fuzz_scan are real files.
 """
@@ -108,8 +108,16 @@ def bits() -> Iterator[tuple[str, bytes]]:
             yield f"{count}-{first}", bytes((count, first, 1, 0)) + noise[2000 - 11 * count :]
 
 
+def jpeg() -> Iterator[tuple[str, bytes]]:
+    """Flat, noisy, and black and white: few codes, many, and the longest."""
+    for name, pixels in (("flat", b"\x55"), ("noise", values(61, 67, 1, 1).tobytes()), ("checks", b"\0\xff\xff\0\0")):
+        for width, height, quality in ((0, 0, 0), (31, 7, 99), (254, 63, 74)):
+            yield f"{name}-{width}-{quality}", bytes((width, height, quality)) + pixels
+
+
 def main(folder: Path) -> None:
-    for name, made in (("rle", chain(rle(), rle_at_the_end())), ("resolutions", resolutions()), ("bits", bits())):
+    both = chain(rle(), rle_at_the_end())
+    for name, made in (("rle", both), ("resolutions", resolutions()), ("bits", bits()), ("jpeg", jpeg())):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, content in made:
             (folder / name / seed).write_bytes(content)
