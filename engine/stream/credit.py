@@ -1,0 +1,198 @@
+"""How many bytes may be under way to one client: its measured bandwidth times its round trip, and a little.
+
+A byte in the kernel's buffer cannot be taken back. So no more is sent than the path itself holds: then a change of mind waits for
+what is in the cable, about one round trip, and the line is never idle. The model is that of BBR (draft-ietf-ccwg-bbr: delivery rate
+4.1, minimal round trip 4.3), one layer higher: chunks instead of packets, the client's word for acknowledgements, no pacing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from engine.limits import KIB
+
+INITIAL = (
+    32 * KIB
+)  # before anything is known; RFC 6928 lets TCP send 14 KiB at once, what is more waits in the kernel once
+QUANTUM_MIN, QUANTUM_MAX = 4 * KIB, 64 * KIB
+ROUND_TRIP_S_MAX = 10.0  # a minimal round trip older than this is measured again
+RATE_ROUNDS = 8  # the best rate of so many rounds is the bandwidth
+FULL_ROUNDS = 3  # so many rounds without a quarter more: the line is full
+SLACK_S = 0.004  # a round trip longer than the best by a half and this much has waited behind other bytes
+
+
+class _Flight:
+    """One chunk on its way: bytes sent with it, and what was known when it left."""
+
+    __slots__ = ("began_at", "delivered", "delivered_at", "is_clear", "is_idle", "sent", "sent_at")
+
+    def __init__(
+        self,
+        sent: int,
+        sent_at: float,
+        began_at: float,
+        delivered: int,
+        delivered_at: float,
+        is_idle: bool,
+        is_clear: bool,
+    ) -> None:
+        self.sent, self.sent_at, self.began_at = sent, sent_at, began_at
+        self.delivered, self.delivered_at, self.is_idle, self.is_clear = delivered, delivered_at, is_idle, is_clear
+
+
+class Credit:
+    """Times are seconds of any clock that never goes back. Not for several threads.
+
+    Parameters
+    ----------
+    bytes_max : int
+        Never more than this under way, unless a single picture, which cannot be cut, is larger.
+    """
+
+    __slots__ = (
+        "_began_at", "_bytes_max", "_delivered", "_delivered_at", "_flights", "_full_rate", "_full_rounds", "_idle_until",
+        "_is_starting", "_rates", "_round", "_round_end", "_round_trip", "_round_trip_at", "_sent", "_window",
+    )  # fmt: skip
+
+    def __init__(self, bytes_max: int) -> None:
+        if bytes_max < INITIAL + QUANTUM_MAX:
+            raise ValueError(f"less than {INITIAL + QUANTUM_MAX} bytes under way is no stream")
+        self._bytes_max = bytes_max
+        self._sent = self._delivered = 0
+        self._delivered_at = self._began_at = 0.0
+        self._flights: deque[_Flight] = deque()
+        self._rates: deque[tuple[int, float]] = deque()  # of falling rate: the first is the best
+        self._round, self._round_end = 0, 0
+        self._round_trip, self._round_trip_at = 0.0, 0.0
+        self._is_starting, self._full_rate, self._full_rounds = True, 0.0, 0
+        self._idle_until = -1
+        self._window = INITIAL
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes sent and not yet acknowledged."""
+        return self._sent - self._delivered
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second; 0 before anything was measured."""
+        return self._rates[0][1] if self._rates else 0.0
+
+    @property
+    def round_trip(self) -> float:
+        """The shortest seen lately, in seconds; 0 before anything was measured."""
+        return self._round_trip
+
+    @property
+    def window(self) -> int:
+        """Bytes that may be under way."""
+        return self._window
+
+    @property
+    def quantum(self) -> int:
+        """The largest chunk: an eighth of what the path holds, so that one more chunk makes no queue to speak of."""
+        path = int(self.bandwidth * self._round_trip)
+        return max(QUANTUM_MIN, min(QUANTUM_MAX, path // 8)) & ~1023
+
+    @property
+    def _clear(self) -> int:
+        """Bytes under way that make no queue: half of what the path holds."""
+        return max(2 * QUANTUM_MIN, int(self.bandwidth * self._round_trip) // 2)
+
+    @property
+    def delay(self) -> float:
+        """Seconds from a byte sent now to the moment at which what the client says of it is known here, as it stands."""
+        bandwidth = self.bandwidth
+        return max(self._round_trip, self.in_flight / bandwidth) if bandwidth else 0.0
+
+    def is_open(self) -> bool:
+        """Whether the next chunk may go."""
+        return self.in_flight < self._window
+
+    def has_room(self, size: int) -> bool:
+        """Whether a chunk of this size may go; one of at most `quantum` always may when the credit is open."""
+        return self.in_flight + size <= self._bytes_max or not self.in_flight
+
+    def idle(self) -> None:
+        """There is nothing to send though there is room: what is under way does not show how fast the line is."""
+        self._idle_until = self._sent
+
+    def send(self, size: int, now: float) -> None:
+        """So many bytes are on their way."""
+        if not self._flights:
+            self._began_at = self._delivered_at = now
+        is_clear = self.in_flight <= self._clear
+        self._sent += size
+        is_idle = self._idle_until >= self._delivered
+        flight = _Flight(self._sent, now, self._began_at, self._delivered, self._delivered_at, is_idle, is_clear)
+        self._flights.append(flight)
+
+    def settle(self, size: int) -> None:
+        """The last bytes sent were more by so many than was said (or less, below 0): a drawn picture was made."""
+        self._sent += size
+        if self._flights:
+            self._flights[-1].sent += size
+        while self._flights and self._flights[-1].sent <= self._delivered:
+            self._flights.pop()
+
+    def acknowledge(self, total: int, now: float) -> None:
+        """The client has so many bytes in all since the session began.
+
+        Raises
+        ------
+        ValueError : more than was sent.
+        """
+        if total > self._sent:
+            raise ValueError(f"{total} bytes are acknowledged, {self._sent} were sent")
+        last: _Flight | None = None
+        while self._flights and self._flights[0].sent <= total:
+            last = self._flights.popleft()
+        self._delivered = max(self._delivered, total)
+        if last is None:
+            return
+        self._delivered_at, self._began_at = now, last.sent_at
+        took = now - last.sent_at
+        is_old = now - self._round_trip_at > ROUND_TRIP_S_MAX
+        if not self._round_trip or took <= self._round_trip or (is_old and last.is_clear):
+            self._round_trip, self._round_trip_at = max(took, 1e-6), now
+        has_round = last.delivered >= self._round_end
+        if has_round:
+            self._round += 1
+            self._round_end = self._delivered
+        self._measure(last, now)
+        self._grow(took, has_round, last.is_idle, now)
+
+    def _measure(self, last: _Flight, now: float) -> None:
+        """A rate: what arrived since `last` left, by the longer of the times in which it was sent and in which it arrived."""
+        elapsed = max(now - last.delivered_at, last.sent_at - last.began_at)
+        if elapsed <= 0:
+            return
+        rate = (self._delivered - last.delivered) / elapsed
+        rates = self._rates
+        while rates and rates[0][0] < self._round - RATE_ROUNDS and len(rates) > 1:
+            rates.popleft()
+        if last.is_idle and rates and rate < rates[0][1]:
+            return
+        if rates and rates[0][0] < self._round - RATE_ROUNDS:
+            rates.popleft()
+        while rates and rates[-1][1] <= rate:
+            rates.pop()
+        rates.append((self._round, rate))
+
+    def _grow(self, took: float, has_round: bool, is_idle: bool, now: float) -> None:
+        path = self.bandwidth * self._round_trip
+        if self._is_starting:
+            if has_round and not is_idle:
+                if self.bandwidth >= 1.25 * self._full_rate:
+                    self._full_rate, self._full_rounds = self.bandwidth, 0
+                else:
+                    self._full_rounds += 1
+            if self._full_rounds >= FULL_ROUNDS or took > 1.5 * self._round_trip + SLACK_S:
+                self._is_starting = False
+        if self._is_starting:
+            window = max(INITIAL, int(2 * path))
+        else:
+            window = int(path) + 2 * self.quantum
+            if now - self._round_trip_at > ROUND_TRIP_S_MAX:  # until a chunk went on a clear line, and was answered
+                window = self._clear
+        self._window = min(window, self._bytes_max - self.quantum)
