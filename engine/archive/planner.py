@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 
 from engine.archive import secondary
-from engine.archive.access import Access, accesses, series_access, uids_of
+from engine.archive.access import Access, Range, accesses, series_access, uids_of
 from engine.archive.index import uid_key
 from engine.archive.ports import Snapshot
 from engine.archive.secondary import LETTERS, VALUE_BYTES_MAX
@@ -67,21 +67,23 @@ def way(view: Snapshot, query: Query, keys: list[Match]) -> Way:
     if not found:
         return _all(view, query, by_date)
     best, others = _choose(view, found)
-    if best.first[:1] == _DATE and by_date is not None:
+    if best.is_of_dates and by_date is not None and len(best.ranges) == 1:
+        [days] = best.ranges
         return Way(
-            best.name, _walk(view, best, is_reversed=by_date), _answers(best), best.answers_text, None, others,
-            span=(best.first, best.last),
+            best.name, _walk(view, days, is_reversed=by_date), _answers(best), best.answers_text, None, others,
+            span=(days.first, days.last),
         )  # fmt: skip
     if by_date is not None and (common := _common(view, query, best)) is not None:
         past = _all(view, query, by_date)
-        # One value has one key in a study; what begins alike may have several.
-        is_known = best.answers is not None and best.first[-1:] == b"\0" and len(keys) == 1 and not query.text
+        # One value has one key in a study; what begins alike, and several values, may have several.
+        is_one = len(best.ranges) == 1 and best.ranges[0].first[-1:] == b"\0"
+        is_known = best.answers is not None and is_one and len(keys) == 1 and not query.text
         matching = common if is_known and common < _COUNT_MAX else None
         return replace(
             past, rejected=(f"{best.name}: {common}", *others), size=None, walked=past.size, matching=matching
         )
     stamps: dict[bytes, tuple[bytes, bool]] = {}
-    for study, stamp, is_sure in _entries(view, best):
+    for study, stamp, is_sure in chain.from_iterable(_entries(view, span) for span in best.ranges):
         if study not in stamps or is_sure:
             stamps[study] = (stamp, is_sure)
     ordered, is_ordered = _in_order(view, query, {study: stamp for study, (stamp, _) in stamps.items()})
@@ -102,18 +104,13 @@ def _named(view: Snapshot, query: Query, keys: list[Match]) -> Way | None:
     uids = [uid for key in query.matches if key.tag == _SERIES_UID for uid in uids_of(key)]
     if query.level is Level.STUDY or not uids:
         return None
-    found = dict.fromkeys(
-        key.rpartition(b"\0")[2]
-        for uid in uids
-        for a in (series_access(uid),)
-        for key in view.keys("keys", a.first, a.last)
-    )
+    found = dict.fromkeys(key.rpartition(b"\0")[2] for uid in uids for key in _keys(view, series_access(uid)))
     return Way("SeriesInstanceUID", [(study, True) for study in found], size=len(found), is_ordered=is_ordered)
 
 
 def _all(view: Snapshot, query: Query, by_date: bool | None) -> Way:
     if by_date is not None:
-        everything = Access("all studies", _DATE, b"E")
+        everything = Range(_DATE, b"E")
         return Way(
             f"all studies, {'newest' if by_date else 'oldest'} first",
             _walk(view, everything, is_reversed=by_date),
@@ -124,50 +121,54 @@ def _all(view: Snapshot, query: Query, by_date: bool | None) -> Way:
     return Way("all studies", [(study, True) for study in ordered], size=len(ordered), is_ordered=is_ordered)
 
 
-def _walk(view: Snapshot, access: Access, *, is_reversed: bool) -> Iterator[tuple[bytes, bool]]:
+def _keys(view: Snapshot, access: Access) -> Iterator[bytes]:
+    return chain.from_iterable(view.keys("keys", one.first, one.last) for one in access.ranges)
+
+
+def _walk(view: Snapshot, days: Range, *, is_reversed: bool) -> Iterator[tuple[bytes, bool]]:
     """Studies by date, one by one; those without a date come last in both directions."""
     undated = _DATE + b"\1"
-    first = max(access.first, undated)
-    for key, _ in view.scan("keys", first, access.last, is_reversed=is_reversed):
+    first = max(days.first, undated)
+    for key, _ in view.scan("keys", first, days.last, is_reversed=is_reversed):
         yield key.rpartition(b"\0")[2], True
-    if access.first < undated:
-        for key, _ in view.scan("keys", access.first, undated, is_reversed=is_reversed):
+    if days.first < undated:
+        for key, _ in view.scan("keys", days.first, undated, is_reversed=is_reversed):
             yield key.rpartition(b"\0")[2], True
 
 
-def _entries(view: Snapshot, access: Access) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Study key, stamp, and whether what the access answers is sure, in key order."""
-    if access.filter is None:
-        for key, stamp in view.scan("keys", access.first, access.last):
+def _entries(view: Snapshot, span: Range) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Study key, stamp, and whether what the range answers is sure, in key order."""
+    if span.filter is None:
+        for key, stamp in view.scan("keys", span.first, span.last):
             value, _, study = key.rpartition(b"\0")
             yield study, stamp, len(value) <= VALUE_BYTES_MAX
         return
     # A hundred thousand names are passed over: what costs least per name comes first.
-    needle = access.literal
+    needle = span.literal
     # A key of a long value is cut, so it may not show what the value contains: the row itself is looked at.
-    for key in [k for k in view.keys("keys", access.first, access.last) if needle in k or len(k) > VALUE_BYTES_MAX]:
+    for key in [k for k in view.keys("keys", span.first, span.last) if needle in k or len(k) > VALUE_BYTES_MAX]:
         value, _, study = key[1:].rpartition(b"\0")
         is_whole = len(value) < VALUE_BYTES_MAX
-        if not is_whole or access.filter.fullmatch(value.decode("utf_8", "replace")):
+        if not is_whole or span.filter.fullmatch(value.decode("utf_8", "replace")):
             yield study, view.get("keys", key) or b"", is_whole
 
 
 def _choose(view: Snapshot, found: list[Access]) -> tuple[Access, tuple[str, ...]]:
-    """The range with the fewest keys, as far as a look at each tells; and the others with what they have at least."""
+    """The one whose ranges have the fewest keys, as far as a look at each tells; and the others with what they have at least."""
     if len(found) == 1:
         return found[0], ()
-    sizes = {a: sum(1 for _ in islice(view.keys("keys", a.first, a.last), _PEEK)) for a in found}
+    sizes = {a: sum(1 for _ in islice(_keys(view, a), _PEEK)) for a in found}
     # A pattern has to pass over all of its range, whatever it finds; dates come in the order that is wanted.
-    best = min(found, key=lambda a: (sizes[a], a.filter is not None, a.first[:1] != _DATE))
+    best = min(found, key=lambda a: (sizes[a], a.is_filtered, not a.is_of_dates))
     others = (f"{a.name}: {sizes[a]}{'+' * (sizes[a] == _PEEK)}" for a in found if a is not best)
     return best, tuple(others)
 
 
 def _common(view: Snapshot, query: Query, access: Access) -> int | None:
-    """How many keys a range has, where so many studies are in it that the page is full sooner by going past all of them."""
-    if access.filter is not None:
+    """How many keys there are, where so many studies have them that the page is full sooner by going past all of them."""
+    if access.is_filtered:
         return None
-    size = sum(1 for _ in islice(view.keys("keys", access.first, access.last), _COUNT_MAX))
+    size = sum(1 for _ in islice(_keys(view, access), _COUNT_MAX))
     page = query.offset + query.limit
     to_read = page * view.count("studies") / max(size, 1)
     return size if to_read * _ROW_US < size * _KEY_US else None

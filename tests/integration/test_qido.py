@@ -205,6 +205,9 @@ def test_the_plan_can_be_seen(server: Serving) -> None:
     assert plan["candidates"] == plan["keys_read"] == 1
     assert plan["checked"] == ["StudyDate", "StudyDescription"]
     assert plan["rejected"] == ["StudyDate within: 3"]
+    several = server.get("/api/explain/studies?PatientID=P1\\P7&multiplevaluematching=true").json()
+    assert (several["path"], several["checked"]) == ("PatientID of 2 values", [])
+    assert several["candidates"] == several["keys_read"] == several["rows"]
     assert server.get("/api/explain/patients").status_code == 400
 
 

@@ -49,6 +49,9 @@ keys = st.one_of(
 )
 
 
+several = st.lists(keys, min_size=2, max_size=4).filter(lambda k: len({tag for tag, _ in k}) == 1)
+
+
 def plain_match(value: str, tag: int, key: str) -> bool:
     """As the standard says it, character by character."""
     if key.strip() in ("", "*") or not key:
@@ -120,10 +123,12 @@ def test_search_finds_what_the_plain_matcher_finds(found: list[Study], asked: li
 
 
 @settings(max_examples=300, deadline=None)
-@given(studies, keys, st.booleans())
-def test_the_keys_answer_as_a_look_at_every_row_does(found: list[Study], asked: tuple[int, str], fuzzy: bool) -> None:
+@given(studies, st.one_of(keys, several), st.booleans())
+def test_the_keys_answer_as_a_look_at_every_row_does(
+    found: list[Study], asked: tuple[int, str] | list[tuple[int, str]], fuzzy: bool
+) -> None:
     """Also for names with blanks beside wildcards: what a range of keys leaves out would be a hidden study."""
-    tag, key = asked
+    tag, key = asked if isinstance(asked, tuple) else (asked[0][0], "\\".join(value for _, value in asked))
     archive = store(found)
     match = Match(tag, VRS[tag], key)
     everything = archive.search(Query(level=Level.STUDY, limit=1000))

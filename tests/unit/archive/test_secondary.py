@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from archives import LIMITS, incoming
 from data import make_instance
 
 from engine.archive.access import accesses
 from engine.archive.archive import Archive
+from engine.archive.ports import Snapshot
+from engine.archive.search import search
 from engine.dicom.query import Level, Match, Query
 
 
@@ -18,6 +22,26 @@ def archive() -> Archive:
         content = make_instance(f"1.9.{i}.1.1", study=f"1.9.{i}", series=f"1.9.{i}.1", patient_id=str(i))
         archive.store([incoming(content, i)])
     return archive
+
+
+class Counting:
+    """A view that counts the secondary keys that are taken from it."""
+
+    def __init__(self, view: Snapshot) -> None:
+        self._view, self.visited = view, 0
+        self.get, self.count = view.get, view.count
+
+    def scan(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        for entry in self._view.scan(table, start, stop, is_reversed=is_reversed):
+            self.visited += table == "keys"
+            yield entry
+
+    def keys(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[bytes]:
+        for key in self._view.keys(table, start, stop):
+            self.visited += table == "keys"
+            yield key
 
 
 def find(archive: Archive, *keys: Match) -> tuple[list[str], int]:
@@ -34,6 +58,46 @@ def test_the_patient_id_is_used_before_the_name(archive: Archive) -> None:
     keys = Match(0x00100010, "PN", "DOE*"), Match(0x00100020, "LO", "7")
     assert find(archive, *keys) == (["1.9.7"], 1)
     assert find(archive, *reversed(keys)) == (["1.9.7"], 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected", "path", "keys_visited"),
+    [
+        (Match(0x00100020, "LO", "7\\8\\300"), {7, 8}, "PatientID of 3 values", 2 * 2),
+        (Match(0x00100020, "LO", "7\\7"), {7}, "PatientID =", 2 * 1),
+        (Match(0x00100020, "LO", "11*\\115\\3"), {3, 11, *range(110, 120)}, "PatientID of 3 values", 2 * 13),
+        (Match(0x00080020, "DA", "20200131\\19000101-19001231"), set(range(120)), "StudyDate of 2 values", 2 * 120),
+        (Match(0x00080060, "CS", "MR\\US"), set(), "ModalitiesInStudy of 2 values", 0),
+        (Match(0x00100020, "LO", "*17\\*18"), {17, 18, 117, 118}, "PatientID of 2 values", 2 * 120),
+    ],
+)
+def test_several_values_visit_the_keys_of_each(
+    archive: Archive, key: Match, expected: set[int], path: str, keys_visited: int
+) -> None:
+    """They are counted, to see whether going past all studies is less, and then read; a pattern passes over all values."""
+    with archive._core.engine.read() as view:
+        counting = Counting(view)
+        found = search(counting, Query(level=Level.STUDY, matches=(key,), limit=1000), LIMITS)
+    assert {row.study_instance_uid for row in found.rows} == {f"1.9.{n}" for n in expected}
+    assert (found.plan.path, found.plan.candidates, found.plan.checked) == (path, len(expected), ())
+    assert found.keys_read == found.total == len(expected)
+    assert counting.visited == keys_visited
+
+
+def test_several_values_are_one_way_among_others(archive: Archive) -> None:
+    several, one = Match(0x00100020, "LO", "7\\8\\9"), Match(0x00080020, "DA", "20200131")
+    found = archive.search(Query(level=Level.STUDY, matches=(several, one), limit=1000))
+    assert found.plan.path == "PatientID of 3 values"
+    assert found.plan.rejected == ("StudyDate within: 120",)
+    assert found.plan.checked == ("StudyDate",)
+    assert len(found.rows) == 3
+
+
+def test_a_page_of_much_that_matches_goes_by_date(archive: Archive) -> None:
+    """Two modalities of which nearly every study has one: the newest ten are there sooner than all of them."""
+    found = archive.search(Query(level=Level.STUDY, matches=(Match(0x00080060, "CS", "CT\\MR"),), limit=5))
+    assert found.plan.path == "all studies, newest first"
+    assert len(found.rows) == 5
 
 
 @pytest.mark.parametrize(
@@ -68,7 +132,10 @@ def test_a_name_is_found_by_each_of_its_groups(key: str) -> None:
     "match",
     [
         Match(0x00100020, "LO", ""),
-        Match(0x00100020, "LO", "A\\B"),
+        Match(0x00100020, "LO", "A\\*"),
+        Match(0x00100020, "LO", "A\\"),
+        Match(0x00100020, "LO", "\\".join(f"*{n}*" for n in range(9))),  # each would pass over all IDs
+        Match(0x00080020, "DA", "20200101\\2020"),
         Match(0x00100010, "PN", "=山田"),
         Match(0x00080060, "CS", "CT"),
         Match(0x00100020, "LO", "1", (0x00101002, 0x00100020)),
