@@ -16,6 +16,7 @@ from engine.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 from engine.dicom.transfer_syntax import TABLE
 from engine.dimse.contexts import CONTEXTS
 from engine.dimse.status import STATUS as DIMSE_STATUS
+from engine.forwarding import Rule
 from engine.limits import GIB, KIB, MIB, Limits
 from engine.peers import Peer
 from engine.setting_tables import is_needed, keys_of
@@ -44,6 +45,10 @@ def settings() -> str:
 
 def peer_keys() -> str:
     return _entry_keys(Peer)
+
+
+def rule_keys() -> str:
+    return _entry_keys(Rule)
 
 
 def _entry_keys(kind: type) -> str:
@@ -195,6 +200,7 @@ TABLES = {
     ("README.md", "limits"): limits,
     ("docs/settings.md", "settings"): settings,
     ("docs/settings.md", "peers"): peer_keys,
+    ("docs/forwarding.md", "rules"): rule_keys,
     ("docs/archive.md", "defects"): defects,
     ("docs/clauses.md", "clauses"): clauses,
     ("docs/conformance.md", "association"): association,

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine import setting_values as kinds
 from engine.errors import InvalidParameter
+from engine.forwarding import Rule, check_rules
 from engine.limits import Limits
 from engine.peers import PERMISSIONS, Peer, check_peers
 from engine.setting_tables import read_entry, restored
@@ -135,6 +136,7 @@ class Settings:
     )
     limits: Limits = field(default=Limits())
     peers: tuple[Peer, ...] = field(default=())
+    forward: tuple[Rule, ...] = field(default=())
 
     def to_json(self) -> str:
         """For a child process; `from_json` gives an equal object back."""
@@ -143,8 +145,13 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values = json.loads(text)
-        limits, peers = Limits(**values.pop("limits")), values.pop("peers")
-        return replace(restored(cls, values), limits=limits, peers=tuple(restored(Peer, one) for one in peers))
+        limits, peers, rules = (values.pop(key) for key in ("limits", "peers", "forward"))
+        return replace(
+            restored(cls, values),
+            limits=Limits(**limits),
+            peers=tuple(restored(Peer, one) for one in peers),
+            forward=tuple(restored(Rule, one) for one in rules),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +186,9 @@ def table() -> list[Described]:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`origins`: key → ``default``, ``file PATH``, ``environment VOXCAST_X`` or ``command line``; also of ``peers.NAME.key``."""
+    """`origins`: key (also ``peers.NAME.key``, ``forward.NAME.key``) → ``default``, ``file PATH``, ``environment VOXCAST_X`` or
+    ``command line``.
+    """
 
     settings: Settings
     origins: dict[str, str]
@@ -215,10 +224,13 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
     if config is None and environ.get(PREFIX + "CONFIG"):
         config = Path(environ[PREFIX + "CONFIG"])
     peers: tuple[Peer, ...] = ()
-    of_peers: dict[str, str] = {}
+    rules: tuple[Rule, ...] = ()
+    of_entries: dict[str, str] = {}
     if config is not None:
         tables = _read_toml(config)
-        peers, of_peers = _read_peers(tables.pop("peers", {}), config)
+        peers, of_entries = _read_peers(tables.pop("peers", {}), config)
+        rules, of_rules = _read_rules(tables.pop("forward", []), config, peers)
+        of_entries |= of_rules
         for key, value in _flat(tables).items():
             if key not in known:
                 raise _unknown(key, value, f"file {config}", list(known))
@@ -237,9 +249,11 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
                 raise _unknown(key, value, "command line", list(known))
             take(key, "--" + key.replace("_", "-"), value, "command line")
     limits = Limits(**{key[len("limits.") :]: value for key, value in values.items() if key.startswith("limits.")})
-    settings = Settings(**{key: value for key, value in values.items() if "." not in key}, limits=limits, peers=peers)
+    settings = Settings(
+        **{key: value for key, value in values.items() if "." not in key}, limits=limits, peers=peers, forward=rules
+    )
     _check_reach(settings)
-    return Loaded(settings, origins | of_peers)
+    return Loaded(settings, origins | of_entries)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -276,6 +290,21 @@ def _read_peers(tables: object, config: Path) -> tuple[tuple[Peer, ...], dict[st
         origins |= of_peer
     check_peers(peers)
     return tuple(peers), origins
+
+
+def _read_rules(tables: object, config: Path, peers: tuple[Peer, ...]) -> tuple[tuple[Rule, ...], dict[str, str]]:
+    """The ``[[forward]]`` tables in their order; their origins by ``forward.NAME.key``."""
+    if not isinstance(tables, list):
+        raise InvalidParameter("forward", str(tables), f"tables such as [[forward]] (file {config})")
+    rules: list[Rule] = []
+    origins: dict[str, str] = {}
+    for at, table in enumerate(tables, 1):
+        name = table.get("name", at) if isinstance(table, dict) else at
+        rule, of_rule = read_entry(Rule, f"forward.{name}", table, f"file {config}", config.parent)
+        rules.append(rule)
+        origins |= of_rule
+    check_rules(rules, peers)
+    return tuple(rules), origins
 
 
 def _unknown(name: str, value: object, origin: str, known: list[str]) -> InvalidParameter:

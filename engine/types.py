@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TypeAlias
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
+DOORS = ("c-store", "stow", "import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,16 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who sent an instance: the door and the peer at it (an AE title, an address, a file's name; never a patient)."""
+    """Who sent an instance: the door and the peer at it (an AE title, an address, a file's name; never a patient).
 
-    door: str  # "import", "stow", "c-store"
+    Attributes
+    ----------
+    called : AE title that it was sent to; empty at doors without one.
+    """
+
+    door: str  # one of DOORS
     peer: str = ""
+    called: str = ""
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ def bounded(source: Source) -> Source:
     peer = source.peer.encode("utf_8", "replace").decode()
     while len(json.dumps(peer)) > _PEER_BYTES_MAX:  # one character outside the BMP is twelve in JSON
         peer = peer[: len(peer) * 3 // 4]
-    return Source(source.door[:16], peer)
+    return Source(source.door[:16], peer, source.called.encode("ascii", "replace").decode()[:16])
 
 
 def pack_header(meta: MemberMeta | Tombstone | str | None, size: int, name: str = "") -> bytes:
@@ -73,6 +73,8 @@ def pack_header(meta: MemberMeta | Tombstone | str | None, size: int, name: str 
                 "door": meta.source.door,
                 "peer": meta.source.peer,
             }
+            if meta.source.called:
+                note["called"] = meta.source.called
             if meta.is_replacing:
                 note["replaces"] = True
             name = meta.name
@@ -124,7 +126,7 @@ def _content(note: dict[str, object], ustar: bytes) -> MemberMeta | Tombstone | 
         header_sha256=bytes.fromhex(str(note["head"])),
         data_set_offset=int(str(note["at"])),
         received_ns=int(str(note["ns"])),
-        source=Source(str(note["door"]), str(note["peer"])),
+        source=Source(str(note["door"]), str(note["peer"]), str(note.get("called", ""))),
         is_replacing=bool(note.get("replaces", False)),
     )
 

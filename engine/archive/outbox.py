@@ -12,7 +12,7 @@ ready    peer, 0, priority, next_ns, entry number          nothing: waiting entr
 queued   hash of peer and SOP Instance UID                 key of the item that waits
 open     hash of peer, study, reason, priority             number of the entry that more is added to
 peers    peer                                              `PeerState`
-rules    name of a forwarding rule                         number of the last change that it has seen
+rules    name of a forwarding rule                         `ReadTo`
 ======== ================================================= ==========================================
 """
 
@@ -28,11 +28,12 @@ from typing import TypeVar
 from engine.archive import outbox_tables as tables
 from engine.archive.lmdb_engine import LmdbEngine, MapGrown
 from engine.archive.memory import MemoryEngine
-from engine.archive.outbox_records import PRIORITIES, Entry, Item, Order, PeerState, PeerSummary, Settled, State, Taken
+from engine.archive.outbox_records import Entry, Item, Order, PeerState, PeerSummary, ReadTo, Settled, State, Taken
 from engine.archive.outbox_tables import ERROR_CHARACTERS, NUMBER, PLACE
 from engine.archive.ports import IndexEngine, Transaction
 from engine.archive.segment_writer import sync_folder
 from engine.errors import IndexMismatch, OutboxDamaged, OutboxEntryNotFound, TooBusy
+from engine.forwarding import PRIORITIES
 from engine.limits import Limits
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Outbox:
 
     # -- adding
 
-    def put(self, *orders: Order, rules: Mapping[str, int] | None = None) -> Taken:
+    def put(self, *orders: Order, rules: Mapping[str, ReadTo] | None = None) -> Taken:
         """Take these orders, durably; all of them or none.
 
         Parameters
@@ -115,8 +116,8 @@ class Outbox:
                     entries[entry] = None
             if added and txn.count("items") > self._limits.outbox_instances_max:
                 raise TooBusy("outbox", _RETRY_AFTER_S)
-            for name, sequence in (rules or {}).items():
-                txn.put("rules", name.encode(), NUMBER.pack(sequence))
+            for name, read_to in (rules or {}).items():
+                txn.put("rules", name.encode(), read_to.pack())
             return Taken(added=added, already=already, entries=tuple(entries))
 
         return self._write(work)
@@ -292,10 +293,10 @@ class Outbox:
         with self._engine.read() as view:
             return view.count("items")
 
-    def rules(self) -> dict[str, int]:
+    def rules(self) -> dict[str, ReadTo]:
         """How far each forwarding rule has read the change feed."""
         with self._engine.read() as view:
-            return {key.decode(): int(NUMBER.unpack(data)[0]) for key, data in view.scan("rules")}
+            return {key.decode(): ReadTo.unpack(data) for key, data in view.scan("rules")}
 
     def forget_rules(self, names: Sequence[str]) -> None:
         def work(txn: Transaction) -> None:

@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-HIGH, MEDIUM, LOW = "high", "medium", "low"
-PRIORITIES = (HIGH, MEDIUM, LOW)  # in the order in which they are sent; those of PS3.7 9.3.1.1
-
 
 class State(StrEnum):
     WAITING = "waiting"
@@ -95,6 +92,14 @@ class PeerState(_Packed):
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTo(_Packed):
+    """How far a forwarding rule has read the change feed: the number of a change, and when that was (Unix ns)."""
+
+    sequence: int
+    seen_ns: int = 0
+
+
 class Result(StrEnum):
     """What became of one instance when it was sent."""
 
@@ -127,7 +132,7 @@ class Order:
     peer: str
     instances: tuple[tuple[str, str, str], ...]
     reason: str
-    priority: str = MEDIUM
+    priority: str = "medium"
     due_ns: int = 0
     quiet_ns: int = 0
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.archive.outbox_records import (
-    PRIORITIES,
     Entry,
     Item,
     Order,
@@ -20,6 +19,7 @@ from engine.archive.outbox_records import (
 )
 from engine.archive.ports import Snapshot, Transaction
 from engine.errors import OutboxEntryNotFound
+from engine.forwarding import PRIORITIES
 
 NUMBER = struct.Struct(">Q")
 PLACE = struct.Struct(">QQ")

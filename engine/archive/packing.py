@@ -29,7 +29,7 @@ def pack_instance(r: InstanceRecord) -> bytes:
     texts = [
         t.encode("utf_8", "surrogatepass")
         for t in (r.study_instance_uid, r.series_instance_uid, r.sop_instance_uid, r.sop_class_uid,
-                  r.transfer_syntax_uid, r.source.door, r.source.peer)
+                  r.transfer_syntax_uid, r.source.door, _pack_peer(r.source))
     ]  # fmt: skip
     flags = _IS_REPLACING * r.is_replacing
     flags |= _HAS_DESCRIPTOR * (r.frame_descriptor is not None) | _HAS_TABLE * (r.frame_table is not None)
@@ -66,7 +66,7 @@ def unpack_instance(data: bytes) -> InstanceRecord:
         header_length=header_length,
         data_set_sha256=sha,
         received_ns=received_ns,
-        source=Source(door, peer),
+        source=Source(door, *peer.split("\0", 1)),
         instance_json=parts[8],
         slice_key=parts[7],
         frame_descriptor=_unpack_descriptor(parts[9]) if flags & _HAS_DESCRIPTOR else None,
@@ -74,6 +74,17 @@ def unpack_instance(data: bytes) -> InstanceRecord:
         defects=tuple(Defect(*d) for d in json.loads(parts[10])) if parts[10] else (),
         is_replacing=bool(flags & _IS_REPLACING),
     )
+
+
+def _pack_peer(source: Source) -> str:
+    """The AE title that was called stands behind the peer; records of before there was one have none."""
+    peer = source.peer.replace("\0", "")
+    return f"{peer}\0{source.called}" if source.called else peer
+
+
+def received_of(data: bytes) -> int:
+    """When it came, alone (Unix ns)."""
+    return int(_INSTANCE.unpack_from(data)[5])
 
 
 def location_of(data: bytes) -> Location:

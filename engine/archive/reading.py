@@ -8,7 +8,7 @@ from io import FileIO
 
 from engine.archive import index
 from engine.archive.core import Core
-from engine.archive.packing import unpack_instance
+from engine.archive.packing import received_of, unpack_instance
 from engine.archive.records import InstanceRecord
 from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.scan import locate
@@ -55,6 +55,22 @@ class Reading:
                 data = view.get("instances", sop)
             if data is not None:
                 yield unpack_instance(data)
+
+    def received_since(self, first_ns: int, behind: bytes, limit: int) -> tuple[bytes, list[InstanceRecord]]:
+        """Served instances that came at or after a time, looked for in at most 100 × `limit` records: a page of the index.
+
+        The key to go on behind comes first; empty at the end.
+        """
+        found: list[InstanceRecord] = []
+        looked = 0
+        with self._core.engine.read() as view:
+            for key, data in view.scan("instances", behind + b"\0" if behind else b""):
+                looked += 1
+                if received_of(data) >= first_ns:
+                    found.append(unpack_instance(data))
+                if len(found) == limit or looked == 100 * limit:
+                    return key, found
+        return b"", found
 
     def read(self, record: InstanceRecord, start: int = 0, length: int | None = None) -> bytes | bytearray:
         """Bytes of the Part 10 stream: one read.

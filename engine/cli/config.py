@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from engine.cli.terminal import DONE, Terminal
+from engine.forwarding import Rule
 from engine.peers import Peer
 from engine.setting_tables import is_needed, keys_of
 from engine.settings import Loaded, table
@@ -31,10 +32,12 @@ def show(loaded: Loaded, terminal: Terminal) -> int:
         )
     for peer in loaded.settings.peers:
         _show_entry(f"peers.{peer.name}", f"[peers.{peer.name}]", peer, loaded, terminal)
+    for rule in loaded.settings.forward:
+        _show_entry(f"forward.{rule.name}", "[[forward]]", rule, loaded, terminal)
     return DONE
 
 
-def _show_entry(where: str, heading: str, entry: Peer, loaded: Loaded, terminal: Terminal) -> None:
+def _show_entry(where: str, heading: str, entry: Peer | Rule, loaded: Loaded, terminal: Terminal) -> None:
     """One table of several of its kind."""
     terminal.heading("\n" + heading)
     for one in keys_of(type(entry)):

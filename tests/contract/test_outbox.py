@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.archive.outbox import Outbox
-from engine.archive.outbox_records import Item, Order, Result, Settled, State, Taken
+from engine.archive.outbox_records import Item, Order, ReadTo, Result, Settled, State, Taken
 from engine.errors import OutboxDamaged, OutboxEntryNotFound, TooBusy
 from engine.limits import Limits
 
@@ -174,7 +174,7 @@ def is_empty_but(outbox: Outbox, sop: str) -> bool:
 def test_it_is_bounded_and_says_so_and_takes_none_of_too_many(outbox: Outbox) -> None:
     outbox.put(order("abcdefghijklmnop"))
     with pytest.raises(TooBusy, match="the outbox queue is full"):
-        outbox.put(order("qrstu"), rules={"x": 7})
+        outbox.put(order("qrstu"), rules={"x": ReadTo(sequence=7)})
     assert outbox.count() == 16
     assert outbox.rules() == {}
     assert outbox.put(order("qrst")).added == 4
@@ -197,11 +197,12 @@ def test_how_it_goes_with_each_peer(outbox: Outbox) -> None:
 
 
 def test_how_far_rules_have_read_is_kept_with_what_they_ordered(outbox: Outbox) -> None:
-    outbox.put(order("a"), rules={"one": 5, "two": 2**60})
-    outbox.put(rules={"one": 6})
-    assert outbox.rules() == {"one": 6, "two": 2**60}
+    five, six, far = ReadTo(sequence=5), ReadTo(sequence=6, seen_ns=9), ReadTo(sequence=2**60)
+    outbox.put(order("a"), rules={"one": five, "two": far})
+    outbox.put(rules={"one": six})
+    assert outbox.rules() == {"one": six, "two": far}
     outbox.forget_rules(["two", "three"])
-    assert outbox.rules() == {"one": 6}
+    assert outbox.rules() == {"one": six}
 
 
 def test_entries_are_listed_in_pages(outbox: Outbox) -> None:

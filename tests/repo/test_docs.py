@@ -65,9 +65,9 @@ def test_every_command_is_documented_and_none_that_is_not_there() -> None:
 
 
 def test_the_example_of_a_settings_file_is_one(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "settings.md").read_text("utf_8")
-    examples = re.findall(r"```toml\n(.*?)```", text, re.S)
-    assert examples
+    texts = [(ROOT / "docs" / page).read_text("utf_8") for page in ("settings.md", "forwarding.md")]
+    examples = [example for text in texts for example in re.findall(r"```toml\n(.*?)```", text, re.S)]
+    assert len(examples) >= len(texts)
     for example in examples:
         (tmp_path / "v.toml").write_text(example)
         loaded = load(config=tmp_path / "v.toml", environ={}, command_line={})

@@ -17,6 +17,7 @@ BASE = {
     "setting_values",
     "setting_tables",
     "peers",
+    "forwarding",
     "settings",
     "log",
     "metrics",
@@ -42,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 BASE_MAY_IMPORT: dict[str, set[str]] = {
     "setting_tables": {"errors", "setting_values"},
     "peers": {"errors", "setting_values"},
-    "settings": {"errors", "limits", "peers", "setting_tables", "setting_values"},
+    "forwarding": {"errors", "peers", "setting_values", "types"},
+    "settings": {"errors", "forwarding", "limits", "peers", "setting_tables", "setting_values"},
     "log": {"settings"},
 }
 

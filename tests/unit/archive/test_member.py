@@ -41,7 +41,7 @@ def meta(**changes: object) -> MemberMeta:
     "content",
     [
         meta(),
-        meta(is_replacing=True),
+        meta(is_replacing=True, source=Source("c-store", "CT", "VOXCAST")),
         meta(name=member_name(LONG, LONG, LONG, b"\xff" * 32, False), received_ns=2**63 - 1, data_set_offset=2**60),
         Tombstone(Location(2**32 - 1, 2**60, 2**60), 2**63 - 1),
         None,
@@ -59,7 +59,7 @@ def test_headers_come_back_as_they_were(content: MemberMeta | Tombstone | str | 
 
 @pytest.mark.parametrize("peer", ["\U0001f600" * 64, "ü" * 64, "\udcff" * 64, '\x00\x1f"\\' * 16, "p" * 10_000, ""])
 def test_a_peer_of_any_kind_fits(peer: str) -> None:
-    source = bounded(Source("d" * 99, peer))
+    source = bounded(Source("d" * 99, peer, "é" * 99))
     name = member_name(LONG, LONG, LONG, b"\xff" * 32, False)
     content = meta(name=name, source=source, received_ns=2**63 - 1, data_set_offset=2**62, is_replacing=True)
     block = pack_header(content, 2**62)

@@ -51,7 +51,7 @@ def test_an_instance_comes_back() -> None:
         plain,
         frame_descriptor=full,
         defects=(Defect("odd-uid"), Defect("number-invalid", "0028,1050")),
-        source=Source("c-store", "AE \U0001f600"),
+        source=Source("c-store", "AE \U0001f600", "VOXCAST"),
         is_replacing=True,
         sop_instance_uid="\udcff odd",
     )
