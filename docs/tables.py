@@ -141,8 +141,10 @@ def association() -> str:
         "Associations at once, as acceptor": f"{limits.associations_max} (`limits.associations_max`)",
         "Associations as requestor": "none: it only accepts",
         "Maximum PDU": f"{amount('pdu_bytes_max', limits.pdu_bytes_max)} (`limits.pdu_bytes_max`)",
+        "An association request has to come within": f"{limits.association_request_s_max} s (`limits.association_request_s_max`)",
         "Idle associations are aborted after": f"{limits.association_idle_s_max} s (`limits.association_idle_s_max`)",
-        "Outstanding asynchronous transactions": "1",
+        "Operations of one association at once": "1, or what it negotiates up to "
+        + f"{limits.operations_max} (`limits.operations_max`)",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 

@@ -27,6 +27,8 @@
     ├── LimitExceeded               later, or smaller
     │   ├── TooLarge                one thing is larger than its limit
     │   └── TooBusy                 a bounded queue is full
+    ├── PeerFault                   another system must act
+    │   └── PeerUnavailable         it cannot be reached, does not answer, or rejects us
     └── ArchiveFault                the operator must act
         ├── ArchiveFull             no space left; nothing acknowledged is lost
         ├── ArchiveReadOnly         a write failed earlier; restart after the disk was looked at
@@ -206,6 +208,16 @@ class TooBusy(LimitExceeded):
     def __init__(self, queue: str, retry_after_s: int = 1) -> None:
         self.queue, self.retry_after_s = queue, retry_after_s
         super().__init__(f"the {queue} queue is full; try again in {retry_after_s} s")
+
+
+class PeerFault(EngineError):
+    """Another system must act."""
+
+
+class PeerUnavailable(PeerFault):
+    def __init__(self, peer: str, why: str) -> None:
+        self.peer, self.why = peer, why
+        super().__init__(f"peer {peer} {why}")
 
 
 class ArchiveFault(EngineError):

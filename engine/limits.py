@@ -87,9 +87,16 @@ class Limits:
     waiting_clients_max: int = _limit(256, "clients that wait for changes in one worker process")
     changes_per_answer_max: int = _limit(10_000, "changes in one answer; read on from its last")
     # dimse
-    associations_max: int = _limit(50, "associations at once; each costs two threads")
+    associations_max: int = _limit(50, "associations at once; each costs a thread")
     pdu_bytes_max: int = _limit(128 * KIB, "largest PDU offered and taken")
     association_idle_s_max: int = _limit(60, "seconds without a message before an association is aborted")
+    association_request_s_max: int = _limit(15, "seconds from a connection to its whole association request (ARTIM)")
+    association_request_bytes_max: int = _limit(
+        256 * KIB, "one association request; 128 contexts of 40 transfer syntaxes have some 230 KB"
+    )
+    waiting_connections_max: int = _limit(256, "connections that have not sent their association request yet")
+    operations_max: int = _limit(16, "operations of one association at once, where it negotiates several")
+    peer_connect_s_max: int = _limit(10, "seconds for another system to take a connection of ours")
     # sending
     outbox_instances_max: int = _limit(2_000_000, "instances that wait to be sent, some 0.5 KB each")
     outbox_retry_s_max: int = _limit(7 * 86_400, "seconds of failing after which an entry of the outbox is given up")

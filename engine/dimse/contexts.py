@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydicom.uid import UID
 from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
 from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import Verification
@@ -13,7 +14,9 @@ from engine.dicom.transfer_syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
-    TABLE,
+)
+from engine.dicom.transfer_syntax import (
+    TABLE as TRANSFER_SYNTAXES,
 )
 from engine.dimse.find import LEVELS
 
@@ -32,21 +35,29 @@ class Context:
     Attributes
     ----------
     service : of PS3.4.
+    transfer_syntaxes : that are taken.
+    is_scp, is_scu : roles that we can have.
     """
 
     service: str
     abstract_syntax: str
     name: str
     transfer_syntaxes: tuple[str, ...]
+    is_scp: bool = True
+    is_scu: bool = False
+
+    def takes(self, transfer_syntax: str) -> bool:
+        return transfer_syntax in self.transfer_syntaxes
 
 
 CONTEXTS: tuple[Context, ...] = (
     Context("Verification", str(Verification), str(Verification.name), tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))),
     # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
     *(
-        Context("Storage", str(one.abstract_syntax), str(one.abstract_syntax.name), tuple(TABLE))
+        Context("Storage", str(one.abstract_syntax), str(one.abstract_syntax.name), tuple(TRANSFER_SYNTAXES))
         for one in AllStoragePresentationContexts
         if one.abstract_syntax is not None
     ),
-    *(Context("Query", str(model), str(model.name), _IDENTIFIER_SYNTAXES) for model in LEVELS),
+    *(Context("Query", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
 )
+TABLE: dict[str, Context] = {one.abstract_syntax: one for one in CONTEXTS}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pydicom import Dataset
 from pynetdicom.sop_class import (
     PatientRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelFind,
@@ -16,14 +15,18 @@ from pynetdicom.sop_class import (
 from engine.archive.archive import Archive
 from engine.archive.including import complete
 from engine.dicom.query import Level, Match, Query
+from engine.dimse.association import Association, Message
+from engine.dimse.data_set import decode, encode
 from engine.dimse.identifier import Asked, Attributes, make_answer, read_identifier
-from engine.dimse.status import CANCELLED, status_of
-from engine.errors import EngineError, MalformedDataSet
+from engine.dimse.status import CANCELLED, PENDING, PENDING_WITHOUT_SOME_KEYS, SUCCESS, status_of
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from engine.dimse.services import Services
 
 _LOG = logging.getLogger(__name__)
-_PENDING, _PENDING_WITHOUT_SOME_KEYS = 0xFF00, 0xFF01
 _PAGE_ROWS = 1000  # held in memory at a time; no index transaction is open while they are sent
-LEVELS = {
+LEVELS: dict[str, tuple[str, ...]] = {
     PatientRootQueryRetrieveInformationModelFind: ("PATIENT", "STUDY", "SERIES", "IMAGE"),
     StudyRootQueryRetrieveInformationModelFind: ("STUDY", "SERIES", "IMAGE"),
 }
@@ -31,39 +34,37 @@ _PATIENT_ID, _ISSUER = "00100020", "00100021"
 _RELATED = {"00201200": "studies", "00201202": "series", "00201204": "instances"}
 
 
-def handle_find(event: Any, archive: Archive, ae_title: str) -> Iterator[tuple[int, Dataset | None]]:
-    """Status and identifier of each match; pynetdicom sends the final success. Association's thread."""
-    peer = str(event.assoc.requestor.ae_title).strip()
+def serve(association: Association, message: Message, services: Services) -> None:
+    """Answer one C-FIND request: each match as pending, then the end; a cancel is seen between two matches."""
+    archive, model = services.archive, message.context.abstract_syntax
     try:
-        try:
-            identifier = event.identifier
-        except Exception as error:
-            raise MalformedDataSet(f"the identifier cannot be read ({type(error).__name__})") from error
-        asked = read_identifier(identifier, LEVELS[event.context.abstract_syntax], is_fuzzy=is_fuzzy(event))
-        status = _PENDING_WITHOUT_SOME_KEYS if asked.is_ignoring else _PENDING
+        identifier = decode(message)
+        asked = read_identifier(identifier, LEVELS[model], is_fuzzy=is_fuzzy(association, model))
+        status = PENDING_WITHOUT_SOME_KEYS if asked.is_ignoring else PENDING
         for found in _patients(archive, asked) if asked.level == "PATIENT" else _rows(archive, asked):
-            if event.is_cancelled:
-                yield CANCELLED, None
+            if association.is_cancelled(message.command.message_id):
+                association.respond(message, CANCELLED)
                 return
-            yield status, make_answer(found, asked, ae_title)
+            answer = make_answer(found, asked, services.settings.aet)
+            association.respond(message, status, encode(answer, message.context.transfer_syntax))
     except EngineError as error:
-        _LOG.warning("a query from %s was refused: %s", peer, error)
-        yield status_of(error), None
+        _LOG.warning("a query from %s was refused: %s", association.peer, error)
+        association.respond(message, status_of(error), comment=str(error))
+        return
+    association.respond(message, SUCCESS)
 
 
-def is_fuzzy(event: Any) -> bool:
+def is_fuzzy(association: Association, model: str) -> bool:
     """Whether the association has agreed on fuzzy matching of names (PS3.4 C.5.1.1)."""
-    agreed: bytes = event.assoc.requestor.sop_class_extended.get(event.context.abstract_syntax, b"")
+    agreed = association.extended.get(model, b"")
     return len(agreed) > 2 and agreed[2] == 1
 
 
-def agree(event: Any) -> dict[str, bytes]:
+def agree(sop_class_uid: str, value: bytes) -> bytes | None:
     """What we take of the extended negotiation: relational queries and fuzzy names; not times joined with dates (PS3.4 C.5.1.1)."""
-    return {
-        uid: bytes((value[0] & 1, 0, value[2] & 1 if len(value) > 2 else 0, 0, 0)[: max(len(value), 1)])
-        for uid, value in event.app_info.items()
-        if uid in LEVELS and value
-    }
+    if sop_class_uid not in LEVELS or not value:
+        return None
+    return bytes((value[0] & 1, 0, value[2] & 1 if len(value) > 2 else 0, 0, 0)[: max(len(value), 1)])
 
 
 def _rows(archive: Archive, asked: Asked) -> Iterator[Attributes]:

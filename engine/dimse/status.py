@@ -6,6 +6,8 @@ from engine import errors as e
 
 SUCCESS = 0x0000
 CANCELLED = 0xFE00
+PENDING, PENDING_WITHOUT_SOME_KEYS = 0xFF00, 0xFF01
+NO_SUCH_SOP_CLASS, UNRECOGNIZED_OPERATION = 0x0118, 0x0211
 _OUT_OF_RESOURCES = 0xA700
 _DOES_NOT_MATCH = 0xA900
 _CANNOT_UNDERSTAND = 0xC000
@@ -39,12 +41,13 @@ STATUS: dict[type[e.EngineError], int] = {
     e.ArchiveFull: _OUT_OF_RESOURCES,
     e.ArchiveReadOnly: _OUT_OF_RESOURCES,
     e.ArchiveLocked: _OUT_OF_RESOURCES,
+    e.PeerUnavailable: _PROCESSING_FAILURE,
     e.CorruptInstance: _PROCESSING_FAILURE,
     e.IndexMismatch: _PROCESSING_FAILURE,
     e.OutboxDamaged: _OUT_OF_RESOURCES,
 }
 
 
-def status_of(error: Exception) -> int:
+def status_of(error: BaseException) -> int:
     """Never success: an error without a line here is a processing failure."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), _PROCESSING_FAILURE)

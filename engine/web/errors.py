@@ -37,6 +37,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.ArchiveFull: 507,
     e.ArchiveReadOnly: 503,
     e.ArchiveLocked: 503,
+    e.PeerUnavailable: 502,
     e.CorruptInstance: 500,
     e.IndexMismatch: 500,
     e.OutboxDamaged: 500,

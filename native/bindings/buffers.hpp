@@ -27,3 +27,4 @@ class Room : public Bytes {  // contiguous, to write
 };
 
 void bind_codec(nanobind::module_& m);
+void bind_network(nanobind::module_& m);

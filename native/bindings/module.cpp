@@ -147,4 +147,5 @@ NB_MODULE(_native, m) {
       .def("json", &Scanner::json, "buffer"_a, "bulk_data_uri"_a, "is_prefix"_a)
       .def("locate", &Scanner::locate, "fd"_a, "offset"_a, "length"_a, "path"_a);
   bind_codec(m);
+  bind_network(m);
 }

@@ -40,14 +40,16 @@ def test_every_context_of_the_table(address: tuple[str, int], start: int) -> Non
 
 
 @pytest.mark.parametrize("is_reversed", [False, True])
-def test_of_several_transfer_syntaxes_the_first_of_the_table(address: tuple[str, int], is_reversed: bool) -> None:
+def test_of_several_transfer_syntaxes_the_first_that_the_requestor_names(
+    address: tuple[str, int], is_reversed: bool
+) -> None:
     image = next(one for one in CONTEXTS if one.service == "Storage")
-    syntaxes = ["1.2.3.4.5", image.transfer_syntaxes[3], image.transfer_syntaxes[-1]]
+    syntaxes = [image.transfer_syntaxes[3], "1.2.3.4.5", image.transfer_syntaxes[-1]]
     ae = AE("TESTER")
     ae.add_requested_context(image.abstract_syntax, syntaxes[::-1] if is_reversed else syntaxes)
     assoc = ae.associate(*address)
     accepted = [str(uid) for one in assoc.accepted_contexts for uid in one.transfer_syntax]
-    assert accepted == [image.transfer_syntaxes[3]]
+    assert accepted == [image.transfer_syntaxes[-1 if is_reversed else 3]]
     assoc.release()
 
 

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "archive": {"dicom"},
     "ingest": {"dicom", "archive"},
     "stream": {"dicom", "archive", "codec", "imaging"},
-    "dimse": {"dicom", "archive", "ingest", "codec"},
+    "dimse": {"_native", "dicom", "archive", "ingest", "codec"},
     "web": {"dicom", "archive", "ingest", "stream"},
     "viewer": set(),
     "server": {"dicom", "archive", "ingest", "codec", "imaging", "stream", "dimse", "web"},

@@ -1,0 +1,61 @@
+// engine._native.PduReader: a whole message of an association per call, without the interpreter's lock.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdlib>
+
+#include "buffers.hpp"
+#include "pdu_reader.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using voxcast::PduReader;
+
+namespace {
+
+nb::bytes bytes(const std::string& s) { return nb::bytes(s.data(), s.size()); }
+
+nb::object take_data(PduReader& reader) {
+  size_t n = 0;
+  uint8_t* data = reader.take_data(&n);
+  const nb::capsule owner(data, [](void* p) noexcept { std::free(p); });
+  return nb::cast(nb::ndarray<nb::memview, uint8_t, nb::ndim<1>>(data, {n}, owner));
+}
+
+}  // namespace
+
+void bind_network(nb::module_& m) {
+  nb::class_<PduReader>(m, "PduReader")
+      .def(nb::init<uint32_t, uint32_t, size_t, size_t>(), "pdu_bytes_max"_a, "other_bytes_max"_a, "command_bytes_max"_a, "piece_bytes_max"_a)
+      .def(
+          "receive",
+          [](PduReader& reader, int fd, int wake_fd, int timeout_ms, size_t progress_bytes) {
+            nb::gil_scoped_release free;
+            return static_cast<int>(reader.receive(fd, wake_fd, timeout_ms, progress_bytes));
+          },
+          "fd"_a, "wake_fd"_a, "timeout_ms"_a, "progress_bytes"_a)
+      .def(
+          "feed",
+          [](PduReader& reader, nb::handle buffer) {
+            const Bytes in(buffer);
+            if (in.size() > PduReader::kFeedMax) throw nb::value_error("more than 128 KiB at once");
+            reader.feed(in.data(), in.size());
+          },
+          "data"_a)
+      .def("next", [](PduReader& reader) { return static_cast<int>(reader.next()); })
+      .def(
+          "expect_data",
+          [](PduReader& reader, nb::handle prefix) {
+            const Bytes in(prefix);
+            reader.expect_data(in.data(), in.size());
+          },
+          "prefix"_a)
+      .def("take_command", [](PduReader& reader) { return bytes(reader.take_command()); })
+      .def("take_pdu", [](PduReader& reader) { return bytes(reader.take_pdu()); })
+      .def("take_data", &take_data)
+      .def_prop_ro("context_id", [](const PduReader& reader) { return int(reader.context_id()); })
+      .def_prop_ro("pdu_type", [](const PduReader& reader) { return int(reader.pdu_type()); })
+      .def_prop_ro("fault", [](const PduReader& reader) { return std::string(reader.fault()); })
+      .def_prop_ro("fault_reason", &PduReader::fault_reason);
+}
