@@ -217,7 +217,7 @@ class PeerFault(EngineError):
 class PeerUnavailable(PeerFault):
     def __init__(self, peer: str, why: str) -> None:
         self.peer, self.why = peer, why
-        super().__init__(f"peer {peer} {why}")
+        super().__init__(f"the peer {peer} {why}")
 
 
 class ArchiveFault(EngineError):
