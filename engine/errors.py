@@ -13,6 +13,11 @@
     │   ├── UnsatisfiableRange      a byte range behind the end of what is there
     │   ├── OtherStudy              sent to the address of a study that it does not belong to
     │   ├── BadBulkData             metadata and the parts sent beside it do not fit together
+    │   ├── MissingAttribute, MissingAttributeValue, InvalidAttributeValue, UnexpectedAttribute
+    │   │                           a worklist item or performed procedure step breaks the rules of its module
+    │   ├── StepExists, PerformedStepExists
+    │   ├── StepUnderWay            a scheduled step that somebody performs at this moment
+    │   ├── PerformedStepEnded      completed or discontinued: it may no longer be updated
     │   └── BadFrame                a frame's code stream does not hold what the header claims
     ├── Unsupported                 by design or not yet
     │   ├── UnsupportedTransferSyntax
@@ -21,6 +26,7 @@
     │   └── NotAcceptable           no offered media type can be made from what is stored
     ├── NotFound
     │   ├── StudyNotFound, SeriesNotFound, InstanceNotFound, FrameNotFound
+    │   ├── StepNotFound, PerformedStepNotFound
     │   ├── NoPixels                the instance has no pixel data at all
     │   ├── ChangesGone             changes that are no longer kept, or were never of this index
     │   └── OutboxEntryNotFound     nothing in the outbox has this number (any more)
@@ -34,6 +40,7 @@
         ├── ArchiveReadOnly         a write failed earlier; restart after the disk was looked at
         ├── ArchiveLocked           another server has this archive
         ├── CorruptInstance         stored bytes no longer have their hash
+        ├── WorklistMismatch        worklist.lmdb has another schema, or cannot be read
         ├── IndexMismatch           the index has another schema, or contradicts the segments
         └── OutboxDamaged           what was waiting to be sent cannot be read
 
@@ -107,6 +114,58 @@ class BadBulkData(InvalidInput):
         super().__init__(f"bulk data {uri[:200]}: {reason}")
 
 
+class MissingAttribute(InvalidInput):
+    def __init__(self, attribute: str) -> None:
+        self.attribute = attribute
+        super().__init__(f"{attribute} is missing")
+
+
+class MissingAttributeValue(InvalidInput):
+    def __init__(self, attribute: str) -> None:
+        self.attribute = attribute
+        super().__init__(f"{attribute} has no value")
+
+
+class InvalidAttributeValue(InvalidInput):
+    """The value itself is not told: it may be a name."""
+
+    def __init__(self, attribute: str, expected: str) -> None:
+        self.attribute, self.expected = attribute, expected
+        super().__init__(f"the value of {attribute} is none that it can have; expected {expected}")
+
+
+class UnexpectedAttribute(InvalidInput):
+    def __init__(self, attribute: str, reason: str) -> None:
+        self.attribute, self.reason = attribute, reason
+        super().__init__(f"{attribute} cannot be here: {reason}")
+
+
+class StepExists(InvalidInput):
+    def __init__(self, step_id: str) -> None:
+        self.step_id = step_id
+        super().__init__(
+            f"a step with this Study Instance UID and Scheduled Procedure Step ID is there already: {step_id}"
+        )
+
+
+class PerformedStepExists(InvalidInput):
+    def __init__(self, sop_instance_uid: str) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        super().__init__(f"performed procedure step {sop_instance_uid} is there already")
+
+
+class StepUnderWay(InvalidInput):
+    def __init__(self, step_id: str) -> None:
+        self.step_id = step_id
+        super().__init__(f"step {step_id} is IN PROGRESS; it can be removed when it has ended")
+
+
+class PerformedStepEnded(InvalidInput):
+    def __init__(self, sop_instance_uid: str, state: str) -> None:
+        self.sop_instance_uid, self.state = sop_instance_uid, state
+        super().__init__(f"performed procedure step {sop_instance_uid} is {state} and may no longer be updated")
+
+
 class BadFrame(InvalidInput):
     def __init__(self, transfer_syntax_uid: str, reason: str) -> None:
         self.transfer_syntax_uid, self.reason = transfer_syntax_uid, reason
@@ -172,6 +231,18 @@ class FrameNotFound(NotFound):
             number_of_frames,
         )
         super().__init__(f"instance {sop_instance_uid} has frames 1 to {number_of_frames}, not {frame_number}")
+
+
+class StepNotFound(NotFound):
+    def __init__(self, step_id: str) -> None:
+        self.step_id = step_id
+        super().__init__(f"no scheduled procedure step {step_id}")
+
+
+class PerformedStepNotFound(NotFound):
+    def __init__(self, sop_instance_uid: str) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        super().__init__(f"no performed procedure step {sop_instance_uid}")
 
 
 class NoPixels(NotFound):
@@ -246,6 +317,14 @@ class CorruptInstance(ArchiveFault):
     def __init__(self, sop_instance_uid: str, where: str) -> None:
         self.sop_instance_uid, self.where = sop_instance_uid, where
         super().__init__(f"instance {sop_instance_uid} at {where} no longer has the bytes that were acknowledged")
+
+
+class WorklistMismatch(ArchiveFault):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"worklist.lmdb of archive {path} cannot be used ({reason}); put back its backup, or move it away to begin anew"
+        )
 
 
 class IndexMismatch(ArchiveFault):

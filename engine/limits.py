@@ -59,6 +59,17 @@ class Limits:
     rendition_frame_bytes_max: int = _limit(
         256 * MIB, "decoded bytes of a frame that a rendition is made of; four times as much is in memory meanwhile"
     )
+    # worklist
+    worklist_steps_max: int = _limit(200_000, "scheduled procedure steps kept, some 5 KB each with their keys")
+    worklist_step_bytes_max: int = _limit(64 * KIB, "one scheduled procedure step as JSON; usual ones have 3 KB")
+    worklist_days_max: int = _limit(
+        400, "days that scheduled and performed procedure steps are kept behind their date and their last change"
+    )
+    worklist_request_steps_max: int = _limit(1_000, "scheduled procedure steps in one request to /api/worklist")
+    performed_steps_max: int = _limit(1_000_000, "performed procedure steps kept")
+    performed_step_bytes_max: int = _limit(
+        16 * MIB, "one performed procedure step as JSON; 50 000 references to images have some 10 MB"
+    )
     # ingest
     accept_queue_bytes_max: int = _limit(32 * MIB, "bytes of instances waiting for their group commit, one process")
     group_commit_max: int = _limit(128, "instances in one group commit: bounds the wait of the first sender")

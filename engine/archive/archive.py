@@ -30,6 +30,7 @@ from engine.archive.segment_writer import disk_fault, sync_folder
 from engine.archive.segments import SegmentStore
 from engine.archive.stats import measure
 from engine.archive.upkeep import Upkeep
+from engine.archive.worklist.worklist import Worklist
 from engine.archive.writing import Writer
 from engine.dicom.query import Findings, Query
 from engine.errors import (
@@ -47,7 +48,12 @@ KEEP_FIRST, REPLACE = "keep-first", "replace"
 
 
 class Archive(Reading):
-    """One archive, opened by one process; thread-safe."""
+    """One archive, opened by one process; thread-safe.
+
+    Attributes
+    ----------
+    worklist : what is planned and what was done; nothing of it is in the segments, and no reindex touches it.
+    """
 
     def __init__(
         self, core: Core, path: Path | None, on_conflict: str, is_writer: bool = True, writing: WriterLock | None = None
@@ -55,6 +61,7 @@ class Archive(Reading):
         super().__init__(core)
         self.path, self._is_writer, self._writing = path, is_writer, writing
         self._writer = Writer(core, replaces=on_conflict == REPLACE)
+        self.worklist = Worklist(path, core.limits, is_writer)
 
     # -- opening
 
@@ -126,6 +133,7 @@ class Archive(Reading):
             raise IndexMismatch(str(self.path), f"it has {found}, this program {SCHEMA_VERSION}")
 
     def close(self) -> None:
+        self.worklist.close()
         self._core.close()
         if self._writing is not None:
             self._writing.release()
@@ -161,6 +169,11 @@ class Archive(Reading):
         if not found:
             raise StudyNotFound(study_uid)
         return found
+
+    def missing(self, sop_uids: Sequence[str]) -> list[str]:
+        """Which of these SOP Instance UIDs are not stored, in their order."""
+        with self._core.engine.read() as view:
+            return [uid for uid in sop_uids if view.get("instances", index.uid_key(uid)) is None]
 
     def members(self, study_uid: str, series_uid: str) -> list[InstanceRecord]:
         """The instances of a series in slice order; `SeriesNotFound` when there are none."""

@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Every setting, its value and where it came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+worklist_app = typer.Typer(help="What is planned: worklist files in, and a list.", no_args_is_help=True)
+app.add_typer(worklist_app, name="worklist")
 
 ArchiveOption = Annotated[Path | None, typer.Option("--archive", metavar="DIR", help="Folder of the archive.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings in a TOML file.")]
@@ -212,3 +214,43 @@ def config_check(config: ConfigOption = None, json: JsonOption = False) -> None:
         from engine.cli.config import check
 
         raise typer.Exit(check(_load(config, False), terminal))
+
+
+@worklist_app.command("import")
+def worklist_import(
+    paths: Annotated[list[Path], typer.Argument(help="Worklist files, and folders of files that end in .wl.")],
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take up the steps of worklist files; safe to repeat, works beside a running server."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.worklist import import_files
+
+        raise typer.Exit(import_files(loaded.settings, paths, terminal))
+
+
+@worklist_app.command("list")
+def worklist_list(
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    day: Annotated[
+        str, typer.Option("--date", metavar="DATE", help="A day, a range like 20260101-20260131, or today.")
+    ] = "",
+    station: Annotated[str, typer.Option(metavar="TITLE", help="Scheduled station AE title.")] = "",
+    modality: Annotated[str, typer.Option(metavar="CODE", help="CT, MR, …")] = "",
+    patient_id: Annotated[str, typer.Option(metavar="ID", help="Patient ID.")] = "",
+    state: Annotated[
+        list[str] | None, typer.Option(help="SCHEDULED, IN PROGRESS, COMPLETED or DISCONTINUED; may be repeated.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Scheduled procedure steps in the order in which they are due."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.worklist import show
+
+        raise typer.Exit(show(loaded.settings, day, station, modality, patient_id, state or [], terminal))

@@ -24,6 +24,14 @@ STATUS: dict[type[e.EngineError], int] = {
     e.UnsatisfiableRange: _CANNOT_UNDERSTAND,
     e.OtherStudy: _DOES_NOT_MATCH,
     e.BadBulkData: _CANNOT_UNDERSTAND,
+    e.MissingAttribute: 0x0120,
+    e.MissingAttributeValue: 0x0121,
+    e.InvalidAttributeValue: 0x0106,
+    e.UnexpectedAttribute: 0x0105,  # no such attribute
+    e.StepExists: 0x0111,
+    e.PerformedStepExists: 0x0111,  # duplicate SOP instance
+    e.StepUnderWay: _PROCESSING_FAILURE,
+    e.PerformedStepEnded: _PROCESSING_FAILURE,  # PS3.4 F.7.2.2.4
     e.BadFrame: _CANNOT_UNDERSTAND,
     e.UnsupportedTransferSyntax: 0xC122,  # PS3.4 table CC.2.3-1 names the same code for retrieval
     e.UnsupportedPixels: _CANNOT_UNDERSTAND,
@@ -33,6 +41,8 @@ STATUS: dict[type[e.EngineError], int] = {
     e.SeriesNotFound: _PROCESSING_FAILURE,
     e.InstanceNotFound: _PROCESSING_FAILURE,
     e.FrameNotFound: _PROCESSING_FAILURE,
+    e.StepNotFound: _PROCESSING_FAILURE,
+    e.PerformedStepNotFound: 0x0112,  # no such SOP instance
     e.NoPixels: _PROCESSING_FAILURE,
     e.ChangesGone: _PROCESSING_FAILURE,
     e.OutboxEntryNotFound: _PROCESSING_FAILURE,
@@ -43,6 +53,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.ArchiveLocked: _OUT_OF_RESOURCES,
     e.PeerUnavailable: _PROCESSING_FAILURE,
     e.CorruptInstance: _PROCESSING_FAILURE,
+    e.WorklistMismatch: _PROCESSING_FAILURE,
     e.IndexMismatch: _PROCESSING_FAILURE,
     e.OutboxDamaged: _OUT_OF_RESOURCES,
 }

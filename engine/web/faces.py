@@ -26,6 +26,7 @@ from engine.web import (
     thumbnails,
     wado,
     wado_uri,
+    worklist,
 )
 from engine.web.handling import Handler
 from engine.web.negotiate import DATA_SETS, DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, ZIP
@@ -33,10 +34,12 @@ from engine.web.parameters import (
     CHANGES,
     INCLUDEFIELD,
     NEGOTIATION,
+    PERFORMED,
     RENDERING,
     RENDERING_OURS,
     TEXT_NEGOTIATION,
     WADO_URI,
+    WORKLIST,
     ZIPPED,
     Parameter,
     search_parameters,
@@ -67,6 +70,7 @@ class Face:
     schema : name of the JSON Schema of a JSON answer in `schemas.SCHEMAS`.
     statuses : that it answers with, beside those that every address may (`openapi.EVERYWHERE`).
     takes : media types of the request's body.
+    body : name of the JSON Schema of a JSON body in `schemas.SCHEMAS`; empty where bodies are described elsewhere.
     clause : of PS3.18; empty for what is ours.
     """
 
@@ -76,6 +80,7 @@ class Face:
     parameters: tuple[Parameter, ...] = ()
     takes: tuple[str, ...] = ()
     clause: str = ""
+    body: str = ""
 
 
 _INSTANCES = Face(
@@ -102,6 +107,7 @@ _RENDERED = replace(
 )
 _THUMBNAIL = replace(_PICTURES, gives=_DRAWN, clause="10.4.1.1.4")
 _PAGE = Face(("text/html",), (200, 304, 404))
+_CHANGING = (409, 413, 415, 417, 507)  # of the worklist
 
 
 def _search(level: Level) -> Face:
@@ -159,6 +165,18 @@ FACES: Mapping[Handler, Face] = {
     ),
     changes.changes: Face((_JSON, "text/event-stream"), (200, 406, 410), "Changes", CHANGES),
     deleting.delete: _json("Deleted", 404),
+    worklist.search_for_steps: Face((_JSON,), (200,), "Steps", WORKLIST),
+    worklist.schedule: Face((_JSON,), (201, *_CHANGING), "Steps", takes=(DICOM_JSON, _JSON), body="WorklistItems"),
+    worklist.retrieve_step: _json("StepProgress", 404),
+    worklist.replace_step: Face(
+        (_JSON,), (200, 404, *_CHANGING), "Step", takes=(DICOM_JSON, _JSON), body="WorklistItem"
+    ),
+    worklist.change_step: Face(
+        (_JSON,), (200, 404, *_CHANGING), "Step", takes=(DICOM_JSON, _JSON), body="WorklistItem"
+    ),
+    worklist.remove_step: _json("Deleted", 404, 409, 507),
+    worklist.list_performed: Face((_JSON,), (200,), "PerformedSteps", PERFORMED),
+    worklist.retrieve_performed: _json("PerformedStep", 404),
     management.stats: _json("Stats"),
     management.conflicts: _json("Conflicts"),
     management.defects: _json("Defects"),

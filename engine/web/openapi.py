@@ -20,6 +20,7 @@ _JSON = "application/json"
 EVERYWHERE = (400, 403, 408, 500, 503)
 _MEANINGS = {
     200: "As asked for.",
+    201: "It is made, and safe.",
     202: "Some of the instances are safe, others were refused, or values were changed; the answer says which.",
     204: "Nothing matches.",
     206: "The range that was asked for.",
@@ -30,7 +31,7 @@ _MEANINGS = {
     404: "It is not here.",
     406: "It cannot be given in any way that the client accepts; the detail says how it can.",
     408: "Nothing came, or was taken, for a minute.",
-    409: "None of the instances was stored; the answer says why.",
+    409: "It contradicts what is there: nothing was stored or changed; the answer says why.",
     410: "So old a number is not kept any more: read the archive anew.",
     413: "Larger than a limit.",
     415: "A body of a kind that is not taken.",
@@ -95,7 +96,7 @@ def _operation(route: Route, path: str, names: set[str]) -> dict[str, Any]:
     if face.takes:
         operation["requestBody"] = {
             "required": True,
-            "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in face.takes},
+            "content": {media_type: {"schema": _body(face)} for media_type in face.takes},
         }
     return operation
 
@@ -128,6 +129,10 @@ def _options(path: str, other: dict[str, Any]) -> dict[str, Any]:
         "parameters": [_in_path(name, path) for name in re.findall(r"{(\w+)}", path)],
         "responses": own | {str(status): {"$ref": f"#/components/responses/{status}"} for status in EVERYWHERE},
     }
+
+
+def _body(face: Face) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{face.body}"} if face.body else {"type": "string", "format": "binary"}
 
 
 def _name(route: Route, path: str, names: set[str]) -> str:

@@ -14,6 +14,7 @@ from engine.archive.searchable import LEVEL_OF, pattern_of
 from engine.dicom.caption import CaptionKind
 from engine.dicom.dictionary import keyword_of, vr_of
 from engine.dicom.query import Level
+from engine.dicom.scheduled_step import SEARCHED, State
 from engine.imaging.spec import IccProfile, Values
 
 JsonSchema = Mapping[str, Any]
@@ -187,6 +188,35 @@ CHANGES = (
     ),
     Parameter("accept", "Media types; stands above the header Accept.", {"type": "string"}),
 )
+
+# The worklist and what was performed of it (docs/worklist.md).
+_PAGE_OF_STEPS = (
+    Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 1000}, example="25"),
+    Parameter(
+        "offset", "So many are left out.", {"type": "integer", "minimum": 0, "maximum": 999_999_999}, example="0"
+    ),
+)
+WORKLIST_KEYS: Mapping[str, tuple[int, ...]] = {keyword_of(path[-1]): path for path in SEARCHED}
+WORKLIST = (
+    *_PAGE_OF_STEPS,
+    Parameter("state", "Only steps in one of these states.", _list(_choice(State)), example=State.SCHEDULED),
+    Parameter(
+        "fuzzymatching",
+        "Each word of a name begins some word of the stored one, in any order.",
+        _SWITCH,
+        example="true",
+    ),
+    *(
+        Parameter(
+            name,
+            f"Matching key ({vr_of(path[-1])}).",
+            {"type": "string", "pattern": form} if form else {"type": "string"},
+        )
+        for name, path in WORKLIST_KEYS.items()
+        for form in (pattern_of(vr_of(path[-1])),)
+    ),
+)
+PERFORMED = _PAGE_OF_STEPS
 
 # WADO-URI, which has names of its own for everything.
 _SIDE: JsonSchema = {"type": "integer", "minimum": 1, "maximum": 1000}

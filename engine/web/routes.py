@@ -22,6 +22,7 @@ from engine.web import (
     thumbnails,
     wado,
     wado_uri,
+    worklist,
 )
 from engine.web.access import Permission
 from engine.web.handling import Handler
@@ -101,6 +102,14 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/api/studies/{study}", deleting.delete, MANAGE, "other"),
     Route("DELETE", "/api/studies/{study}/series/{series}", deleting.delete, MANAGE, "other"),
     Route("DELETE", "/api/studies/{study}/series/{series}/instances/{instance}", deleting.delete, MANAGE, "other"),
+    Route("GET", "/api/worklist", worklist.search_for_steps, SEARCH, "search"),
+    Route("POST", "/api/worklist", worklist.schedule, STORE, "store"),
+    Route("GET", "/api/worklist/{step}", worklist.retrieve_step, SEARCH, "search"),
+    Route("PUT", "/api/worklist/{step}", worklist.replace_step, STORE, "store"),
+    Route("PATCH", "/api/worklist/{step}", worklist.change_step, STORE, "store"),
+    Route("DELETE", "/api/worklist/{step}", worklist.remove_step, STORE, "store"),
+    Route("GET", "/api/performed", worklist.list_performed, SEARCH, "search"),
+    Route("GET", "/api/performed/{instance}", worklist.retrieve_performed, SEARCH, "search"),
     Route("GET", "/api/conflicts", management.conflicts, MANAGE, "other"),
     Route("GET", "/api/defects", management.defects, MANAGE, "other"),
     Route("GET", "/api/defects/{code}", management.with_defect, MANAGE, "other"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.dicom.defects import DEFECTS
+from engine.dicom.scheduled_step import State
 
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
@@ -25,6 +26,22 @@ def _array(items: dict[str, Any]) -> dict[str, Any]:
 def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
+
+_WHEN = {"type": "string", "format": "date-time"}
+_STEP = _object(
+    id={"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    state={"type": "string", "enum": list(State)},
+    created=_WHEN,
+    changed=_WHEN,
+    origin=_TEXT,
+    attributes=_ref("DataSet"),
+)
+_SERIES = _object(
+    seriesInstanceUID=_TEXT,
+    modality=_TEXT,
+    instances=_COUNT,
+    isOfStep={"type": "boolean"},
+)
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "Problem": _object(
@@ -101,6 +118,36 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             )
         ),
     ),
+    # One worklist item, bare or in an array; what it must have is said in words (docs/worklist.md).
+    "WorklistItem": {"anyOf": [{"type": "object"}, {**_array({"type": "object"}), "minItems": 1, "maxItems": 1}]},
+    "WorklistItems": {"anyOf": [{"type": "object"}, {**_array({"type": "object"}), "minItems": 1}]},
+    "Step": _STEP,
+    "Steps": _object(("more",), steps=_array(_ref("Step")), more={"type": "boolean"}),
+    "StepProgress": {
+        **_STEP,
+        "properties": {**_STEP["properties"], "performed": _array(_ref("PerformedStep")), "series": _array(_SERIES)},
+        "required": [*_STEP["required"], "performed", "series"],
+    },
+    "PerformedStep": _object(
+        ("attributes",),
+        sopInstanceUID=_TEXT,
+        state={"type": "string", "enum": list(State)},
+        created=_WHEN,
+        changed=_WHEN,
+        peer=_TEXT,
+        steps=_array(_TEXT),
+        series=_array(
+            _object(
+                seriesInstanceUID=_TEXT,
+                protocolName=_TEXT,
+                instances=_COUNT,
+                stored=_COUNT,
+                missing=_array(_TEXT),
+            )
+        ),
+        attributes=_ref("DataSet"),
+    ),
+    "PerformedSteps": _object(performed=_array(_ref("PerformedStep")), more={"type": "boolean"}),
     "OpenAPI": {"type": "object", "required": ["openapi", "info", "paths"]},
 }
 
@@ -110,6 +157,11 @@ IN_PATHS: dict[str, tuple[str, dict[str, Any], str]] = {
     "study": ("Study Instance UID", _UID, "1.2.3"),
     "series": ("Series Instance UID", _UID, "1.2.3.4"),
     "instance": ("SOP Instance UID", _UID, "1.2.3.4.1"),
+    "step": (
+        "A scheduled procedure step, by the id that the worklist gives it",
+        {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "0123456789abcdef0123456789abcdef",
+    ),
     "frames": (
         "Frame numbers from 1, separated by commas, in the order in which they are wanted",
         {"type": "string", "pattern": r"^[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*$"},

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from data import make_instance
 from serving import Serving
+from worklists import item
+
+from engine.dicom.scheduled_step import identity
 
 TESTS = Path(__file__).resolve().parents[1]
 SECONDS_MAX = 200  # 20 s on an idle machine
@@ -22,6 +25,7 @@ _OPTIONS = """
 include-method = "OPTIONS"
 checks.negative_data_rejection.enabled = false
 """
+STEP = identity("1.2.3", "S1")
 CONFIG = f"""
 [parameters]
 study = "1.2.3"
@@ -43,6 +47,11 @@ include-path = "/wado"
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]
 
 [[operations]]
+include-path-regex = "^/api/worklist"
+parameters = {{ step = "{STEP}" }}
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
+
+[[operations]]
 include-path = "/api/changes"
 parameters = {{ wait = "0", accept = "application/json" }}
 checks.positive_data_acceptance.enabled = false
@@ -60,6 +69,7 @@ def server(tmp_path: Path) -> Iterator[Serving]:
     with Serving(tmp_path / "archive") as running:
         images = [make_instance(f"1.2.3.4.{i}", number=i, z=float(i), frames=3) for i in (1, 2)]
         assert running.store(*images).status_code == 200
+        assert running.session.post(running.url + "/api/worklist", json=item("S1")).status_code == 201
         yield running
 
 
