@@ -34,7 +34,7 @@ def element(tag: int, vr: str, value: bytes) -> bytes:
     if len(value) % 2:
         value += b"\0" if vr in ("UI", "OB") else b" "
     head = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode())
-    if vr in ("OB", "OW", "SQ", "UN", "UT"):
+    if vr in ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"):
         return head + struct.pack("<HI", 0, len(value)) + value
     return head + struct.pack("<H", len(value)) + value
 
