@@ -20,6 +20,7 @@ from engine.dicom.derivation import derived_by_loss, is_marked_lossy, marked_los
 from engine.dicom.elements import element_head
 from engine.dicom.encapsulation import fragment, pixel_data_end, pixel_data_head
 from engine.dicom.explicit import swapped
+from engine.dicom.implicit import implicit_elements, implicit_head
 from engine.dicom.instance import StoredInstance
 from engine.dicom.part10 import file_meta
 from engine.dicom.pixel_header import FLOAT_PIXEL_DATA, PIXEL_DATA, described_pixels
@@ -113,6 +114,7 @@ class Transcoding:
         self._first: Array | None = None
         self._head: list[Buffer] = []
         self._tail = b""
+        self._pad = 0  # of `_tail`, what makes the pixel data's length even
 
     def __enter__(self) -> Transcoding:
         return self
@@ -151,6 +153,27 @@ class Transcoding:
                 yield piece
         yield from _cut(self._tail)
 
+    def data_set(self, *, is_implicit: bool = False) -> Iterator[Buffer]:
+        """The same without File Meta Information: what a C-STORE carries.
+
+        Parameters
+        ----------
+        is_implicit : in Implicit VR Little Endian, which what comes out as Explicit VR Little Endian can be as well.
+        """
+        pieces = self.pieces()
+        next(pieces)  # File Meta Information, some 400 bytes, is a piece of its own
+        if not is_implicit:
+            yield from pieces
+            return
+        assert self._is_native, "compressed pixels are explicit (PS3.5 A.4)"
+        pixels, head = self._source.header.pixels, self._head[1:]
+        pixel_head = bytes(head.pop()) if pixels is not None else b""
+        yield from _cut(implicit_elements(b"".join(head), self._limits))
+        if pixels is not None:
+            yield implicit_head(pixels.tag, int.from_bytes(pixel_head[-4:], "little"))
+            yield from self._copied() if self.is_copy else self._native_frames()
+            yield from _cut(self._tail[: self._pad] + implicit_elements(self._tail[self._pad :], self._limits))
+
     def _finish(self, changes: Changes) -> None:
         header, about = self._source.header, self._source.about
         meta = file_meta(
@@ -164,7 +187,8 @@ class Transcoding:
             if body > _VALUE_MAX:
                 raise TooLarge("the native pixel data", body, _VALUE_MAX, "PS3.5 7.1.1")
             self._head.append(element_head(header.pixels.tag, self._pixel_vr(), body + body % 2))
-            self._tail = bytes(body % 2) + self._source.tail()
+            self._pad = body % 2
+            self._tail = bytes(self._pad) + self._source.tail()
         elif header.pixels is not None:
             body = self._spool.tell()
             self._head.append(pixel_data_head(self._lengths))
