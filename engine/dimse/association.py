@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -271,13 +271,20 @@ class Association:
 
     # -- what goes
 
-    def send(self, context_id: int, command: Command, data: Buffer | Sequence[Buffer] | None = None) -> None:
-        """One message. Raises AssociationEnded when the peer does not take it."""
-        parts = [data] if isinstance(data, (bytes, bytearray, memoryview)) else list(data or ())
-        raw = command.with_data_set(bool(parts)).encode()
+    def send(self, context_id: int, command: Command, data: Buffer | Iterable[Buffer] | None = None) -> None:
+        """One message; an iterator's pieces are asked for as they go. Raises AssociationEnded when the peer does not take it.
+
+        An EngineError of the iterator passes through, after the association was aborted.
+        """
+        parts = [data] if isinstance(data, (bytes, bytearray, memoryview)) else () if data is None else data
+        raw = command.with_data_set(isinstance(parts, Iterator) or bool(parts)).encode()
         if command.is_response and command.status not in (0, 0xFF00, 0xFF01) and command.status & 0xF000 != 0xB000:
             self.failures += 1
-        self._put(lambda: self.transport.send_message(context_id, raw, parts))
+        try:
+            self._put(lambda: self.transport.send_message(context_id, raw, parts))
+        except EngineError:
+            self.abort()  # half of the data set is with the peer
+            raise
 
     def respond(self, message: Message, status: int, data: Buffer | Sequence[Buffer] | None = None, *,
                 comment: str = "", **more: int | str | tuple[int, ...] | None) -> None:  # fmt: skip

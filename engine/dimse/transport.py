@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -96,7 +96,7 @@ class Transport:
         """Raises OSError."""
         self._send([pdu])
 
-    def send_message(self, context_id: int, command: bytes, data: Sequence[Buffer]) -> None:
+    def send_message(self, context_id: int, command: bytes, data: Iterable[Buffer]) -> None:
         """A command and the data set behind it, in as few calls and PDUs as the peer's length allows. Raises OSError."""
         length = min(self.peer_pdu_bytes_max or _OWN_PDU_BYTES_MAX, _OWN_PDU_BYTES_MAX)
         chunk = max(length - 6, 1)
@@ -198,11 +198,21 @@ def release_pdu(kind: int) -> bytes:
     return struct.pack(">BxI4x", kind, 4)
 
 
-def _pdus(context_id: int, is_command: int, buffers: Sequence[Buffer], chunk: int) -> Iterable[Buffer]:
-    """Heads and pieces of one P-DATA-TF after the other, over the borders of the buffers."""
-    views = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
-    left = sum(len(view) for view in views)
-    while left:
+def _pdus(context_id: int, is_command: int, buffers: Iterable[Buffer], chunk: int) -> Iterable[Buffer]:
+    """Heads and pieces of one P-DATA-TF after the other, over the borders of the buffers; nothing where these are empty."""
+    coming = (memoryview(buffer).cast("B") for buffer in buffers if len(buffer))
+    views: list[memoryview] = []
+    left, is_all = 0, False
+    while True:
+        while left <= chunk and not is_all:  # one byte more than fits tells that there is another PDU
+            view = next(coming, None)
+            if view is None:
+                is_all = True
+            else:
+                views.append(view)
+                left += len(view)
+        if not left:
+            return
         n = min(chunk, left)
         left -= n
         yield struct.pack(">BxIIBB", P_DATA, n + 6, n + 2, context_id, is_command | (0 if left else 2))

@@ -1,0 +1,211 @@
+"""Storage SCU: instances over one association, as stored where the peer takes that (PS3.4 annex B)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from engine.dimse.association import Association, AssociationEnded
+from engine.dimse.command import C_STORE, RESPONSE, Command, request
+from engine.dimse.outgoing import WHOLE_BYTES_MAX, Converted, Outgoing
+from engine.errors import EngineError
+from engine.limits import Limits
+from engine.types import Buffer
+
+CONTEXTS_MAX = 128  # odd numbers below 256 (PS3.8 9.3.2.2)
+WINDOW = 16  # operations that we propose to invoke at once
+_UNLIMITED = 0
+_FALLBACK = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+_PRIORITIES = {"medium": 0, "high": 1, "low": 2}  # PS3.7 9.3.1.1
+_SUCCESS, _ALREADY_THERE = 0x0000, 0x0111
+_WARNINGS = (0x0001, 0x0107, 0x0116)  # and all of Bxxx
+# Failures that the next time may not be: the peer's disk is full, or something went wrong on its side.
+_PROCESSING_FAILURE, _RESOURCE_LIMITATION = 0x0110, 0x0213
+_MEANING = {
+    0x0110: "processing failure",
+    0x0117: "invalid SOP instance",
+    0x0122: "SOP class not supported",
+    0x0124: "not authorized",
+    0x0213: "resource limitation",
+}
+
+Kind = tuple[str, str]  # SOP class and stored transfer syntax
+
+
+class Fate(StrEnum):
+    """What has become of an instance."""
+
+    TAKEN = "taken"
+    LATER = "later"  # the peer could not take it now
+    REFUSED = "refused"  # the peer will not take it, or it cannot be given as the peer wants it
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one instance.
+
+    Attributes
+    ----------
+    status : of the peer's response; -1 where it was not sent.
+    reason : in words; empty for success, the warning where it was taken with one.
+    """
+
+    fate: Fate
+    status: int = -1
+    reason: str = ""
+
+
+def kind_of(instance: Outgoing) -> Kind:
+    return instance.sop_class_uid, instance.transfer_syntax_uid
+
+
+def contexts_for(kinds: Iterable[Kind], *, transcode: bool = True) -> list[tuple[str, Sequence[str]]]:
+    """What to propose: each SOP class as stored, and in the uncompressed syntaxes beside that; may be more than `CONTEXTS_MAX`."""
+    contexts: dict[tuple[str, tuple[str, ...]], None] = {}
+    for sop_class, stored in kinds:
+        contexts[sop_class, (stored,)] = None
+        others = tuple(one for one in _FALLBACK if one != stored)
+        if transcode:
+            contexts[sop_class, others] = None
+    return list(contexts)
+
+
+def fate_of(status: int) -> Fate:
+    """What a status of C-STORE means for the instance (PS3.4 table B.2-1, PS3.7 annex C)."""
+    if status in (_SUCCESS, _ALREADY_THERE, *_WARNINGS) or status & 0xF000 == 0xB000:
+        return Fate.TAKEN
+    if status & 0xFF00 == 0xA700 or status in (_PROCESSING_FAILURE, _RESOURCE_LIMITATION):
+        return Fate.LATER
+    return Fate.REFUSED
+
+
+class Sender:
+    """Sends over an association that was made with `contexts_for`; on its thread.
+
+    Parameters
+    ----------
+    transcode : what the peer does not take as stored may be converted, without loss.
+
+    Attributes
+    ----------
+    unanswered : sent, and not answered when the association ended; nobody knows what has become of these.
+    bytes_sent : of data sets.
+    """
+
+    def __init__(self, association: Association, limits: Limits, *, transcode: bool = True) -> None:
+        self._association, self._limits, self._transcode = association, limits, transcode
+        self.unanswered: deque[tuple[int, Outgoing]] = deque()
+        self.bytes_sent = 0
+        window = association.window[1]
+        self._window = WINDOW if window == _UNLIMITED else min(window, WINDOW)
+
+    def send(
+        self, instances: Iterable[Outgoing], *, priority: str = "medium", originator: tuple[str, int] | None = None
+    ) -> Iterator[tuple[Outgoing, Outcome]]:
+        """Send these; each with its outcome, in the order in which that is known.
+
+        Parameters
+        ----------
+        instances : asked for one at a time, while the peer works on those before.
+        originator : AE title and message ID of the C-MOVE that this is a sub-operation of (PS3.4 C.4.2.2).
+
+        Raises
+        ------
+        AssociationEnded
+        """
+        coming, ready = iter(instances), deque[_Ready | tuple[Outgoing, Outcome]]()
+        while True:
+            # What comes next is read and hashed while the peer is busy with what it has.
+            if not ready and (instance := next(coming, None)) is not None:
+                ready.append(self._prepare(instance))
+            if ready and isinstance(ready[0], tuple):
+                yield ready.popleft()  # type: ignore[misc]
+                continue
+            if ready and len(self.unanswered) < self._window:
+                one = ready.popleft()
+                assert isinstance(one, _Ready)
+                failure = self._put(one, priority, originator)
+                if failure is not None:
+                    yield one.instance, failure
+                    raise AssociationEnded(f"an instance could not be sent to its end: {failure.reason}")
+                continue
+            if not self.unanswered:
+                return
+            yield self._answer()
+
+    def _prepare(self, instance: Outgoing) -> _Ready | tuple[Outgoing, Outcome]:
+        """Choose the context, and have what is to be sent; the outcome where it cannot be."""
+        stored = instance.transfer_syntax_uid
+        context = self._association.context_for(instance.sop_class_uid, (stored, *_FALLBACK))
+        if context is None:
+            return instance, Outcome(
+                Fate.REFUSED, reason=f"the peer does not take {instance.sop_class_uid} as {stored}"
+            )
+        try:
+            if context.transfer_syntax == stored:
+                small = instance.length <= WHOLE_BYTES_MAX
+                data = instance.data_set()
+                return _Ready(instance, context.id, list(data) if small else data)
+            if not self._transcode:
+                reason = f"the peer does not take it as {stored}, and is not to be sent anything else"
+                return instance, Outcome(Fate.REFUSED, reason=reason)
+            converted = Converted(instance, context.transfer_syntax, self._limits)
+            return _Ready(instance, context.id, converted.data_set(), converted)
+        except (EngineError, OSError) as error:
+            return instance, Outcome(Fate.REFUSED, reason=str(error))
+
+    def _put(self, one: _Ready, priority: str, originator: tuple[str, int] | None) -> Outcome | None:
+        """Send it; the outcome where it turned out, half sent, that it cannot be."""
+        association, message_id = self._association, self._association.next_message_id()
+        command = request(
+            C_STORE,
+            message_id,
+            AffectedSOPClassUID=one.instance.sop_class_uid,
+            AffectedSOPInstanceUID=one.instance.sop_instance_uid,
+            Priority=_PRIORITIES[priority],
+            MoveOriginatorApplicationEntityTitle=originator[0] if originator else None,
+            MoveOriginatorMessageID=originator[1] if originator else None,
+        )
+        self.unanswered.append((message_id, one.instance))
+        try:
+            association.send(one.context_id, command, one.data)
+        except EngineError as error:
+            self.unanswered.pop()
+            return Outcome(Fate.REFUSED, reason=str(error))
+        finally:
+            if one.converted is not None:
+                one.converted.close()
+        self.bytes_sent += one.instance.length
+        return None
+
+    def _answer(self) -> tuple[Outgoing, Outcome]:
+        """Wait for the next response."""
+        message = self._association.receive()
+        if message is None:
+            raise AssociationEnded("the peer released it before it had answered")
+        command = message.command
+        answered = command.number("MessageIDBeingRespondedTo", -1)
+        found = next((one for one in self.unanswered if one[0] == answered), None)
+        if command.field != C_STORE | RESPONSE or found is None:
+            raise self._association.fail("the peer answers what it was not asked", 0, 0)
+        self.unanswered.remove(found)
+        return found[1], outcome_of(command)
+
+
+def outcome_of(response: Command) -> Outcome:
+    status = response.status
+    if status == _SUCCESS:
+        return Outcome(Fate.TAKEN, status)
+    words = [f"status {status:04X}", _MEANING.get(status, ""), response.text("ErrorComment")]
+    return Outcome(fate_of(status), status, ": ".join(filter(None, words)))
+
+
+@dataclass(slots=True)
+class _Ready:
+    instance: Outgoing
+    context_id: int
+    data: list[Buffer] | Iterator[Buffer]
+    converted: Converted | None = None
