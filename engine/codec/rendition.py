@@ -49,6 +49,7 @@ class Rendition:
     photometric_interpretation: str
 
 
+@lru_cache(maxsize=1)
 def encoder_name() -> str:
     """What makes renditions: the same name, the same bytes for the same pixels."""
     import imagecodecs

@@ -32,7 +32,7 @@ from engine.imaging.size import Region
 from engine.imaging.spec import IccProfile, RenderSpec
 from engine.limits import Limits
 from engine.metrics import Metrics
-from engine.stream.decoded import DecodedFrames, descriptor_of
+from engine.stream.decoded import DecodedFrames, descriptor_of, is_slow
 from engine.stream.flight import SingleFlight
 from engine.stream.headers import Headers
 from engine.stream.video import is_stream, refuse_single_frames
@@ -108,6 +108,14 @@ class FrameService:
             return (await self.stored(record, frame_index, timings)).body
 
         async def work() -> bytes:
+            def from_rendition() -> bytes | None:
+                decoded = self.decoded.rendition(record, frame_index, timings)
+                return None if decoded is None else native_bytes(descriptor, decoded)
+
+            if is_slow(record):
+                native = await on_pool(self._executors.decode, "decode", timings, from_rendition)
+                if native is not None:
+                    return native
             body = (await self.stored(record, frame_index, timings)).body
 
             def decode() -> bytes:
@@ -163,6 +171,9 @@ class FrameService:
             by = reduction(descriptor, frame_index, spec, self._limits, header)
             decoded = self.decoded.kept(record, frame_index, by)
             if decoded is None:
+                with timings.step("decode"):
+                    decoded = self.decoded.rendition(record, frame_index, timings, by)
+            if decoded is None:
                 if body is None and not is_stream(record):
                     with timings.step("read"):
                         body = self._archive.frame_bytes(record, frame_index, cached_only=True)
@@ -204,6 +215,13 @@ class FrameService:
         by = reduction(descriptor, frame_index, spec, self._limits, header)
         decoded = self.decoded.kept(record, frame_index, by)
         body: Buffer | None = None
+        if decoded is None and is_slow(record):
+            decoded = await on_pool(
+                self._executors.decode,
+                "decode",
+                timings,
+                lambda: self.decoded.rendition(record, frame_index, timings, by),
+            )
         if decoded is None and not is_stream(record):
             body = await on_pool(self._executors.read, "read", timings, lambda: self.decoded.body(record, frame_index))
 

@@ -70,7 +70,7 @@ class Gathered:
     bodies: dict[tuple[Location, int], Buffer | None] = field(default_factory=dict)
 
     def decoded(self, frames: DecodedFrames, record: InstanceRecord, frame_index: int) -> DecodedFrame:
-        kept = frames.kept(record, frame_index)
+        kept = frames.kept(record, frame_index) or frames.rendition(record, frame_index)
         if kept is not None:
             return kept
         key = (record.location, frame_index)

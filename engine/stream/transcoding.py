@@ -8,8 +8,11 @@ from functools import lru_cache
 
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
+from engine.archive.renditions.pack import FrameKind
+from engine.archive.renditions.shelf import Shelf
 from engine.codec.encoding.registry import ENCODERS
 from engine.codec.recode import Recoder, can_recode
+from engine.codec.rendition import encoder_name
 from engine.codec.transcode import Transcoding
 from engine.dicom.frame import FrameDescriptor
 from engine.dicom.instance import StoredInstance
@@ -21,6 +24,8 @@ from engine.metrics import Metrics
 from engine.stream.frames import FrameService
 from engine.stream.work import on_pool
 from engine.types import Buffer, Timings
+
+_HTJ2K_LOSSLESS = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202")
 
 
 def possible(record: InstanceRecord) -> tuple[str, ...]:
@@ -64,7 +69,7 @@ async def recoded_frame(
     transfer_syntax_uid: str,
     timings: Timings,
 ) -> bytes:
-    """One frame in another transfer syntax.
+    """One frame in another transfer syntax; HTJ2K as the series' pack has it, without coding anything, where there is one.
 
     Raises
     ------
@@ -73,6 +78,13 @@ async def recoded_frame(
     if record.frame_descriptor is None or record.frame_table is None:
         raise NoPixels(record.sop_instance_uid)
     descriptor, first_bit = record.frame_descriptor, record.frame_table[frame_index].first_bit
+    if transfer_syntax_uid in _HTJ2K_LOSSLESS:
+        shelf = service.decoded.shelf
+        ready = await on_pool(executors.read, "read", timings, lambda: rendition_bytes(shelf, record, frame_index))
+        if ready is not None:
+            timings.note("rendition", "sent as it is")
+            metrics.add("rendition_hits")
+            return ready
     body = (await service.stored(record, frame_index, timings)).body
 
     def work() -> bytes:
@@ -84,6 +96,22 @@ async def recoded_frame(
             return recoder.encode(frame_index, values)
 
     return await on_pool(executors.decode, "", timings, work)
+
+
+def rendition_bytes(shelf: Shelf, record: InstanceRecord, frame_index: int) -> bytes | None:
+    """What `recoded_frame` would make of a frame in lossless HTJ2K, out of the pack of its series; None where that has it not.
+
+    The same bytes: one entity tag stands for both. A pack of another encoder has others, and code streams that keep what
+    lies beyond Bits Stored are not what the header describes.
+    """
+    found = shelf.frame_of(record, frame_index)
+    if found is None or found[1].kind is not FrameKind.MADE:
+        return None
+    pack, frame = found
+    descriptor = record.frame_descriptor
+    if pack.encoder != encoder_name() or descriptor is None or frame.bits != descriptor.bits_stored:
+        return None
+    return bytes(pack.code_stream(frame))  # read from the disk here, not on the event loop
 
 
 class Outgoing:
