@@ -63,6 +63,7 @@ def _endpoint(value: object) -> str:
 
 _HOST_PORT = "host:port such as 127.0.0.1:8080 or [::1]:8080 (port 0 picks a free one), or off"
 _CONFLICTS = ("keep-first", "replace")
+_RENDITIONS = ("all", "asked", "off")
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("text", "json")
 
@@ -118,6 +119,13 @@ class Settings:
     )
     jpeg_quality: int = setting(
         90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", kinds.number(1, 100)
+    )
+    renditions: str = setting(
+        "all",
+        "of which series packs of quickly decoded, progressive images are made in the background: all, newest first; those"
+        " that somebody has asked for; or none",
+        ", ".join(_RENDITIONS[:-1]) + " or " + _RENDITIONS[-1],
+        kinds.choice(*_RENDITIONS),
     )
     log_level: str = setting(
         "info", "least serious messages that are logged", ", ".join(_LEVELS[:-1]) + " or " + _LEVELS[-1], kinds.choice(*_LEVELS)

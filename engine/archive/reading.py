@@ -5,15 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from io import FileIO
+from itertools import islice
 
 from engine.archive import index
 from engine.archive.core import Core
-from engine.archive.packing import received_of, unpack_instance
-from engine.archive.records import InstanceRecord
+from engine.archive.packing import received_of, unpack_instance, unpack_series
+from engine.archive.records import InstanceRecord, SeriesSummary
 from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.scan import locate
 from engine.errors import CorruptInstance, FrameNotFound, InstanceNotFound, MalformedDataSet, NoPixels, TooLarge
 from engine.types import Buffer
+
+_SERIES_AT_ONCE = 256
 
 
 class Reading:
@@ -45,6 +48,17 @@ class Reading:
         with self._core.engine.read() as view:
             served = index.get_instance(view, sop_uid)
             return [] if served is None else [served, *index.versions_of(view, sop_uid)]
+
+    def every_series(self) -> Iterator[SeriesSummary]:
+        """All series, in the order of their keys; no snapshot stays open between two of them."""
+        start = b""
+        while True:
+            with self._core.engine.read() as view:
+                found = list(islice(view.scan("series", start), _SERIES_AT_ONCE))
+            yield from (unpack_series(data) for _, data in found)
+            if len(found) < _SERIES_AT_ONCE:
+                return
+            start = found[-1][0] + b"\0"
 
     def walk(self, study_uid: str, series_uid: str) -> Iterator[InstanceRecord]:
         """The instances of a series in slice order, each read when its turn comes; what is deleted meanwhile is left out."""

@@ -9,6 +9,7 @@ import time
 
 from engine.archive.archive import Archive
 from engine.archive.documents import SeriesDocuments
+from engine.archive.renditions.shelf import Shelf
 from engine.errors import EngineError
 from engine.server.child import Job, archive_path, ready, run
 from engine.server.kernels import begin_warmup, end_warmup
@@ -25,6 +26,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     os.nice(_NICE)
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
     documents = SeriesDocuments(archive, settings.public_url)
+    shelf = Shelf(archive.path, settings.limits)
     next_upkeep = time.monotonic() + _UPKEEP_EVERY_S
     ready()
     compiling = begin_warmup()
@@ -35,6 +37,8 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
                     _LOG.error("compiling kernels ended with code %d", compiling.returncode)
                 compiling = None
             try:
+                for key, _ in archive.gone_series():
+                    shelf.remove(key)  # here, because it is done whether or not any are made
                 documents.build_pending(_QUIET_S, time.time_ns())
                 if time.monotonic() >= next_upkeep:
                     upkeep = archive.upkeep()

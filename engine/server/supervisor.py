@@ -52,6 +52,7 @@ def serve(settings: Settings) -> int:
     try:
         for counters in (path / "run").glob("*.counters"):
             counters.unlink()
+        (path / "run" / "renditions.json").unlink(missing_ok=True)  # what it says was about processes of another server
         keep_kernels_below(path / "run")
         http, dicom = listen("http", settings.http), None
         dicom = listen("dicom", settings.dicom)
@@ -73,6 +74,7 @@ class _Child:
     started: float = 0.0
     deaths: int = 0
     restart_at: float | None = None
+    is_vital: bool = True  # without it there is no server; the others are started behind it, and as often as they end
 
 
 class _Supervisor:
@@ -85,6 +87,8 @@ class _Supervisor:
         if dicom is not None:
             self._children.append(_Child("dicom", "dicom_acceptor", dicom))
         self._children.append(_Child("background", "background", None))
+        if settings.renditions != "off":
+            self._children.append(_Child("renditions", "rendition_worker", None, is_vital=False))
         self._selector = selectors.DefaultSelector()
         self._is_stopping = self._is_announced = False
 
@@ -99,7 +103,8 @@ class _Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake the loop up
         self._write_state("closed")
         for child in self._children:
-            self._start(child)
+            if child.is_vital:
+                self._start(child)
         try:
             return self._loop(woken)
         finally:
@@ -120,10 +125,10 @@ class _Supervisor:
                 if child.restart_at is not None and time.monotonic() >= child.restart_at:
                     self._start(child)
             if not self._is_announced:
-                if all(child.is_ready for child in self._children):
+                if all(child.is_ready for child in self._children if child.is_vital):
                     self._announce()
                 elif time.monotonic() > deadline:
-                    late = ", ".join(child.name for child in self._children if not child.is_ready)
+                    late = ", ".join(child.name for child in self._children if child.is_vital and not child.is_ready)
                     _LOG.error("not ready after %d s: %s", _START_DEADLINE_S, late)
                     return 1
         return 0
@@ -179,7 +184,7 @@ class _Supervisor:
         """Plan the restart of a child that died; False when starting again would not help."""
         assert child.process is not None
         code, child.process, child.is_ready = child.process.returncode, None, False
-        if code == FATAL or not self._is_announced:
+        if child.is_vital and (code == FATAL or not self._is_announced):
             _LOG.error("%s ended with code %s; the server stops", child.name, code)
             return False
         child.deaths = 1 if time.monotonic() - child.started > _STEADY_S else child.deaths + 1
@@ -192,6 +197,9 @@ class _Supervisor:
         self._write_state("open")
         http = f"http://{name_of(self._http)}" if self._http else "off"
         dicom = f"{self._settings.aet}@{name_of(self._dicom)}" if self._dicom else "off"
+        for child in self._children:
+            if not child.is_vital:
+                self._start(child)
         print(f"voxcast ready http={http} dicom={dicom}", flush=True)
         self._is_announced = True
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from engine.archive.archive import Archive
 from engine.archive.index import series_key
 from engine.archive.records import InstanceRecord
+from engine.archive.renditions.asking import Asking
 from engine.archive.renditions.pack import FrameKind
 from engine.archive.renditions.shelf import Shelf
 from engine.codec.base import Array, DecodedFrame
@@ -37,11 +38,12 @@ class DecodedFrames:
     Attributes
     ----------
     shelf : the packs of renditions, which are decoded instead where that is quicker.
+    asking : where series are asked for whose packs would have been wanted.
     """
 
     def __init__(self, archive: Archive, limits: Limits, metrics: Metrics) -> None:
         self._archive, self._limits, self._metrics = archive, limits, metrics
-        self.shelf = Shelf(archive.path, limits)
+        self.shelf, self.asking = Shelf(archive.path, limits), Asking(archive.path)
         self._kept: Kept[DecodedFrame] = Kept(_CACHE_BYTES, _ENTRIES_MAX)
 
     def kept(self, record: InstanceRecord, frame_index: int, by: int = 0) -> DecodedFrame | None:
@@ -66,6 +68,8 @@ class DecodedFrames:
         if descriptor is None or not is_slow(record):
             return None
         found = self.shelf.frame_of(record, frame_index)
+        if found is None:
+            self.asking.ask(record.study_instance_uid, record.series_instance_uid)
         if found is None or found[1].kind is not FrameKind.MADE:
             return None
         pack, frame = found

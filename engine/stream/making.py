@@ -6,7 +6,7 @@ Frame by frame, so that whoever does it can stop between two; what an older pack
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -48,21 +48,18 @@ class Step:
 
 
 class SeriesMaker:
-    """Makes the packs of one archive, one at a time; one thread."""
+    """Makes the packs of one archive, one at a time; one thread.
+
+    Attributes
+    ----------
+    encoder : what they are made with; another one would make others.
+    """
 
     def __init__(self, archive: Archive, shelf: Shelf, limits: Limits, metrics: Metrics) -> None:
         self._archive, self._shelf, self._limits, self._metrics = archive, shelf, limits, metrics
-        self._encoder = encoder_name()
+        self.encoder = encoder_name()
 
-    def is_current(self, series: SeriesSummary, pack: Pack | None) -> bool:
-        """Whether a pack has everything of a series as it is now, and as this program makes it."""
-        return (
-            pack is not None
-            and (pack.version, pack.instance_count) == (series.version, series.instance_count)
-            and pack.encoder == self._encoder
-        )
-
-    def make(self, study_uid: str, series_uid: str, used_ns: int) -> Iterator[Step]:
+    def make(self, study_uid: str, series_uid: str, used_ns: int) -> Generator[Step, None, None]:
         """Make the pack of a series; published when this has come to its end, nothing of it before (nor if it is closed).
 
         Parameters
@@ -77,7 +74,7 @@ class SeriesMaker:
         """
         series = self._archive.series(study_uid, series_uid)
         old = self._shelf.find(study_uid, series_uid)
-        writer = self._shelf.begin(study_uid, series_uid, self._encoder)
+        writer = self._shelf.begin(study_uid, series_uid, self.encoder)
         if writer is None:
             return
         try:
@@ -95,8 +92,18 @@ class SeriesMaker:
         except SeriesNotFound:  # deleted meanwhile: what was deleted is to be found nowhere
             self._shelf.remove(series_key(study_uid, series_uid))
 
+    def give_up(self, series: SeriesSummary, reason: str, used_ns: int) -> None:
+        """A pack that says only why there is nothing in it. Raises OSError."""
+        writer = self._shelf.begin(series.study_instance_uid, series.series_instance_uid, self.encoder)
+        if writer is not None:
+            try:
+                writer.leave_out(series.instance_count, reason)
+                self._shelf.published(writer.publish(series.version, series.instance_count, used_ns))
+            finally:
+                writer.abandon()
+
     def _frames(self, series: SeriesSummary, old: Pack | None, writer: PackWriter) -> Iterator[Step]:
-        if old is not None and old.encoder != self._encoder:
+        if old is not None and old.encoder != self.encoder:
             old = None
         for record in self._archive.walk(series.study_instance_uid, series.series_instance_uid):
             if record.frame_table is None or record.frame_descriptor is None:

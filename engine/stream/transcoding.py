@@ -85,6 +85,7 @@ async def recoded_frame(
             timings.note("rendition", "sent as it is")
             metrics.add("rendition_hits")
             return ready
+        service.decoded.asking.ask(record.study_instance_uid, record.series_instance_uid)
     body = (await service.stored(record, frame_index, timings)).body
 
     def work() -> bytes:

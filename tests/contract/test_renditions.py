@@ -146,10 +146,12 @@ def test_a_damaged_frame_is_not_taken_over(made: Made) -> None:
 
 def test_another_encoder_makes_it_anew(made: Made) -> None:
     made.make()
-    made.maker._encoder = "another"
     series = made.archive.series(STUDY, SERIES)
-    assert not made.maker.is_current(series, made.shelf.find(STUDY, SERIES))
-    assert made.maker.is_current(series, made.make())
+    assert made.shelf.is_current(series, made.maker.encoder)
+    made.maker.encoder = "another"
+    assert not made.shelf.is_current(series, made.maker.encoder)
+    made.make()
+    assert made.shelf.is_current(series, made.maker.encoder)
     assert made.count("rendition_frames_made") == 8
 
 
@@ -195,7 +197,7 @@ def test_a_maker_that_stops_leaves_nothing(made: Made) -> None:
     steps = made.maker.make(STUDY, SERIES, 1)
     next(steps)
     assert len(made.files) == 1
-    made.shelf.sweep()  # alive: not swept
+    made.shelf.sweep([])  # alive: not swept
     assert len(made.files) == 1
     steps.close()
     assert made.files == []

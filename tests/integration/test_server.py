@@ -31,7 +31,7 @@ def test_sigterm_ends_it_with_zero_and_nothing_stays_behind(tmp_path: Path) -> N
     assert server.url.startswith("http://127.0.0.1:")
     assert server.dicom.startswith("VOXCAST@127.0.0.1:")
     pids = workers(server)
-    assert set(pids) == {"web_worker", "dicom_acceptor", "background"}
+    assert set(pids) == {"web_worker", "dicom_acceptor", "background", "rendition_worker"}
     assert server.store(make_instance()).status_code == 200
     assert server.stop() == 0
     for pid in pids.values():

@@ -32,8 +32,8 @@ from typing import Any
 MAGIC = b"VXPACK01"
 HEAD_BYTES = 128
 # magic, length, series version, members, frames, frames at, ends at, ends, about at, about length, coarse at, coarse
-# length, CRC of frames, ends and about; then the CRC of all that
-_HEAD = struct.Struct("<8sQQIIQQIQIQQI")
+# length, CRC of the encoder's name, CRC of frames, ends and about; then the CRC of all that
+_HEAD = struct.Struct("<8sQQIIQQIQIQQII")
 _HEAD_CRC = struct.Struct("<I")
 # offset, length, first of its ends, CRC of the code stream, coarse at, coarse length, kind, coarse kind, resolutions,
 # bits coded, halvings, reason, photometric interpretation
@@ -121,11 +121,9 @@ class Pack:
         self._view = memoryview(self._map)
         head = bytes(self._view[: _HEAD.size])
         (
-            magic, length, self.version, self.instance_count, self.frame_count, self._frames_at, self._ends_at, ends,
-            about_at, about_length, self._coarse_at, self._coarse_length, crc,
-        ) = _HEAD.unpack(head)  # fmt: skip
-        if magic != MAGIC or _HEAD_CRC.unpack_from(self._view, _HEAD.size)[0] != zlib.crc32(head):
-            raise BadPack("no head of a pack")
+            _, length, self.version, self.instance_count, self.frame_count, self._frames_at, self._ends_at, ends,
+            about_at, about_length, self._coarse_at, self._coarse_length, _, crc,
+        ) = _unpack_head(head + bytes(self._view[_HEAD.size : _HEAD.size + _HEAD_CRC.size]))  # fmt: skip
         if length != status.st_size or about_at + about_length != length:
             raise BadPack(f"{status.st_size} bytes of {length}")
         if zlib.crc32(self._view[self._frames_at :]) != crc:
@@ -228,6 +226,26 @@ class Pack:
         return [one.first for one in self.instances]
 
 
+def is_made_of(path: Path, version: int, instance_count: int, encoder: str) -> bool:
+    """Whether the pack at `path` is of this version of its series, and of this encoder: one read of its head."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            head = _unpack_head(file.read(_HEAD.size + _HEAD_CRC.size))
+            return (head[1], *head[2:4], head[12]) == (
+                os.fstat(file.fileno()).st_size, version, instance_count, zlib.crc32(encoder.encode()),
+            )  # fmt: skip
+    except (BadPack, OSError):
+        return False
+
+
+def _unpack_head(data: bytes) -> tuple[Any, ...]:
+    if len(data) != _HEAD.size + _HEAD_CRC.size or data[:8] != MAGIC:
+        raise BadPack("no head of a pack")
+    if _HEAD_CRC.unpack_from(data, _HEAD.size)[0] != zlib.crc32(data[: _HEAD.size]):
+        raise BadPack("a damaged head")
+    return _HEAD.unpack_from(data)
+
+
 def pack_frame(frame: PackFrame, first_end: int, reason: int, photometric: int) -> bytes:
     """The entry of a frame, its ends and texts by number."""
     return _FRAME.pack(
@@ -237,15 +255,21 @@ def pack_frame(frame: PackFrame, first_end: int, reason: int, photometric: int) 
 
 
 def pack_head(
-    version: int, instance_count: int, frames: bytes, ends: bytes, about: bytes, coarse_at: int, coarse_length: int
+    version: int,
+    instance_count: int,
+    encoder: str,
+    tables: tuple[bytes, bytes, bytes],
+    coarse_at: int,
+    coarse_length: int,
 ) -> bytes:
-    """The head of a pack whose tables stand behind its coarse pictures."""
+    """The head of a pack whose tables (frames, ends, about) stand behind its coarse pictures."""
+    frames, ends, about = tables
     frames_at = coarse_at + coarse_length
     ends_at = frames_at + len(frames)
     about_at = ends_at + len(ends)
     crc = zlib.crc32(about, zlib.crc32(ends, zlib.crc32(frames)))
     head = _HEAD.pack(
         MAGIC, about_at + len(about), version, instance_count, len(frames) // _FRAME.size, frames_at, ends_at,
-        len(ends) // 4, about_at, len(about), coarse_at, coarse_length, crc,
+        len(ends) // 4, about_at, len(about), coarse_at, coarse_length, zlib.crc32(encoder.encode()), crc,
     )  # fmt: skip
     return (head + _HEAD_CRC.pack(zlib.crc32(head))).ljust(HEAD_BYTES, b"\0")

@@ -7,13 +7,14 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.archive.index import series_key
-from engine.archive.records import InstanceRecord
-from engine.archive.renditions.pack import BadPack, Pack, PackFrame
+from engine.archive.records import InstanceRecord, SeriesSummary
+from engine.archive.renditions.pack import BadPack, Pack, PackFrame, is_made_of
 from engine.archive.renditions.writing import PART, PackWriter, is_abandoned
 from engine.limits import Limits
 
@@ -87,6 +88,11 @@ class Shelf:
                 self._touched.pop(gone, None)
         return pack
 
+    def is_current(self, series: SeriesSummary, encoder: str) -> bool:
+        """Whether the pack of a series has all of it as it is now, and as this encoder makes it; reads no more than its head."""
+        path = self._path(series_key(series.study_instance_uid, series.series_instance_uid))
+        return path is not None and is_made_of(path, series.version, series.instance_count, encoder)
+
     def frame_of(self, record: InstanceRecord, frame_index: int) -> tuple[Pack, PackFrame] | None:
         """A frame of an instance and the pack that it is in; its use is noted."""
         pack = self.find(record.study_instance_uid, record.series_instance_uid)
@@ -108,6 +114,13 @@ class Shelf:
         with suppress(OSError):  # gone, or not ours to touch
             os.utime(pack.path)
 
+    def used_ns(self, pack: Pack) -> int:
+        """When a pack was last in use (`Shelved.used_ns`); 0 when it has gone."""
+        try:
+            return pack.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     # -- writing
 
     def begin(self, study_uid: str, series_uid: str, encoder: str) -> PackWriter | None:
@@ -115,11 +128,11 @@ class Shelf:
         path = self._path(series_key(study_uid, series_uid))
         return None if path is None else PackWriter(path, study_uid, series_uid, encoder)
 
-    def make_room(self, bytes_wanted: int, used_ns: int) -> bool:
+    def make_room(self, bytes_wanted: int, used_ns: int, *, is_trial: bool = False) -> bool:
         """Let the packs go that were not used since `used_ns`, oldest first, as far as it takes; whether there is room then.
 
-        Within ``limits.rendition_bytes_max``, and with ``limits.rendition_reserve_bytes`` left on the disk for what is not
-        derived.
+        `is_trial`: say it, and let none go. Within ``limits.rendition_bytes_max``, and with
+        ``limits.rendition_reserve_bytes`` left on the disk for what is not derived.
         """
         if self._folder is None:
             return False
@@ -135,6 +148,8 @@ class Shelf:
         missing = max(self._used_bytes + bytes_wanted - budget, self._disk_missing(bytes_wanted))
         if missing > sum(one.size_bytes for one in old):
             return False
+        if is_trial:
+            return True
         missing += budget * (100 - _KEEP_PERCENT) // 100
         for one in sorted(old, key=lambda shelved: shelved.used_ns):
             if missing <= 0:
@@ -166,12 +181,17 @@ class Shelf:
             self._unlink(one.path, one.size_bytes)
         return len(shelved)
 
-    def sweep(self) -> None:
-        """Remove what makers that died have left."""
+    def sweep(self, keys: Iterable[bytes]) -> None:
+        """Remove what makers that died have left, and packs of series (`index.series_key`) that are not among these."""
         if self._folder is not None:
+            shelved = {one.path.name: one for one in self.listing()}  # before the keys: what comes meanwhile stays
             for part in self._folder.glob(f"*{PART}"):
                 if is_abandoned(part):
                     part.unlink(missing_ok=True)
+            for key in keys:
+                shelved.pop(self.name_of(key), None)
+            for one in shelved.values():
+                self._unlink(one.path, one.size_bytes)
 
     # -- the folder
 

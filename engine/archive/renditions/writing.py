@@ -105,7 +105,9 @@ class PackWriter:
         about = json.dumps({**self._about, **parts}).encode()
         for table in (frames, ends, about):
             self._write(table)
-        head = pack_head(version, instance_count, frames, ends, about, coarse_at, coarse_length)
+        head = pack_head(
+            version, instance_count, self._about["encoder"], (frames, ends, about), coarse_at, coarse_length
+        )
         os.pwrite(self._fd, head, 0)
         os.fdatasync(self._fd)
         os.utime(self._fd, ns=(used_ns, used_ns))
