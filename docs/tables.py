@@ -143,6 +143,9 @@ def association() -> str:
         "Maximum PDU": f"{amount('pdu_bytes_max', limits.pdu_bytes_max)} (`limits.pdu_bytes_max`)",
         "An association request has to come within": f"{limits.association_request_s_max} s (`limits.association_request_s_max`)",
         "Idle associations are aborted after": f"{limits.association_idle_s_max} s (`limits.association_idle_s_max`)",
+        "Any association is aborted after": f"{limits.association_total_s_max} s (`limits.association_total_s_max`)",
+        "Associations at once of one caller": f"{limits.caller_associations_max} (`limits.caller_associations_max`,"
+        " `associations_max` of a peer)",
         "Operations of one association at once": "1, or what it negotiates up to "
         + f"{limits.operations_max} (`limits.operations_max`)",
     }

@@ -101,6 +101,12 @@ class Limits:
     associations_max: int = _limit(50, "associations at once; each costs a thread")
     pdu_bytes_max: int = _limit(128 * KIB, "largest PDU offered and taken")
     association_idle_s_max: int = _limit(60, "seconds without a message before an association is aborted")
+    association_total_s_max: int = _limit(
+        86_400, "seconds from its beginning after which an association is aborted, whatever it does"
+    )
+    caller_associations_max: int = _limit(
+        25, "associations at once of one peer, or of one address without a peer; the rest are for others"
+    )
     association_request_s_max: int = _limit(15, "seconds from a connection to its whole association request (ARTIM)")
     association_request_bytes_max: int = _limit(
         256 * KIB, "one association request; 128 contexts of 40 transfer syntaxes have some 230 KB"

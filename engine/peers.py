@@ -92,7 +92,7 @@ class Peer:
     )
     associations_max: int = setting(
         0,
-        "associations that it may have with us at once; 0 is as many as anyone",
+        "associations that it may have with us at once; 0 is limits.caller_associations_max",
         "a number from 0 to 10000",
         kinds.number(0, 10_000),
     )
@@ -113,6 +113,12 @@ class Peer:
         "seconds without a message before an association with it is aborted; 0 is limits.association_idle_s_max",
         "a number from 0 to 86400",
         kinds.number(0, 86_400),
+    )
+    total_s_max: int = setting(
+        0,
+        "seconds from its beginning after which an association with it is aborted; 0 is limits.association_total_s_max",
+        "a number from 0 to 31536000",
+        kinds.number(0, 31_536_000),
     )
     transcode: bool = setting(
         True,

@@ -73,6 +73,11 @@ def ae_title(value: object) -> str:
     return result
 
 
+def ae_titles(value: object) -> tuple[str, ...]:
+    """A list of AE titles; a text with commas does as well."""
+    return tuple(ae_title(one) for one in (value.split(",") if isinstance(value, str) else _list(value)))
+
+
 def host(value: object) -> str:
     """A host name or an address, without a port; IPv6 with or without brackets."""
     result = text(value).strip()

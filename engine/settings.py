@@ -24,6 +24,7 @@ from engine.setting_values import setting
 PREFIX = "VOXCAST_"
 _NOT_SETTINGS = (PREFIX + "CONFIG", PREFIX + "TEST_")  # the name of the TOML file, and what only tests read
 _PATHS = ("archive", "ohif")
+ANY_TITLE = "*"  # in `called_aets`
 _LIMIT_MAX = 2**62  # the scanner takes unsigned 64-bit limits and adds to them
 _SEQUENCE_DEPTH_CEILING = 512  # the scanner recurses: this many of its frames fit a 512 KiB thread stack
 
@@ -136,9 +137,16 @@ class Settings:
         " or ".join(_FORMATS),
         kinds.choice(*_FORMATS),
     )
-    unknown_callers: tuple[str, ...] = setting(
-        PERMISSIONS,
-        "what Application Entities that are no peer may ask of us; with an empty list their associations are refused",
+    called_aets: tuple[str, ...] = setting(
+        (ANY_TITLE,),
+        "AE titles beside our own that we may be called by; * is any",
+        "a list of AE titles, or *",
+        kinds.ae_titles,
+    )
+    unknown_callers: tuple[str, ...] | None = setting(
+        None,
+        "what Application Entities that are no peer may ask of us; with an empty list their associations are refused."
+        " Where it is not set: everything from this machine, nothing from another",
         "a list of " + ", ".join(PERMISSIONS),
         kinds.some_of(*PERMISSIONS),
     )
@@ -323,12 +331,23 @@ def _unknown(name: str, value: object, origin: str, known: list[str]) -> Invalid
 
 
 def _check_reach(settings: Settings) -> None:
-    for key, text in (("http", settings.http), ("dicom", settings.dicom)):
-        where = endpoint(text)
-        if where is not None and not is_loopback(where[0]):
-            raise InvalidParameter(
-                key,
-                text,
-                "a loopback address (127.0.0.1, [::1] or localhost): voxcast has no access control yet, so it refuses"
-                " to listen where other machines reach it; put a reverse proxy that checks who asks in front of it",
-            )
+    """Secure as delivered: other machines reach us only once somebody has said who may do what."""
+    if _is_reachable(settings.http):
+        raise InvalidParameter(
+            "http",
+            settings.http,
+            "a loopback address (127.0.0.1, [::1] or localhost): the web front end has no access control yet, so it refuses"
+            " to listen where other machines reach it; put a reverse proxy that checks who asks in front of it",
+        )
+    if _is_reachable(settings.dicom) and not settings.peers and settings.unknown_callers is None:
+        raise InvalidParameter(
+            "dicom",
+            settings.dicom,
+            "a loopback address (127.0.0.1, [::1] or localhost), or access control: say who may call with [peers.NAME] tables,"
+            " or what anybody may ask with unknown_callers",
+        )
+
+
+def _is_reachable(text: str) -> bool:
+    where = endpoint(text)
+    return where is not None and not is_loopback(where[0])

@@ -7,10 +7,12 @@ import logging
 import socket
 import threading
 import time
+from dataclasses import replace
 
 from engine.archive.archive import Archive
+from engine.dimse.access import Caller, admit
 from engine.dimse.association import Association, AssociationEnded
-from engine.dimse.contexts import TABLE
+from engine.dimse.contexts import table_for
 from engine.dimse.find import agree
 from engine.dimse.lobby import Lobby
 from engine.dimse.negotiation import APPLICATION_CONTEXT, BUSY, UNKNOWN_APPLICATION, Rejection, Request, Terms, settle
@@ -19,6 +21,7 @@ from engine.dimse.store import StoreIntake
 from engine.dimse.transport import Transport, abort_pdu
 from engine.errors import MalformedDataSet
 from engine.ingest.accept import Acceptor
+from engine.limits import Limits
 from engine.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -33,8 +36,8 @@ class DicomAcceptor:
         self._settings, self._limits = settings, settings.limits
         self._services = Services(archive, acceptor, settings)
         self._intake = StoreIntake(acceptor)
-        self._associations: set[Association] = set()
-        self._threads: set[threading.Thread] = set()
+        self._associations: dict[Association, str] = {}  # and by whom, see Caller.account
+        self._threads: dict[threading.Thread, str] = {}  # and for which address
         self._lock = threading.Lock()
         self._lobby = Lobby(listener, self._limits, self._enter)
 
@@ -52,8 +55,10 @@ class DicomAcceptor:
     def _enter(self, connection: socket.socket, address: tuple[str, int], pdu: bytes, more: bytes) -> None:
         """An association request has come: on the lobby's thread, which must not wait."""
         with self._lock:
-            # One more than there may be is answered by a thread too, and no more than a few of those at once.
-            if len(self._threads) >= 2 * self._limits.associations_max:
+            # Who is rejected is answered by a thread too: as many as are accepted, half of them for any one address.
+            of_address = sum(one == address[0] for one in self._threads.values())
+            if max(len(self._threads) / 2, of_address) >= self._limits.associations_max:
+                _LOG.warning("association request from %s is not answered: too many are being answered", address[0])
                 connection.close()
                 return
             thread = threading.Thread(
@@ -62,64 +67,90 @@ class DicomAcceptor:
                 name=f"association {address[0]}",
                 daemon=True,
             )
-            self._threads.add(thread)
+            self._threads[thread] = address[0]
         thread.start()
 
     def _associate(self, connection: socket.socket, address: tuple[str, int], pdu: bytes, more: bytes) -> None:
-        transport = Transport(connection, self._limits, self._limits.association_idle_s_max)
         try:
-            association = self._negotiate(transport, address, pdu)
-            if association is not None:
-                transport.feed(more)
-                self._converse(association)
+            self._answer(connection, address[0], pdu, more)
         except OSError as error:
             _LOG.info("association request from %s could not be answered (%s)", address[0], error)
         finally:
-            transport.close()
+            connection.close()
             with self._lock:
-                self._threads.discard(threading.current_thread())
+                self._threads.pop(threading.current_thread())
 
-    def _negotiate(self, transport: Transport, address: tuple[str, int], pdu: bytes) -> Association | None:
+    def _answer(self, connection: socket.socket, address: str, pdu: bytes, more: bytes) -> None:
+        """A-ASSOCIATE-AC and all that follows, A-ASSOCIATE-RJ, or A-ABORT."""
         try:
             asked = Request.parse(pdu)
         except MalformedDataSet as error:
-            _LOG.warning("association from %s is aborted: %s", address[0], error)
-            transport.send_pdu(abort_pdu(_PROVIDER, _INVALID))
-            return None
-        rejection, terms = self._judge(asked)
-        if rejection is not None:
-            _LOG.warning("association of %s from %s is rejected: %s", asked.calling, address[0], rejection.why)
-            transport.send_pdu(rejection.pdu())
-            transport.wait_closed(_CLOSE_S)
-            return None
+            _LOG.warning("association from %s is aborted: %s", address, error)
+            with contextlib.closing(self._transport(connection, self._limits)) as transport:
+                transport.send_pdu(abort_pdu(_PROVIDER, _INVALID))
+                transport.wait_closed(_CLOSE_S)
+            return
+        caller = (
+            UNKNOWN_APPLICATION if asked.application_context != APPLICATION_CONTEXT else self._admit(asked, address)
+        )
+        limits = caller.limits if isinstance(caller, Caller) else self._limits
+        with contextlib.closing(self._transport(connection, limits)) as transport:
+            if isinstance(caller, Rejection):
+                self._reject(transport, asked, address, caller)
+                return
+            association, terms = self._settle(transport, asked, address, caller)
+            with self._lock:
+                rejection = self._is_too_many(caller)
+                if rejection is None:
+                    self._associations[association] = caller.account
+            if rejection is not None:
+                self._reject(transport, asked, address, rejection)
+                return
+            try:
+                transport.send_pdu(terms.pdu(asked, limits.pdu_bytes_max))
+                transport.feed(more)
+                self._converse(association)
+            finally:
+                with self._lock:
+                    self._associations.pop(association)
+
+    def _transport(self, connection: socket.socket, limits: Limits) -> Transport:
+        return Transport(connection, limits, limits.association_idle_s_max)
+
+    def _admit(self, asked: Request, address: str) -> Caller | Rejection:
+        return admit(asked, address, self._settings)
+
+    def _is_too_many(self, caller: Caller) -> Rejection | None:
+        if len(self._associations) >= self._limits.associations_max:
+            return BUSY
+        if sum(one == caller.account for one in self._associations.values()) >= caller.associations_max:
+            return replace(BUSY, why=f"as many associations as the {caller.account} may have")
+        return None
+
+    def _reject(self, transport: Transport, asked: Request, address: str, rejection: Rejection) -> None:
+        _LOG.warning("association of %s from %s is rejected: %s", asked.calling, address, rejection.why)
+        transport.send_pdu(rejection.pdu())
+        transport.wait_closed(_CLOSE_S)
+
+    def _settle(self, transport: Transport, asked: Request, address: str, caller: Caller) -> tuple[Association, Terms]:
+        terms = settle(asked, table_for(caller.permissions), window_max=self._limits.operations_max, agree=agree)
         transport.peer_pdu_bytes_max = asked.pdu_bytes_max
         association = Association(
             transport=transport,
             peer=asked.calling,
             called=asked.called,
-            address=address[0],
+            address=address,
             contexts=terms.contexts,
-            idle_s=self._limits.association_idle_s_max,
+            idle_s=caller.limits.association_idle_s_max,
+            total_s=caller.limits.association_total_s_max,
+            permissions=caller.permissions,
             extended=terms.extended,
             window=terms.window or (1, 1),
             intake=self._intake,
         )
-        transport.send_pdu(terms.pdu(asked, self._limits.pdu_bytes_max))
-        return association
-
-    def _judge(self, asked: Request) -> tuple[Rejection | None, Terms]:
-        terms = settle(asked, TABLE, window_max=self._limits.operations_max, agree=agree)
-        with self._lock:
-            is_busy = len(self._associations) >= self._limits.associations_max
-        if is_busy:
-            return BUSY, terms
-        if asked.application_context != APPLICATION_CONTEXT:
-            return UNKNOWN_APPLICATION, terms
-        return None, terms
+        return association, terms
 
     def _converse(self, association: Association) -> None:
-        with self._lock:
-            self._associations.add(association)
         ended = "released"
         try:
             while (message := association.receive()) is not None:
@@ -132,8 +163,6 @@ class DicomAcceptor:
             with contextlib.suppress(AssociationEnded):
                 association.abort()
         finally:
-            with self._lock:
-                self._associations.discard(association)
             _LOG.info(
                 "association of %s from %s: %s; %s", association.peer, association.address, association.summary(), ended
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,9 +14,11 @@ from engine.dimse.command import C_STORE, Command
 from engine.dimse.transport import ABORT, RELEASE_RP, RELEASE_RQ, Event, Transport, abort_pdu, release_pdu
 from engine.errors import EngineError, MalformedDataSet, TooLarge
 from engine.limits import MIB
+from engine.peers import PERMISSIONS
 from engine.types import Buffer
 
 _IDENTIFIER_BYTES_MAX = 16 * MIB  # of any data set but a C-STORE's
+_IGNORED_BYTES_MAX = 1024 * MIB  # of a data set that could not be taken, read so that the peer gets its status
 _EARLY_MESSAGES_MAX = 16  # that come while another is answered; who sends more waits for nothing
 _CLOSING_S = 5.0
 _USER, _PROVIDER = 0, 2
@@ -99,6 +102,8 @@ class Association:
     extended : what was agreed by SOP class extended negotiation, by SOP class.
     window : operations that we perform at once, and that we may invoke at once; 0 is any number (PS3.7 D.3.3.3).
     idle_s : longest silence, and longest wait for the peer to take something.
+    total_s : longest life.
+    permissions : what the other side may ask of us.
     performed : messages by name, for the log.
     """
 
@@ -108,6 +113,8 @@ class Association:
     address: str
     contexts: Mapping[int, PresentationContext]
     idle_s: float
+    total_s: float = math.inf
+    permissions: Collection[str] = PERMISSIONS
     is_requestor: bool = False
     user: str = ""
     extended: Mapping[str, bytes] = field(default_factory=dict)
@@ -196,11 +203,16 @@ class Association:
     def _next(self, timeout_s: float, *, is_looking: bool = False) -> Event:
         while True:
             self._answer_done()
-            event = self.transport.receive(0 if is_looking else timeout_s)
+            left = self.started + self.total_s - time.monotonic()
+            if left <= 0:
+                raise self.fail(f"it is older than {self.total_s:g} s", _USER, 0)
+            event = self.transport.receive(0 if is_looking else min(timeout_s, left))
             if event is Event.WOKEN:
                 continue
-            if event is Event.TIMEOUT and is_looking:
-                return event
+            if event in (Event.TIMEOUT, Event.MORE) and is_looking:
+                return Event.TIMEOUT
+            if event is Event.MORE or (event is Event.TIMEOUT and left < timeout_s):
+                continue  # slow, or at the end of its time
             if event is Event.TIMEOUT and self._pending:
                 continue  # silent because it waits for us
             if event is Event.TIMEOUT:
@@ -235,9 +247,11 @@ class Association:
 
     def _take_data(self, message: Message, intake: Intake | None) -> None:
         """The data set of `message`; what cannot be kept is read to its end all the same, for the answer to make sense."""
-        length = 0
+        length = ignored = 0
         try:
             while True:
+                if ignored > _IGNORED_BYTES_MAX:
+                    raise self.fail(f"a data set that does not end ({message.error})", _USER, 0)
                 event = self._next(self.idle_s)
                 if event is Event.PDU:
                     self._end(0)
@@ -248,6 +262,8 @@ class Association:
                     message.data = piece
                 elif message.error is None:
                     self._spool(message, intake, piece, length)
+                else:
+                    ignored += len(piece)
                 if event is Event.DATA:
                     self.transport.bytes_in += length
                     return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pydicom.uid import UID
 from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
@@ -35,11 +37,13 @@ class Context:
     Attributes
     ----------
     service : of PS3.4.
+    permission : what a caller needs for it, one of `engine.peers.PERMISSIONS`.
     transfer_syntaxes : that are taken.
     is_scp, is_scu : roles that we can have.
     """
 
     service: str
+    permission: str
     abstract_syntax: str
     name: str
     transfer_syntaxes: tuple[str, ...]
@@ -51,13 +55,36 @@ class Context:
 
 
 CONTEXTS: tuple[Context, ...] = (
-    Context("Verification", str(Verification), str(Verification.name), tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))),
+    Context(
+        "Verification", "echo", str(Verification), str(Verification.name), tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))
+    ),
     # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
     *(
-        Context("Storage", str(one.abstract_syntax), str(one.abstract_syntax.name), tuple(TRANSFER_SYNTAXES))
+        Context("Storage", "store", str(one.abstract_syntax), str(one.abstract_syntax.name), tuple(TRANSFER_SYNTAXES))
         for one in AllStoragePresentationContexts
         if one.abstract_syntax is not None
     ),
-    *(Context("Query", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
+    *(Context("Query", "find", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
 )
 TABLE: dict[str, Context] = {one.abstract_syntax: one for one in CONTEXTS}
+
+
+def context_of(abstract_syntax: str) -> Context | None:
+    """What we know it as; every accepted context has one."""
+    return TABLE.get(abstract_syntax)
+
+
+@lru_cache(maxsize=256)  # a table for each set of permissions that peers have
+def table_for(permissions: Collection[str]) -> Mapping[str, Context]:
+    """What is accepted of a caller with these permissions; for what it may not no role is left: user-rejection (PS3.8 9.3.3.2).
+
+    Storage contexts are also what a C-GET brings its instances in: there we are the SCU.
+    """
+    return {
+        uid: replace(
+            one,
+            is_scp=one.is_scp and one.permission in permissions,
+            is_scu=one.is_scu and ("get" if one.service == "Storage" else one.permission) in permissions,
+        )
+        for uid, one in TABLE.items()
+    }

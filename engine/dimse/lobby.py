@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 _HEAD_BYTES = 6
 _READ_BYTES = 64 * 1024
 _LOOK_EVERY_S = 0.5
+_NO_ROOM_S = 0.5
 _PROVIDER, _UNRECOGNIZED, _UNEXPECTED, _INVALID = 2, 1, 2, 6
 
 Enter = Callable[[socket.socket, tuple[str, int], bytes, bytes], None]  # socket, address, request PDU, what came behind
@@ -80,6 +81,8 @@ class Lobby:
         except (BlockingIOError, ConnectionError):
             return
         except OSError as error:  # no descriptors left: the oldest that only waits makes room
+            if not self._waiting:
+                time.sleep(_NO_ROOM_S)  # nothing of ours to give: those who are associated end some time
             _LOG.warning("no connection can be accepted (%s)", error)
             self._drop_oldest()
             return

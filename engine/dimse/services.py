@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pynetdicom.sop_class import Verification
+
 from engine.archive.archive import Archive
 from engine.dimse import find, store
 from engine.dimse.association import Association, Message
 from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_STORE
-from engine.dimse.status import NO_SUCH_SOP_CLASS, SUCCESS, UNRECOGNIZED_OPERATION
+from engine.dimse.contexts import context_of
+from engine.dimse.status import NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, SUCCESS, UNRECOGNIZED_OPERATION
 from engine.ingest.accept import Acceptor
 from engine.settings import Settings
 
@@ -31,9 +34,10 @@ def _echo(association: Association, message: Message, services: Services) -> Non
 
 
 _BY_COMMAND: dict[int, dict[str, Serve]] = {
+    C_ECHO: {str(Verification): _echo},
     C_FIND: dict.fromkeys(find.LEVELS, find.serve),
 }
-_ANY_CLASS: dict[int, Serve] = {C_ECHO: _echo, C_STORE: store.serve}
+_OF_SERVICE: dict[int, tuple[str, Serve]] = {C_STORE: ("Storage", store.serve)}
 
 
 def serve(association: Association, message: Message, services: Services) -> None:
@@ -46,17 +50,37 @@ def serve(association: Association, message: Message, services: Services) -> Non
     command = message.command
     if command.is_response or command.field == C_CANCEL:
         return  # to a request that we did not make, or have answered by now: the standard lets both pass
-    if not message.context.is_scp:
-        association.respond(message, NO_SUCH_SOP_CLASS, comment="we are not the SCP in this context")
-        return
-    by_class = _BY_COMMAND.get(command.field, {})
-    handler = by_class.get(message.context.abstract_syntax) or _ANY_CLASS.get(command.field)
-    if handler is None:
+    status, comment = _refusal(association, message)
+    if status != SUCCESS:
         _drop(message)
-        status = NO_SUCH_SOP_CLASS if by_class else UNRECOGNIZED_OPERATION
-        association.respond(message, status, comment=f"{command.name} is none of this SOP class")
+        association.respond(message, status, comment=comment)
         return
+    handler = _handler(message)
+    assert handler is not None
     handler(association, message, services)
+
+
+def _refusal(association: Association, message: Message) -> tuple[int, str]:
+    """Of a request in a context that it does not belong in, or that its sender may not make (PS3.7 C.5)."""
+    command, ours = message.command, context_of(message.context.abstract_syntax)
+    if ours is None or ours.permission not in association.permissions:
+        return NOT_AUTHORIZED, f"you may not use {command.name} here"
+    if not message.context.is_scp:
+        return NO_SUCH_SOP_CLASS, "we are not the SCP in this context"
+    if _handler(message) is None:
+        is_known = command.field in _BY_COMMAND or command.field in _OF_SERVICE
+        return (NO_SUCH_SOP_CLASS if is_known else UNRECOGNIZED_OPERATION), f"{command.name} is none of this SOP class"
+    return SUCCESS, ""
+
+
+def _handler(message: Message) -> Serve | None:
+    field, abstract_syntax = message.command.field, message.context.abstract_syntax
+    handler = _BY_COMMAND.get(field, {}).get(abstract_syntax)
+    if handler is None and field in _OF_SERVICE:
+        service, of_service = _OF_SERVICE[field]
+        ours = context_of(abstract_syntax)
+        handler = of_service if ours is not None and ours.service == service else None
+    return handler
 
 
 def _drop(message: Message) -> None:

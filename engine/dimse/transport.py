@@ -24,6 +24,7 @@ _COMMAND_BYTES_MAX = 64 * KIB
 _PROGRESS_BYTES = 64 * KIB  # that each wait has to bring, in the middle of a message
 _PARTS_MAX = 256  # of one sendmsg; the system takes 1024
 _TLS_READ_BYTES = 64 * KIB
+_TLS_SEND_BYTES = 256 * KIB
 _OWN_PDU_BYTES_MAX = 256 * KIB  # to peers that take any length
 
 
@@ -54,6 +55,7 @@ class Transport:
     def __init__(self, connection: socket.socket, limits: Limits, timeout_s: float) -> None:
         self._socket = connection
         self._is_tls = isinstance(connection, ssl.SSLSocket)
+        self._timeout_s = timeout_s
         connection.settimeout(timeout_s)
         with contextlib.suppress(OSError):  # not a TCP socket (a test's pair), or closed already: the first read tells
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -66,7 +68,10 @@ class Transport:
         self._is_closed = False
 
     def receive(self, timeout_s: float) -> Event:
-        """Wait until something is whole, the peer is gone or silent, or `wake` was called. A timeout of 0 looks only."""
+        """Wait until something is whole, the peer is gone or silent, or `wake` was called. A timeout of 0 looks only.
+
+        MORE: not whole yet, but what came is more than a trickle; the caller decides for how long.
+        """
         if self._is_tls:
             return self._receive_tls(timeout_s)
         fd = self._socket.fileno()
@@ -84,8 +89,7 @@ class Transport:
 
     def wait_woken(self, timeout_s: float) -> None:
         """Until `wake` is called, whatever comes."""
-        if select.select([self._wake], [], [], timeout_s)[0]:
-            self._drain_wake()
+        self._wait([], [], timeout_s)
 
     def feed(self, data: bytes) -> None:
         """What was read before there was a Transport."""
@@ -139,15 +143,22 @@ class Transport:
 
     def _send_all(self, parts: list[Buffer]) -> None:
         if self._is_tls:
-            joined = b"".join(parts)
-            self._socket.sendall(joined)
-            self.bytes_out += len(joined)
-            return
+            parts = [b"".join(parts)]
+            self._socket.settimeout(self._timeout_s)
         views = [memoryview(part).cast("B") for part in parts]
         first = 0
+        since, taken = time.monotonic(), 0
         while first < len(views):
-            sent = self._socket.sendmsg(views[first:])
+            # A record of TLS is 16 KiB at most, and one call makes several.
+            sent = (
+                self._socket.send(views[0][:_TLS_SEND_BYTES]) if self._is_tls else self._socket.sendmsg(views[first:])
+            )
             self.bytes_out += sent
+            taken += sent
+            if time.monotonic() - since > self._timeout_s:
+                if taken < _PROGRESS_BYTES:
+                    raise TimeoutError("it is taken too slowly")
+                since, taken = time.monotonic(), 0
             while first < len(views) and sent >= len(views[first]):
                 sent -= len(views[first])
                 first += 1
@@ -158,31 +169,40 @@ class Transport:
         tls: Any = self._socket
         deadline = time.monotonic() + timeout_s
         got = 0
+        tls.setblocking(False)
         while True:
             event = Event(self.reader.next())
             if event is not Event.MORE:
                 return event
             try:
-                if not tls.pending():
-                    left = deadline - time.monotonic()
-                    if left < 0 and got >= _PROGRESS_BYTES:
-                        got, deadline = 0, time.monotonic() + timeout_s
-                        left = timeout_s
-                    ready = select.select([tls, self._wake], [], [], max(left, 0))[0]
-                    if not ready:
-                        if got >= _PROGRESS_BYTES:
-                            continue
-                        return Event.TIMEOUT
-                    if self._wake in ready:
-                        self._drain_wake()
-                        return Event.WOKEN
                 piece = tls.recv(_TLS_READ_BYTES)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+                waits = ([tls], []) if isinstance(error, ssl.SSLWantReadError) else ([], [tls])
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return Event.MORE if got >= _PROGRESS_BYTES else Event.TIMEOUT
+                if self._wait(*waits, left):
+                    return Event.WOKEN
+                continue
             except (OSError, ValueError):  # ValueError: closed by another thread
                 return Event.CLOSED
             if not piece:
                 return Event.CLOSED
             got += len(piece)
             self.reader.feed(piece)
+
+    def _wait(self, reading: list[Any], writing: list[Any], timeout_s: float) -> bool:
+        """Until the socket is ready or the time is over; whether `wake` was called."""
+        waiting = select.poll()  # select() takes no descriptor above 1023
+        waiting.register(self._wake, select.POLLIN)
+        for one in reading:
+            waiting.register(one, select.POLLIN)
+        for one in writing:
+            waiting.register(one, select.POLLOUT)
+        if any(fd == self._wake for fd, _ in waiting.poll(timeout_s * 1000)):
+            self._drain_wake()
+            return True
+        return False
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import select
 import socket
 import threading
@@ -20,6 +21,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
             break
     if stop.is_set():
         return
+    _allow_descriptors()
     from engine.archive.archive import Archive
     from engine.dimse.acceptor import DicomAcceptor
     from engine.ingest.accept import Acceptor
@@ -33,6 +35,12 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
         server.close()
         acceptor.close()
         archive.close()
+
+
+def _allow_descriptors() -> None:
+    """As many as the system lets us have: 1024 of most systems are few for connections that only wait."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ ptrdiff_t PduReader::read_some(int fd) {
 }
 
 PduReader::Event PduReader::receive(int fd, int wake_fd, int timeout_ms, size_t progress_bytes) {
-  int64_t deadline = now_ms() + timeout_ms;
+  const int64_t deadline = now_ms() + timeout_ms;
   size_t got = 0;
   for (;;) {
     const Event event = next();
@@ -228,13 +228,8 @@ PduReader::Event PduReader::receive(int fd, int wake_fd, int timeout_ms, size_t 
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     }
-    int64_t left = deadline - now_ms();
-    if (left <= 0) {
-      if (!is_within || got < progress_bytes) return kTimeout;
-      got = 0;
-      deadline = now_ms() + timeout_ms;
-      left = timeout_ms;
-    }
+    const int64_t left = deadline - now_ms();
+    if (left <= 0) return is_within && got >= progress_bytes ? kMore : kTimeout;
     pollfd waits[2] = {{fd, POLLIN, 0}, {wake_fd, POLLIN, 0}};
     if (poll(waits, wake_fd >= 0 ? 2 : 1, static_cast<int>(left)) > 0 && wake_fd >= 0 && waits[1].revents != 0) return kWoken;
   }

@@ -34,7 +34,7 @@ class PduReader {
   // pdu: of one P-DATA-TF; other: of any other PDU; command: of one command set; piece: a longer data set comes in pieces.
   PduReader(uint32_t pdu_bytes_max, uint32_t other_bytes_max, size_t command_bytes_max, size_t piece_bytes_max);
 
-  // Reads `fd` until something is whole. A peer may take timeout_ms as often as each brings at least progress_bytes.
+  // Reads `fd` until something is whole. kTimeout where timeout_ms did not bring that; kMore where they brought at least progress_bytes of it.
   Event receive(int fd, int wake_fd, int timeout_ms, size_t progress_bytes);
   void feed(const uint8_t* data, size_t n);  // what was read elsewhere (TLS); at most kFeedMax, and only after kMore
   Event next();                              // from what has been fed

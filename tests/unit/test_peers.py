@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from engine.cli.app import app
 from engine.errors import InvalidParameter
-from engine.peers import PERMISSIONS, Peer, peer_named, peer_titled
+from engine.peers import Peer, peer_named, peer_titled
 from engine.settings import Loaded, Settings, load
 
 _TWO = """
@@ -68,7 +68,7 @@ def test_each_table_is_one_peer_and_every_value_has_its_origin(read: Any, tmp_pa
 
 def test_as_delivered_nobody_is_known_and_everybody_may_everything() -> None:
     assert Settings().peers == ()
-    assert Settings().unknown_callers == PERMISSIONS
+    assert Settings().unknown_callers is None  # everything from this machine: tests/conformance/test_access.py
 
 
 def test_what_unknown_callers_may_do_is_a_setting(read: Any) -> None:

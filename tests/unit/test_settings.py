@@ -97,6 +97,7 @@ def test_an_unknown_key_names_the_nearest(
         ("workers", -1), ("workers", 257), ("workers", "1.0"), ("workers", " 1"), ("workers", "1_0"), ("workers", True),
         ("workers", 1.0), ("on_conflict", "keep"), ("on_conflict", None), ("jpeg_quality", 0), ("jpeg_quality", 101),
         ("log_level", "INFO"), ("log_format", ["json"]), ("unknown_callers", "shout"), ("unknown_callers", 3),
+        ("called_aets", ["SEVENTEEN_LETTERS"]), ("called_aets", [""]), ("called_aets", 3),
         ("limits.spool_bytes", 0), ("limits.spool_bytes", 2**63), ("limits.sequence_depth_max", 513),
     ],
 )  # fmt: skip
@@ -150,16 +151,25 @@ def test_not_loopback(host: str) -> None:
 @pytest.mark.parametrize("key", ["http", "dicom"])
 @pytest.mark.parametrize("where", ["0.0.0.0:1", "[::]:1", "192.168.0.1:1", "pacs.example.org:1"])
 def test_secure_as_delivered(key: str, where: str) -> None:
-    with pytest.raises(InvalidParameter, match="no access control"):
+    with pytest.raises(InvalidParameter, match="access control"):
         load(config=None, environ={}, command_line={key: where})
-    with pytest.raises(InvalidParameter, match="no access control"):
+    with pytest.raises(InvalidParameter, match="access control"):
         load(config=None, environ={"VOXCAST_" + key.upper(): where}, command_line={})
+
+
+def test_other_machines_reach_the_dicom_port_once_somebody_said_who_may_what(toml: Any) -> None:
+    """The architecture's ninth invariant."""
+    for text in ('[peers.CT]\naet = "CT"', "unknown_callers = []", 'unknown_callers = ["echo"]'):
+        config = toml(f'dicom = "0.0.0.0:11112"\n{text}')
+        assert load(config=config, environ={}, command_line={}).settings.dicom == "0.0.0.0:11112"
+        with pytest.raises(InvalidParameter, match="access control"):
+            load(config=config, environ={}, command_line={"http": "0.0.0.0:8080"})
 
 
 _EVERY_KEY = Peer(
     name="x", aet="X", host="pacs", port=1, calling_aet="ME", addresses=("10.0.0.0/8",), permissions=("store",), tls="on",
     tls_ca=Path("ca"), tls_certificate=Path("c"), tls_key=Path("k"), tls_verify_host=False, tls_client_certificate=True,
-    tls_names=("x",), associations_max=1, send_associations_max=2, pdu_bytes_max=3, idle_s_max=4, transcode=False,
+    tls_names=("x",), associations_max=1, send_associations_max=2, pdu_bytes_max=3, idle_s_max=4, total_s_max=5, transcode=False,
 )  # fmt: skip
 _EVERY_CONDITION = Rule(
     name="r", to=("x",), sources=("a",), doors=("stow",), called=("b",), modalities=("CT",), stations=("c",),
@@ -180,7 +190,7 @@ def test_every_setting_survives_the_way_to_a_child() -> None:
     changed = Settings(
         archive=Path("a"), http="off", dicom="off", aet="A", workers=2, on_conflict="replace", jpeg_quality=1,
         log_level="error", log_format="json", renditions="off", trusted_proxies="127.0.0.1", cors_origins="*",
-        public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), peers=(_EVERY_KEY,),
+        public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), called_aets=("B",), peers=(_EVERY_KEY,),
         forward=(_EVERY_CONDITION,),
         limits=Limits(**{name: 17 for name, _, _ in Limits.table()}),
     )  # fmt: skip
