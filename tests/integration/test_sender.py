@@ -1,4 +1,4 @@
-"""Storage SCU against DCMTK, pynetdicom and Orthanc: bytes as stored, conversion where it must be, statuses, broken associations."""
+"""Storage SCU against DCMTK, pynetdicom and Orthanc: bytes as stored, conversion where it must be, statuses, broken ones."""
 
 from __future__ import annotations
 
