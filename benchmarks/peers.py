@@ -43,6 +43,7 @@ class Voxcast:
         self.ready_seconds = time.perf_counter() - start
         try:
             self.host, self.port = parse_ready(line)
+            self.dicom_port = parse_dicom_port(line)
         except ValueError:
             failed = self.group.failed("printed no ready line")
             self.group.stop()
@@ -68,8 +69,9 @@ class Orthanc:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.host, self.port = "127.0.0.1", free_port()
+        self.dicom_port = free_port()
         config = folder / "orthanc.json"
-        config.write_text(json.dumps(orthanc_config(folder, self.port)))
+        config.write_text(json.dumps(orthanc_config(folder, self.port, self.dicom_port)))
         start = time.perf_counter()
         self.group = Group([str(find("Orthanc")), str(config)], folder / "orthanc.log")
         try:
@@ -175,6 +177,13 @@ def parse_ready(line: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def parse_dicom_port(line: str) -> int:
+    """Of ``dicom=AET@HOST:PORT`` in the ready line; 0 where it is off."""
+    address = dict(word.split("=", 1) for word in line.split()[2:]).get("dicom", "")
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() else 0
+
+
 def parse_counter(text: str, name: str) -> float:
     """The value of an unlabelled counter in Prometheus text; 0 when it is not there."""
     for line in text.splitlines():
@@ -183,7 +192,7 @@ def parse_counter(text: str, name: str) -> float:
     return 0.0
 
 
-def orthanc_config(folder: Path, port: int) -> dict[str, object]:
+def orthanc_config(folder: Path, port: int, dicom_port: int = 0) -> dict[str, object]:
     """What differs from the defaults, and the defaults that matter, spelled out."""
     return {
         "Name": "bench",
@@ -203,7 +212,12 @@ def orthanc_config(folder: Path, port: int) -> dict[str, object]:
         "TcpNoDelay": True,
         "HttpThreadsCount": 50,
         "MaximumStorageCacheSize": 128,
-        "DicomServerEnabled": False,
+        "DicomServerEnabled": dicom_port > 0,
+        "DicomPort": dicom_port or 4242,
+        "DicomThreadsCount": 8,
+        "DicomCheckCalledAet": False,
+        "DicomAlwaysAllowStore": True,
+        "MaximumPduLength": 131072,
         "WebDavEnabled": False,
         "LimitFindResults": 0,
         "LimitFindInstances": 0,

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,14 @@ def free_port() -> int:
 class Group:
     """One started command and everything that it starts: they share its session."""
 
-    def __init__(self, command: Sequence[str], log: Path, *, stdout: int | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        stdout: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
@@ -49,6 +56,7 @@ class Group:
                 stdout=sink if stdout is None else stdout,
                 stderr=sink,
                 start_new_session=True,
+                env=environment,
             )
 
     def wait_until(self, is_ready: Callable[[], bool], seconds_max: float = 30.0) -> float:

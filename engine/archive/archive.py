@@ -101,14 +101,14 @@ class Archive(Reading):
                     raise IndexMismatch(str(path), "there are segments but no index")
                 if not is_writer:
                     raise IndexMismatch(str(path), "there is no archive here")
-            engine = LmdbEngine(index_path, TABLES, is_writable=is_writer)
+            engine = LmdbEngine(index_path, TABLES, is_writable=is_writer, is_replayed=True)
             store = SegmentStore(segments, limits, is_bulk=is_bulk)
             core = Core(engine, store, limits, path)
             archive = cls(core, path, on_conflict, is_writer, writing)
             archive._check_schema()
             if is_writer:
                 sync_folder(index_path)  # LMDB leaves its new file's name to chance
-                store.recover(core.indexed_end, archive._writer.take)
+                store.recover(core.indexed_end, archive._writer.take, archive._writer.give_up)
         except BaseException:
             if core is not None:
                 core.close()
@@ -362,7 +362,9 @@ class Archive(Reading):
     def dump(self) -> dict[str, list[tuple[bytes, bytes]]]:
         """Every entry of every table that reindex rebuilds; equal dumps are equal indexes."""
         with self._core.engine.read() as view:
-            return {table: list(view.scan(table)) for table in TABLES if table not in index.TRANSIENT}
+            found = {table: list(view.scan(table)) for table in TABLES if table not in index.TRANSIENT}
+            found["segments"] = [(key, index.without_synced(value)) for key, value in found["segments"]]
+            return found
 
 
 def _make_folders(path: Path, *below: Path) -> None:

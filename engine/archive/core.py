@@ -6,10 +6,11 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from engine.archive import index
 from engine.archive.index import indexed_end
 from engine.archive.lmdb_engine import MapGrown
 from engine.archive.ports import BlobLane, Blobs, IndexEngine, MemberMeta, StoredMember, Tombstone, Transaction
@@ -48,10 +49,10 @@ class Core:
         self.blobs.close()
         self.engine.close()
 
-    def indexed_end(self, segment: int) -> int:
-        """How far a segment is indexed, as of now."""
+    def indexed_end(self, segment: int) -> tuple[int, int]:
+        """How far a segment is indexed as of now, and up to where the disk had it before it was indexed."""
         with self.engine.read() as view:
-            return indexed_end(view, segment)
+            return indexed_end(view, segment), index.synced_end(view, segment)
 
     @contextmanager
     def removing(self) -> Iterator[None]:
@@ -74,10 +75,17 @@ class Core:
         self,
         members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]],
         work: Callable[[Transaction, list[StoredMember]], T],
+        *,
+        is_additive: bool = False,
     ) -> T:
         """Write these to the blob store, then run `work`, which tells the index: both or neither.
 
         While one thread waits for the disk or the index, another may be in here with the next group.
+
+        Parameters
+        ----------
+        is_additive : `work` only adds to the index. Then the disk takes the bytes and the index at the same time: half the
+            waiting. After a power cut in between the index may name bytes that are not there; `SegmentStore.recover` looks.
 
         Raises
         ------
@@ -88,11 +96,18 @@ class Core:
             raise ArchiveReadOnly(str(self._path), self.read_only_reason)
         with self.blobs.lane() as lane:
             stored = lane.append(members)
+            wait = lane.sync()
             try:
-                return self.write(lambda txn: work(txn, stored))
+                if not is_additive:
+                    wait()
+                result = self.write(lambda txn: work(txn, stored))
             except BaseException as error:
+                with suppress(ArchiveReadOnly):  # then the lane knows, and keeps what it has
+                    wait()
                 self._settle(lane, stored, error)
                 raise
+            wait()
+            return result
 
     def _settle(self, lane: BlobLane, stored: list[StoredMember], error: BaseException) -> None:
         """After a failed transaction: the bytes go only if the index is sure not to have them."""

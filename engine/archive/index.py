@@ -73,7 +73,18 @@ def version_key(r: InstanceRecord) -> bytes:
 def indexed_end(view: Snapshot, segment: int) -> int:
     """How far the members of one segment are indexed; behind that they were never acknowledged."""
     value = view.get("segments", segment.to_bytes(4, "big"))
-    return 0 if value is None else int(_END.unpack(value)[0])
+    return 0 if value is None else int(_END.unpack_from(value)[0])
+
+
+def synced_end(view: Snapshot, segment: int) -> int:
+    """Up to where a segment was on stable storage before it was indexed; behind that, both went to the disk together."""
+    value = view.get("segments", segment.to_bytes(4, "big"))
+    return 0 if value is None else int(_END.unpack_from(value, len(value) - _END.size)[0])
+
+
+def without_synced(value: bytes) -> bytes:
+    """A row of the segments' table, as far as it can be built again."""
+    return value[: _END.size]
 
 
 def get_instance(view: Snapshot, sop_uid: str) -> InstanceRecord | None:
@@ -129,7 +140,7 @@ def version_at(view: Snapshot, sop_uid: str, location: Location) -> InstanceReco
 
 
 def indexed_ends(view: Snapshot) -> dict[int, int]:
-    return {int.from_bytes(key, "big"): _END.unpack(value)[0] for key, value in view.scan("segments")}
+    return {int.from_bytes(key, "big"): _END.unpack_from(value)[0] for key, value in view.scan("segments")}
 
 
 # -- writing
@@ -207,8 +218,11 @@ class Indexer:
         # Otherwise another process has just stored the same bytes, and the index names that place: the copy is the second.
         put_erasure(self._txn, record.location if is_current else location, now_ns, record.sop_instance_uid)
 
-    def indexed_to(self, segment: int, end: int) -> None:
-        self._txn.put("segments", segment.to_bytes(4, "big"), _END.pack(end))
+    def indexed_to(self, segment: int, end: int, synced: int | None = None) -> None:
+        """What stands before `synced` was on the disk before this; all of it unless told."""
+        self._txn.put(
+            "segments", segment.to_bytes(4, "big"), _END.pack(end) + _END.pack(end if synced is None else synced)
+        )
 
     def finish(self) -> None:
         """Write the series and studies that changed."""

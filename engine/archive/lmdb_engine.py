@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,14 @@ class LmdbEngine:
     Parameters
     ----------
     what : is kept in it, for messages.
+    is_replayed : what a transaction writes is on stable storage elsewhere, and comes back from there. Then a commit waits for
+        the disk once, not twice: after a power cut the index is whole, but may lack its last transaction.
     """
 
-    def __init__(self, path: Path, tables: tuple[str, ...], *, is_writable: bool, what: str = "index") -> None:
-        self._path, self._what = path, what
+    def __init__(
+        self, path: Path, tables: tuple[str, ...], *, is_writable: bool, what: str = "index", is_replayed: bool = False
+    ) -> None:
+        self._path, self._what, self._is_writable = path, what, is_writable
         self._gate = MapGate()
         self._writing = threading.Lock()
         self.read_only_reason = ""
@@ -45,7 +49,7 @@ class LmdbEngine:
                 readonly=not is_writable,
                 create=is_writable,
                 sync=True,
-                metasync=True,
+                metasync=not is_replayed,
                 writemap=False,
                 lib_version=0,
             )
@@ -98,7 +102,18 @@ class LmdbEngine:
     def check_readers(self) -> int:
         return int(self._env.reader_check())
 
+    def flush(self) -> None:
+        if self.read_only_reason:
+            raise ArchiveReadOnly(str(self._path.parent), self.read_only_reason)
+        try:
+            self._env.sync(True)
+        except lmdb.Error as error:
+            raise self._fault(error) or error from error
+
     def close(self) -> None:
+        if self._is_writable and not self.read_only_reason:
+            with suppress(ArchiveFault):  # nothing depends on it: what may be missing comes back at the next start
+                self.flush()
         self._env.close()
 
     def _begin_read(self) -> Any:

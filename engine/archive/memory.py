@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 
@@ -33,6 +33,9 @@ class MemoryEngine:
             txn = _MemoryTxn({name: dict(table) for name, table in self._tables.items()})
             yield txn
             self._tables = txn.tables
+
+    def flush(self) -> None:
+        return
 
     def check_readers(self) -> int:
         return 0
@@ -99,8 +102,10 @@ class MemoryBlobs:
             stored.append(StoredMember(Location(segment, offset, len(data)), meta, offset + len(data) + 1))
             self._members[segment, offset] = (meta, data)
             offset += len(data) + 1
-        self.syncs += 1
         return stored
+
+    def make_sure(self, location: Location) -> None:
+        return
 
     def read(self, location: Location, start: int, length: int, cached_only: bool = False) -> bytes:
         try:
@@ -160,6 +165,10 @@ class _MemoryLane:
         self._blobs = blobs
         self._spools: list[Spooled] = []
         self._segment = 0
+
+    def sync(self) -> Callable[[], None]:
+        self._blobs.syncs += 1
+        return lambda: None
 
     def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
         if self._blobs.read_only_reason:

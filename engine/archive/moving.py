@@ -57,6 +57,7 @@ class Mover:
             return False
         if stones:
             self._core.append([(stone, b"") for stone in stones], self._note_ends)
+        self._core.engine.flush()
         self._core.blobs.drop(self._segment)
         self._core.write(lambda txn: index.forget_segment(txn, self._segment))
         return True

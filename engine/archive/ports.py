@@ -6,7 +6,7 @@ package may assume LMDB or a local file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import FileIO
@@ -35,7 +35,7 @@ class Snapshot(Protocol):
 
 
 class Transaction(Snapshot, Protocol):
-    """All of it, or nothing; durable when its ``with`` block has ended without an error."""
+    """All of it, or nothing, when its ``with`` block has ended without an error; durable then, but see `IndexEngine.flush`."""
 
     def put(self, table: str, key: bytes, value: bytes) -> None: ...
 
@@ -61,6 +61,10 @@ class IndexEngine(Protocol):
 
     def check_readers(self) -> int:
         """Let go of the snapshots of processes that died, which keep old pages alive; returns how many."""
+        ...
+
+    def flush(self) -> None:
+        """Every transaction so far is on stable storage; to be called before the bytes go that could give the last one back."""
         ...
 
     def size_bytes(self) -> int: ...
@@ -110,7 +114,11 @@ class BlobLane(Protocol):
     """One way into the blob store; one thread at a time."""
 
     def append(self, members: Sequence[tuple[MemberMeta | Tombstone, Buffer | Spooled]]) -> list[StoredMember]:
-        """One durable write for all of them; raises `ArchiveFull` or `ArchiveReadOnly` and then keeps none."""
+        """Write all of them; raises `ArchiveFull` or `ArchiveReadOnly` and then keeps none. Durable after `sync`."""
+        ...
+
+    def sync(self) -> Callable[[], None]:
+        """Begin to make the last `append` durable; what comes back waits for it, and raises `ArchiveReadOnly` when it failed."""
         ...
 
     def retract(self, doubt: str = "") -> None:
@@ -123,7 +131,7 @@ class BlobLane(Protocol):
 
 
 class BlobStore(Protocol):
-    """Keeps bytes; what a lane's `append` has returned is on stable storage. Any thread reads.
+    """Keeps bytes; what a lane has written and synced is on stable storage. Any thread reads.
 
     Attributes
     ----------
@@ -155,6 +163,10 @@ class BlobStore(Protocol):
 
         Who holds the object keeps the file open; it is for reading only.
         """
+        ...
+
+    def make_sure(self, location: Location) -> None:
+        """A blob that the index has is on stable storage afterwards, whoever wrote it; raises `ArchiveReadOnly`."""
         ...
 
     def spool(self) -> Spooled:

@@ -39,10 +39,13 @@ def reindex(path: Path, limits: Limits, progress: Callable[[int], None] = lambda
         fresh, old = path / "index.new", path / "index.old"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        core = Core(LmdbEngine(fresh, TABLES, is_writable=True), SegmentStore(folder, limits), limits, path)
+        core = Core(
+            LmdbEngine(fresh, TABLES, is_writable=True, is_replayed=True), SegmentStore(folder, limits), limits, path
+        )
         try:
             core.write(index.check_schema)
             count = _fill(core, progress)
+            core.engine.flush()
         finally:
             core.close()
         sync_folder(fresh)

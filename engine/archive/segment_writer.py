@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from engine.archive.linux import begin_writeback, write_through
@@ -131,6 +132,8 @@ class SegmentWriter:
         self._fd = -1
         self._segment = self._end = self._allocated = self._before = 0
         self._spools: list[Spooled] = []
+        self._syncer: ThreadPoolExecutor | None = None
+        self._synced = (0, 0)  # segment, and up to where
         self.read_only_reason = ""
 
     def adopt(self, segment: int, fd: int, end: int) -> bool:
@@ -155,6 +158,19 @@ class SegmentWriter:
             self.retract()
             raise
 
+    def sync(self) -> Callable[[], None]:
+        """See `BlobLane.sync`; streams are synced already."""
+        if self._end == self._before:
+            return lambda: None
+        if self._syncer is None:
+            self._syncer = ThreadPoolExecutor(1, "sync")
+        return self._syncer.submit(self._sync_to, self._fd, self._segment, self._end).result
+
+    def has_synced(self, location: Location) -> bool:
+        """Whether this writer itself has made that place durable, as far as it remembers; any thread."""
+        segment, end = self._synced
+        return segment == location.segment and location.offset < end
+
     def retract(self, doubt: str = "") -> None:
         """Cut the last `append` off; it was not acknowledged. See `BlobStore.retract`."""
         if doubt:
@@ -173,11 +189,13 @@ class SegmentWriter:
             os.ftruncate(self._fd, self._end + _SEAL_BYTES)
         except OSError as error:
             raise self._failed(error) from error
-        self.sync(self._fd)
+        self.sync_now(self._fd)
         self._release()
 
     def close(self) -> None:
         """Give back preallocated space and the claim; an empty segment goes altogether."""
+        if self._syncer is not None:
+            self._syncer.shutdown()
         if self._fd >= 0:
             if not self.read_only_reason:
                 self._cut(self._end)
@@ -205,7 +223,6 @@ class SegmentWriter:
             write_all(self._fd, pieces, self._end, is_bulk=self._is_bulk)
         except OSError as error:
             raise self._failed(error) from error
-        self.sync(self._fd)
         self._end = at
         return stored
 
@@ -249,7 +266,7 @@ class SegmentWriter:
             write_all(spool.fd, tail, spool.offset + spool.length)
         except OSError as error:
             raise self._failed(error) from error
-        self.sync(spool.fd)
+        self.sync_now(spool.fd)
         return StoredMember(Location(spool.segment, spool.offset, spool.length), meta, end)
 
     def published(self) -> None:
@@ -258,7 +275,11 @@ class SegmentWriter:
             spool.publish()
         self._spools = []
 
-    def sync(self, fd: int) -> None:
+    def _sync_to(self, fd: int, segment: int, end: int) -> None:
+        self.sync_now(fd)
+        self._synced = (segment, end)
+
+    def sync_now(self, fd: int) -> None:
         """fdatasync, never repeated after a failure."""
         try:
             os.fdatasync(fd)

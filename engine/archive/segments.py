@@ -131,6 +131,15 @@ class SegmentStore:
                 self._free.append(writer)
                 self._freed.notify()
 
+    def make_sure(self, location: Location) -> None:
+        if any(writer.has_synced(location) for writer in self._writers):
+            return
+        try:
+            file = self._file(location.segment)
+        except FileNotFoundError:
+            return  # moved since, and synced for that
+        self._writers[0].sync_now(file.fileno())
+
     def spool(self) -> Spooled:
         if self.read_only_reason:
             raise ArchiveReadOnly(str(self._folder.parent), self.read_only_reason)
@@ -138,23 +147,38 @@ class SegmentStore:
         segment, fd = first.create()
         return Spooled(segment, fd, HEADER_BYTES, segment_path(self._folder, segment), check_room=first.check_room)
 
-    def recover(self, indexed_end: Callable[[int], int], take: Callable[[list[StoredMember]], None]) -> None:
+    def recover(
+        self,
+        indexed_end: Callable[[int], tuple[int, int]],
+        take: Callable[[list[StoredMember]], None],
+        give_up: Callable[[int, int], None],
+    ) -> None:
         """After a crash: hand every whole member behind the indexed end to `take`, then cut what is torn.
+
+        What was indexed while it was being written (from the second number of `indexed_end` on) is looked at: `give_up`
+        hears from where on a segment does not have it.
 
         Segments that another living process writes to are left alone: it holds their locks.
         """
         for segment in segment_numbers(self._folder):
             path = segment_path(self._folder, segment)
-            if self._is_settled(path, indexed_end(segment)):
+            if self._is_settled(path, indexed_end(segment)[0]):
                 continue
             fd = lock_segment(path)
             if fd is None:
                 continue
             # Asked again: its writer may have gone on until it gave the lock up, and others deleted what it had written.
-            start = indexed_end(segment)
+            start, sure = indexed_end(segment)
             seal = sealed_end(fd)
+            if sure < start:
+                whole = [m.end for m in read_members(fd, segment, sure, check_hashes=True, may_skip=False)]
+                os.fdatasync(fd)
+                if (is_there := max([sure, *(end for end in whole if end <= start)])) < start:
+                    give_up(segment, is_there)
+                    start = is_there
             found = list(read_members(fd, segment, start, check_hashes=True, may_skip=False))
             if found:
+                os.fdatasync(fd)  # whole, but perhaps in memory only: whoever sends it again is told that it is safe
                 take(found)
             end = found[-1].end if found else start
             if seal is None:
@@ -219,7 +243,7 @@ class SegmentStore:
             if header is not None and (header.content == SEALED or header.size != location.length):
                 raise ArchiveReadOnly(str(self._folder.parent), f"no member at {location}; run verify")
             write_all(fd, [pack_header(None, location.length)], at)
-            self._writers[0].sync(fd)
+            self._writers[0].sync_now(fd)
             punch_hole(fd, location.offset, padded(location.length))
         except OSError as error:
             raise disk_fault(str(self._folder.parent), error) from error
@@ -237,7 +261,7 @@ class SegmentStore:
         with empty.open("wb") as file:
             file.write(pack_header(SEALED, 0) + END)
             file.flush()
-            self._writers[0].sync(file.fileno())
+            self._writers[0].sync_now(file.fileno())
         empty.replace(path)
         sync_folder(self._folder)
         with self._lock:

@@ -88,6 +88,8 @@ class Upkeep:
         with self._core.removing():
             with self._core.engine.read() as view:
                 due = [place for place, at in index.erasures(view) if time.time_ns() - at >= grace_s * 1e9]
+            if due:
+                self._core.engine.flush()
             for location in due:
                 self._core.blobs.erase(location)
 

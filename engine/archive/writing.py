@@ -11,7 +11,8 @@ from engine.archive import index
 from engine.archive.changes import ChangeLog
 from engine.archive.core import Core, make_record
 from engine.archive.index import Indexer
-from engine.archive.member import bounded, member_name
+from engine.archive.member import HEADER_BYTES, bounded, member_name
+from engine.archive.packing import location_of, unpack_instance
 from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transaction
 from engine.archive.records import Incoming, InstanceRecord, Spooled, StoreOutcome, StoreStatus
 from engine.dicom.scanned import ScannedInstance
@@ -40,7 +41,7 @@ class Writer:
         if fresh:
             entries = [(self._meta(one, is_first), one.content) for _, one, is_first in fresh]
             scans = [one.scanned for _, one, _ in fresh]
-            kept = self._core.append(entries, lambda txn, stored: self._index(txn, stored, scans))
+            kept = self._core.append(entries, lambda txn, stored: self._index(txn, stored, scans), is_additive=True)
             for (place, _, _), outcome in zip(fresh, kept, strict=True):
                 outcomes[place] = outcome
             for place, first in again.items():
@@ -78,6 +79,20 @@ class Writer:
         for first in range(0, len(found), _MEMBERS_PER_COMMIT):
             self._core.write(partial(self._take, found[first : first + _MEMBERS_PER_COMMIT], gone))
 
+    def give_up(self, segment: int, end: int) -> None:
+        """The index named what is not in the segment: a power cut came between the two, and nobody was told yes."""
+
+        def forget(txn: Transaction) -> None:
+            indexer = self._indexer(txn)
+            for table in ("instances", "versions"):
+                lost = [data for _, data in txn.scan(table) if _is_behind(location_of(data), segment, end)]
+                for data in lost:
+                    indexer.remove_version(unpack_instance(data))
+            indexer.indexed_to(segment, end)
+            indexer.finish()
+
+        self._core.write(forget)
+
     def _take(self, batch: Sequence[StoredMember], deleted: Set[Location], txn: Transaction) -> None:
         indexer = self._indexer(txn)
         for member in batch:
@@ -111,13 +126,15 @@ class Writer:
     def _index(self, txn: Transaction, stored: list[StoredMember], scans: list[ScannedInstance]) -> list[StoreOutcome]:
         indexer, outcomes = self._indexer(txn), []
         ends: dict[int, int] = {}
+        starts: dict[int, int] = {}
         for member, scanned in zip(stored, scans, strict=True):
             assert isinstance(member.content, MemberMeta)
             record = make_record(scanned, member.content, member.location)
             outcomes.append(StoreOutcome(indexer.add(record, scanned), member.location))
             ends[member.location.segment] = member.end
+            starts.setdefault(member.location.segment, max(member.location.offset - HEADER_BYTES, 0))
         for segment, end in ends.items():
-            indexer.indexed_to(segment, end)
+            indexer.indexed_to(segment, end, starts[segment])
         indexer.finish()
         return outcomes
 
@@ -130,6 +147,7 @@ class Writer:
         first: dict[tuple[str, bytes], int] = {}
         outcomes: list[StoreOutcome | None] = [None] * len(batch)
         seen: set[str] = set()
+        unsure: list[Location] = []
         with self._core.engine.read() as view:
             for place, one in enumerate(batch):
                 sop = one.scanned.sop_instance_uid
@@ -138,12 +156,16 @@ class Writer:
                 twin = next((r for r in known if r.data_set_sha256 == one.data_set_sha256), None)
                 if twin is not None:
                     outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, twin.location)
+                    if twin.location.offset >= index.synced_end(view, twin.location.segment):
+                        unsure.append(twin.location)
                 elif (sop, one.data_set_sha256) in first:
                     again[place] = first[sop, one.data_set_sha256]
                 else:
                     first[sop, one.data_set_sha256] = len(fresh)
                     fresh.append((place, one, served is None and sop not in seen))
                     seen.add(sop)
+        for location in unsure:  # whoever stores the twin may be waiting for the disk still
+            self._core.blobs.make_sure(location)
         return fresh, again, outcomes
 
     def _meta(self, one: Incoming, is_first: bool) -> MemberMeta:
@@ -184,3 +206,7 @@ class Writer:
                 # The served one last: while it stands, none of the others is promoted.
                 found += [*index.versions_of(view, uid), *([served] if served else [])]
         return found
+
+
+def _is_behind(location: Location, segment: int, end: int) -> bool:
+    return location.segment == segment and location.offset >= end

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import lmdb
 import pytest
-from archives import LIMITS, incoming
+from archives import LIMITS, assert_reindex_is_equal, incoming
 from data import make_instance
 
 from engine.archive.archive import REPLACE, Archive
 from engine.archive.packing import SCHEMA_VERSION
+from engine.archive.records import StoreStatus
 from engine.archive.reindex import reindex
-from engine.errors import ArchiveLocked, IndexMismatch
+from engine.errors import ArchiveLocked, IndexMismatch, InstanceNotFound
 
 
 def fill(archive: Archive, count: int, rows: int = 32) -> dict[str, bytes]:
@@ -208,4 +209,43 @@ def test_reindex_refuses_while_someone_writes(tmp_path: Path) -> None:
     fill(archive, 1)
     with pytest.raises(ArchiveLocked):
         reindex(tmp_path, LIMITS)
+    archive.close()
+
+
+def test_what_the_index_names_and_the_disk_never_got_is_given_up(tmp_path: Path) -> None:
+    """Bytes and index go to the disk at the same time: a power cut may leave the second without the first."""
+    archive = Archive.open(tmp_path, LIMITS)
+    contents = fill(archive, 4)
+    lost = [make_instance(f"1.2.3.4.{n}", number=n) for n in (5, 6)]
+    archive.store([incoming(content, 5 + n) for n, content in enumerate(lost)])
+    archive.close()
+    segment = tmp_path / "segments" / "000001.tar"
+    whole = segment.read_bytes()
+    place = whole.index(lost[1][-200:])
+    segment.write_bytes(whole[:place] + bytes(len(whole) - place))
+    archive = Archive.open(tmp_path, LIMITS)
+    assert archive.stats().instances == 5
+    assert {uid: archive.read(archive.instance(uid)) for uid in contents} == contents
+    assert archive.read(archive.instance("1.2.3.4.5")) == lost[0]
+    with pytest.raises(InstanceNotFound):
+        archive.instance("1.2.3.4.6")
+    assert [c for c in archive.upkeep().verify() if c.problem] == []
+    assert archive.store([incoming(lost[1], 9)])[0].status is StoreStatus.STORED
+    assert archive.read(archive.instance("1.2.3.4.6")) == lost[1]
+    archive.close()
+    assert_reindex_is_equal(tmp_path)
+
+
+def test_a_twin_that_may_be_in_memory_only_is_made_safe_before_it_counts(tmp_path: Path) -> None:
+    content = make_instance("1.2.3.4.1", number=1)
+    archive = Archive.open(tmp_path, LIMITS)
+    archive.store([incoming(content, 1)])
+    syncs = archive.syncs
+    assert archive.store([incoming(content, 2)])[0].status is StoreStatus.DUPLICATE
+    assert archive.syncs == syncs  # it has waited for the disk itself
+    archive.close()
+    archive = Archive.open(tmp_path, LIMITS)
+    assert archive.syncs == 0
+    assert archive.store([incoming(content, 3)])[0].status is StoreStatus.DUPLICATE
+    assert archive.syncs == 1  # nobody knows whether the process before it did
     archive.close()
