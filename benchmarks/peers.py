@@ -217,6 +217,7 @@ def orthanc_config(folder: Path, port: int, dicom_port: int = 0) -> dict[str, ob
         "DicomThreadsCount": 8,
         "DicomCheckCalledAet": False,
         "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowFind": True,
         "MaximumPduLength": 131072,
         "WebDavEnabled": False,
         "LimitFindResults": 0,
