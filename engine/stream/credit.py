@@ -16,6 +16,7 @@ INITIAL = (
 )  # before anything is known; RFC 6928 lets TCP send 14 KiB at once, what is more waits in the kernel once
 QUANTUM_MIN, QUANTUM_MAX = 4 * KIB, 64 * KIB
 ROUND_TRIP_S_MAX = 10.0  # a minimal round trip older than this is measured again
+QUANTA, QUANTUM_S = 16, 0.001
 RATE_ROUNDS = 8  # the best rate of so many rounds is the bandwidth
 FULL_ROUNDS = 3  # so many rounds without a quarter more: the line is full
 SLACK_S = 0.004  # a round trip longer than the best by a half and this much has waited behind other bytes
@@ -47,11 +48,19 @@ class Credit:
     ----------
     bytes_max : int
         Never more than this under way, unless a single picture, which cannot be cut, is larger.
+
+    Attributes
+    ----------
+    quantum : int
+        The largest chunk: a sixteenth of what the path holds, so that two more make no queue to speak of, or what it carries in a
+        millisecond, so that a fast line costs no more than a thousand decisions a second.
     """
 
     __slots__ = (
-        "_began_at", "_bytes_max", "_delivered", "_delivered_at", "_flights", "_full_rate", "_full_rounds", "_idle_until",
+        "_began_at", "_bytes_max", "_delivered", "_delivered_at", "_flights", "_full_rate", "_full_rounds",
+        "_gust_at", "_gust_from", "_gusts", "_idle_until",
         "_is_starting", "_rates", "_round", "_round_end", "_round_trip", "_round_trip_at", "_sent", "_window",
+        "quantum",
     )  # fmt: skip
 
     def __init__(self, bytes_max: int) -> None:
@@ -66,7 +75,10 @@ class Credit:
         self._round_trip, self._round_trip_at = 0.0, 0.0
         self._is_starting, self._full_rate, self._full_rounds = True, 0.0, 0
         self._idle_until = -1
+        self._gust_at, self._gust_from = 0.0, 0
+        self._gusts: deque[tuple[int, float]] = deque()  # of falling size: the first is the largest
         self._window = INITIAL
+        self.quantum = QUANTUM_MIN
 
     @property
     def in_flight(self) -> int:
@@ -87,12 +99,6 @@ class Credit:
     def window(self) -> int:
         """Bytes that may be under way."""
         return self._window
-
-    @property
-    def quantum(self) -> int:
-        """The largest chunk: an eighth of what the path holds, so that one more chunk makes no queue to speak of."""
-        path = int(self.bandwidth * self._round_trip)
-        return max(QUANTUM_MIN, min(QUANTUM_MAX, path // 8)) & ~1023
 
     @property
     def _clear(self) -> int:
@@ -160,6 +166,7 @@ class Credit:
             self._round += 1
             self._round_end = self._delivered
         self._measure(last, now)
+        self._gather(now)
         self._grow(took, has_round, last.is_idle, now)
 
     def _measure(self, last: _Flight, now: float) -> None:
@@ -179,8 +186,26 @@ class Credit:
             rates.pop()
         rates.append((self._round, rate))
 
+    def _gather(self, now: float) -> None:
+        """How much more came at once than the bandwidth brings: behind a lost packet, or from a client that answers in gusts.
+
+        While a gust gathers nothing is acknowledged, so that much more may be under way, or the line would stand still meanwhile.
+        """
+        expected = self.bandwidth * (now - self._gust_at)
+        if self._delivered - self._gust_from <= expected:
+            self._gust_at, self._gust_from, expected = now, self._delivered, 0.0
+        gust = self._delivered - self._gust_from - expected
+        gusts = self._gusts
+        while gusts and gusts[0][0] < self._round - RATE_ROUNDS:
+            gusts.popleft()
+        while gusts and gusts[-1][1] <= gust:
+            gusts.pop()
+        gusts.append((self._round, gust))
+
     def _grow(self, took: float, has_round: bool, is_idle: bool, now: float) -> None:
         path = self.bandwidth * self._round_trip
+        quantum = int(max(path / QUANTA, self.bandwidth * QUANTUM_S))
+        self.quantum = max(QUANTUM_MIN, min(QUANTUM_MAX, quantum)) & ~1023
         if self._is_starting:
             if has_round and not is_idle:
                 if self.bandwidth >= 1.25 * self._full_rate:
@@ -192,7 +217,7 @@ class Credit:
         if self._is_starting:
             window = max(INITIAL, int(2 * path))
         else:
-            window = int(path) + 2 * self.quantum
+            window = int(path) + 2 * self.quantum + int(min(max(0.0, self._gusts[0][1] - self.quantum), path))
             if now - self._round_trip_at > ROUND_TRIP_S_MAX:  # until a chunk went on a clear line, and was answered
                 window = self._clear
         self._window = min(window, self._bytes_max - self.quantum)

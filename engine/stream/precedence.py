@@ -23,9 +23,12 @@ from engine.stream.holding import Holding
 from engine.stream.places import NONE, STRIDE
 from engine.stream.supply import Supply
 
-BEHIND_RESTING, BEHIND_MOVING = 2.0, 8.0  # so many times further away is what lies behind
+BEHIND_RESTING, BEHIND_MOVING = 2.0, 4.0  # so many times further away is what lies behind
 HORIZON_S = 0.5  # in motion, all that is reached within this is as good as certain
-SUSTAINED = 0.75  # of the bandwidth goes to what is shown in motion; the rest to what lies around
+RESTING_HORIZON_S = 0.2  # at rest, only what an outset at full speed would need before the line keeps up
+TYPICAL_SPEED = 100.0  # positions per second of a hand at rest that may be thrown next
+SLOW_SPEED = 40.0  # positions per second
+SUSTAINED = 0.6  # of the bandwidth goes to what is shown in motion; the rest to what lies around
 VOLUME_LEVEL = 2  # halvings: a volume is usable at a quarter of its sides
 _VOLUME_ORDER = (0, 2, 1, 3)
 assert len(_VOLUME_ORDER) == STRIDE
@@ -38,24 +41,33 @@ class Outlook:
     Attributes
     ----------
     velocity : positions per second; 0 when the hand rests.
-    position : where the hand is now, between two positions in motion.
+    start : where the hand was when it was heard of last.
+    passed : positions that it will have passed since, between two in motion.
     delay : seconds until a byte sent now arrives, the age of the hand's own word added.
     bandwidth : bytes per second of this viewport's share; 0 when it is not known.
     reach : how far the farthest frame may be that is still wanted.
+    begun : what was chosen last, before the viewport's last word: it is finished if it will be in time.
     """
 
     velocity: float
-    position: float
+    start: int
+    passed: float
     delay: float
     bandwidth: float
     reach: int
+    begun: Choice | None = None
 
 
 @dataclass(slots=True)
 class Choice:
-    """A frame whose next bytes are wanted most, and whether it is one that is shown."""
+    """A frame whose next bytes are wanted most, up to a level, and whether it is one that is shown.
+
+    It stands until those bytes are sent, unless a viewport speaks or something is forgotten: of what is missing, nothing comes
+    nearer.
+    """
 
     position: int
+    level: int
     is_seen: bool
     is_pack: bool = False
 
@@ -93,20 +105,30 @@ def _around(holding: Holding, demand: Demand, outlook: Outlook) -> Choice | None
     supply, missing = holding.supply, holding.missing
     is_moving = outlook.velocity != 0
     need, last = levels_wanted(supply, demand, is_moving=is_moving)
-    aims = _aims(supply, demand, outlook, need if is_moving else last)
-    sustained = _sustained(supply, outlook, need) if is_moving else need
-    for level in range(sustained + 1):
+    aims = _aims(supply, demand, outlook, last)
+    speed = abs(outlook.velocity) or TYPICAL_SPEED
+    sustained = _sustained(supply, outlook.bandwidth, speed, need)
+    begun = outlook.begun if is_moving and _is_timely(holding, demand, outlook) else None
+    for level in range((sustained if is_moving else need) + 1):
+        if begun is not None and begun.level == level:
+            return begun
         if aims[level] in missing[level]:
-            return Choice(aims[level], True)
+            return Choice(aims[level], level, True)
     search = _Search(holding, demand, outlook, aims)
-    if supply.coarse >= 0 and (found := search.best(supply.coarse, supply.coarse)) != NONE:
-        return Choice(found, False, is_pack=True)
+    if supply.coarse >= 0 and missing[supply.coarse]:
+        found, level = search.best(supply.coarse, supply.coarse)
+        if found != NONE:
+            return Choice(found, level, False, is_pack=True)
     if last > need and aims[last] in missing[last]:
-        return Choice(aims[last], True)
-    found = search.best(0, need)
+        return Choice(aims[last], last, True)
+    found, level = search.best(0, sustained, speed * (outlook.delay + (HORIZON_S if is_moving else RESTING_HORIZON_S)))
+    if found == NONE and begun is not None and begun.level <= need:
+        return begun
+    if found == NONE:
+        found, level = search.best(min(sustained + 1, need), need)
     if found == NONE and last > need:
-        found = search.best(need + 1, last)
-    return Choice(found, False) if found != NONE else None
+        found, level = search.best(need + 1, last)
+    return Choice(found, level, False) if found != NONE else None
 
 
 def _aims(supply: Supply, demand: Demand, outlook: Outlook, last: int) -> list[int]:
@@ -114,20 +136,35 @@ def _aims(supply: Supply, demand: Demand, outlook: Outlook, last: int) -> list[i
     positions = supply.positions
     if outlook.velocity == 0:
         return [clamped(demand.position, positions)] * (last + 1)
+    speed, way = abs(outlook.velocity), 1 if outlook.velocity > 0 else -1
+    # A frame that would come in the second half of its time is too late for a quick hand; a slow one may stay with it.
+    early = min(0.5, speed / SLOW_SPEED)
     aims = []
     for level in range(last + 1):
         transit = supply.steps[level] / outlook.bandwidth if outlook.bandwidth else 0.0
-        aim = int(outlook.position + outlook.velocity * (outlook.delay + transit) + 0.5)
+        aim = outlook.start + way * int(outlook.passed + speed * (outlook.delay + transit) + early)
         aims.append(aim % positions if demand.is_loop else clamped(aim, positions))
     return aims
 
 
-def _sustained(supply: Supply, outlook: Outlook, need: int) -> int:
-    """The finest level that every position can get at this velocity."""
-    if not outlook.bandwidth:
-        return need
+def _is_timely(holding: Holding, demand: Demand, outlook: Outlook) -> bool:
+    """Whether what was begun is still missing, and will be there before the hand has passed it."""
+    begun = outlook.begun
+    if begun is None or begun.position not in holding.missing[begun.level] or not outlook.bandwidth:
+        return False
+    left = holding.supply.end(begun.position, begun.level) - holding.held(begun.position)
+    arrival = outlook.passed + abs(outlook.velocity) * (outlook.delay + left / outlook.bandwidth)
+    ahead = (begun.position - outlook.start) * (1 if outlook.velocity > 0 else -1) - arrival
+    if demand.is_loop:
+        half = holding.supply.positions / 2
+        ahead = (ahead + half) % (2 * half) - half
+    return ahead >= -0.5
+
+
+def _sustained(supply: Supply, bandwidth: float, speed: float, need: int) -> int:
+    """The finest level that every position can get as the hand comes by at this speed."""
     level = need
-    while level > 0 and supply.totals[level] * abs(outlook.velocity) > SUSTAINED * outlook.bandwidth:
+    while bandwidth and level > 0 and supply.totals[level] * speed > SUSTAINED * bandwidth:
         level -= 1
     return level
 
@@ -143,46 +180,40 @@ class _Search:
         self._is_up = outlook.velocity > 0 if is_moving else demand.direction >= 0
         self._behind = BEHIND_MOVING if is_moving else BEHIND_RESTING
         self._horizon = 1.0 + abs(outlook.velocity) * HORIZON_S
-        self._reach = outlook.reach
+        self._reach = outlook.reach if outlook.reach < holding.supply.positions else None
 
-    def best(self, first: int, last: int) -> int:
-        """The position of the most worth a byte among these levels; `NONE` when they are complete."""
-        best, least = NONE, float("inf")
-        steps, behind, horizon = self._holding.supply.steps, self._behind, self._horizon
+    def best(self, first: int, last: int, within: float = float("inf")) -> tuple[int, int]:
+        """The position and level of the most worth a byte among these levels; `NONE` when they are complete, so far away."""
+        best, at, least = NONE, NONE, float("inf")
+        supply, horizon, is_loop = self._holding.supply, self._horizon, self._demand.is_loop
+        up, down = (1.0, self._behind) if self._is_up else (self._behind, 1.0)
         for level in range(first, last + 1):
-            missing = self._holding.missing[level]
+            missing, step = self._holding.missing[level], supply.steps[level]
             if not missing:
                 continue
-            aim, step = self._aims[level], steps[level]
             if step * horizon >= least:
                 break  # steps never fall: no finer level can be better
-            ahead, back = missing.at_or_after(aim), missing.at_or_before(aim - 1)
-            if self._demand.is_loop:
-                ahead, back = self._round(level, ahead, back)
-            if not self._is_up:
-                ahead, back = (aim, back) if ahead == aim else (back, ahead)
-            for found, factor, way in ((ahead, 1.0, 1), (back, behind, -1)):
-                if found == NONE or self._apart(found) > self._reach:
-                    continue
-                cost = (horizon + factor * self._from(aim, found, way)) * step
-                if cost < least:
-                    best, least = found, cost
-        return best
+            aim = self._aims[level]
+            above, below = missing.at_or_after(aim), missing.at_or_before(aim - 1)
+            if is_loop:
+                # The way round is as good as the way straight on.
+                above = missing.at_or_after(0) if above == NONE else above
+                below = missing.at_or_before(supply.positions - 1) if below == NONE else below
+            if above != NONE and self._is_within(above):
+                apart = (above - aim) % supply.positions if is_loop else above - aim
+                cost = (horizon + up * apart) * step
+                if up * apart <= within and cost < least:
+                    best, at, least = above, level, cost
+            if below != NONE and self._is_within(below):
+                apart = (aim - below) % supply.positions if is_loop else aim - below
+                cost = (horizon + down * apart) * step
+                is_first = cost < least or (cost == least and at == level and not self._is_up)
+                if down * apart <= within and is_first:
+                    best, at, least = below, level, cost
+        return best, at
 
-    def _round(self, level: int, ahead: int, back: int) -> tuple[int, int]:
-        missing = self._holding.missing[level]
-        if ahead == NONE:
-            ahead = missing.at_or_after(0)
-        if back == NONE:
-            back = missing.at_or_before(self._holding.supply.positions - 1)
-        return ahead, back
-
-    def _apart(self, position: int) -> int:
-        return distance(self._demand, self._holding.supply.positions, position)
-
-    def _from(self, aim: int, position: int, way: int) -> int:
-        apart = position - aim if self._is_up else aim - position
-        return apart * way % self._holding.supply.positions if self._demand.is_loop else abs(apart)
+    def _is_within(self, position: int) -> bool:
+        return self._reach is None or distance(self._demand, self._holding.supply.positions, position) <= self._reach
 
 
 def _in_volume(holding: Holding, demand: Demand, outlook: Outlook) -> Choice | None:
@@ -190,10 +221,10 @@ def _in_volume(holding: Holding, demand: Demand, outlook: Outlook) -> Choice | N
     supply = holding.supply
     _, last = levels_wanted(supply, demand, is_moving=outlook.velocity != 0)
     if supply.coarse >= 0 and (found := holding.missing[supply.coarse].at_or_after(0)) != NONE:
-        return Choice(found, False, is_pack=True)
+        return Choice(found, supply.coarse, False, is_pack=True)
     usable = min(max(supply.levels - 1 - VOLUME_LEVEL, 0), last)
     for level in range(usable, last + 1):
         for residue in _VOLUME_ORDER:
             if (found := holding.missing[level].first_of(residue)) != NONE:
-                return Choice(found, level == usable)
+                return Choice(found, level, level == usable)
     return None

@@ -17,6 +17,7 @@ from engine.stream.supply import Supply
 UNSEEN_COST = (
     8  # a byte that nobody looks at yet is charged like so many to its viewport, beside others that miss what they show
 )
+AT_ONCE_S = 1 / 60  # as long as a screen shows one picture
 GRACE_S_MIN, GRACE_S_MAX = 0.04, 0.25  # a velocity is believed for two of its steps, within these
 _ORDERS = object()  # the flow of the orders among those of the viewports
 
@@ -29,6 +30,8 @@ class _View:
     demand: Demand
     at: float
     generation: int
+    choice: Choice | None = None  # see there how long it stands
+    begun: Choice | None = None  # the one before, if it was not finished
 
     def rests_at(self) -> float:
         """When it rests, if nothing more is heard of it."""
@@ -110,7 +113,9 @@ class Recipient:
             raise ValueError("a viewport looks at a series that was not offered")
         self._turns.add(viewport, demand.weight)
         self._generation += 1
-        self._views[viewport] = _View(viewport, demand, now, self._generation)
+        before = self._views.get(viewport)
+        begun = before.begun if before is not None and before.demand.series == demand.series else None
+        self._views[viewport] = _View(viewport, demand, now, self._generation, begun=begun)
         self._wake_all()
         return self._generation
 
@@ -226,8 +231,19 @@ class Recipient:
         if holding is None:
             return None
         supply, quantum = holding.supply, self.credit.quantum
-        room = self._room()
-        outlook = self._outlook(view, supply, now)
+        is_moving = view.demand.velocity != 0 and now < view.rests_at()
+        if self._held_max is not None:
+            return self._within_memory(view, holding, self._outlook(view, supply, now, is_moving), quantum)
+        choice = view.choice
+        if choice is None or choice.position not in holding.missing[choice.level]:
+            choice = view.begun = view.choice = next_of(
+                holding, view.demand, self._outlook(view, supply, now, is_moving)
+            )
+        return None if choice is None else self._cut(view, holding, choice, quantum)
+
+    def _within_memory(self, view: _View, holding: Holding, outlook: Outlook, quantum: int) -> Grant | None:
+        """As `_viewed`, for a client that drops what lies far for what lies nearer."""
+        supply, room = holding.supply, self._room()
         if room < (supply.size(clamped(view.demand.position, supply.positions)) if supply.is_whole else quantum):
             farthest = self._farthest()
             if farthest is None:
@@ -246,6 +262,9 @@ class Recipient:
         """The chosen frame's next chunk, or a run of the coarse pack from it on."""
         supply, position = holding.supply, choice.position
         first, level = holding.held(position), holding.level(position)
+        if supply.is_whole:
+            level = self._drawn_level(supply, position, level, choice.level)
+            first = supply.end(position, level - 1) if level else 0
         limit = supply.end(position, level)
         end = limit if supply.is_whole else min(limit, first + quantum)
         count, size = 1, end - first
@@ -256,6 +275,11 @@ class Recipient:
             self.key, view.key, view.generation, view.demand.series, position, count, first, end, level, end == limit or count > 1,
             choice.is_seen, size,
         )  # fmt: skip
+
+    def _drawn_level(self, supply: Supply, position: int, level: int, last: int) -> int:
+        """Pictures stand alone: the coarser ones are left out where the one that is wanted arrives at once."""
+        own = supply.end(position, last) - (supply.end(position, last - 1) if last else 0)
+        return last if level < last and own <= self.credit.bandwidth * AT_ONCE_S else level
 
     def _run(self, holding: Holding, position: int, quantum: int) -> tuple[int, int, int]:
         """As many frames of the pack beside `position`, upwards and then downwards, as one chunk holds."""
@@ -283,21 +307,25 @@ class Recipient:
                 holding.take(position, holding.supply.end(position, grant.level))
         self._turns.charge(key, grant.size if grant.is_seen else grant.size * UNSEEN_COST)
 
-    def _outlook(self, view: _View, supply: Supply, now: float) -> Outlook:
+    def _outlook(self, view: _View, supply: Supply, now: float, is_moving: bool) -> Outlook:
         demand = view.demand
         reach = supply.positions if demand.reach is None else demand.reach
-        if not demand.velocity or now >= view.rests_at():
-            return Outlook(0.0, demand.position, 0.0, 0.0, reach)
+        credit = self.credit
+        if not is_moving:
+            return Outlook(
+                0.0, demand.position, 0.0, credit.delay, credit.bandwidth / len(self._views), reach, view.begun
+            )
         moving = sum(1 for other in self._views.values() if now < other.rests_at())
-        position = demand.position + demand.velocity * (now - view.at)
-        return Outlook(demand.velocity, position, self.credit.delay, self.credit.bandwidth / moving, reach)
+        passed = abs(demand.velocity) * (now - view.at)
+        return Outlook(
+            demand.velocity, demand.position, passed, credit.delay, credit.bandwidth / moving, reach, view.begun
+        )
 
     # the client's memory
 
     def _room(self) -> int:
         """Bytes that the client has room for."""
-        if self._held_max is None:
-            return 1 << 62
+        assert self._held_max is not None
         return self._held_max - sum(holding.size for holding in self._holdings.values())
 
     def _farthest(self) -> tuple[int, Holding, int] | None:
@@ -338,7 +366,8 @@ class Recipient:
         return tuple(drops) if size <= 0 else None
 
     def _wake_all(self) -> None:
-        for viewport in self._views:
+        for viewport, view in self._views.items():
+            view.choice = None
             self._turns.wake(viewport)
         if len(self._orders):
             self._turns.wake(_ORDERS)

@@ -29,7 +29,8 @@ class Supply:
     rows, columns : int
         Of the largest frame, at the last level.
     is_whole : bool
-        A level cannot be cut into chunks, and its size is an estimate until it is made: pictures drawn by the server.
+        A level cannot be cut into chunks, and its size is an estimate until it is made: pictures drawn by the server. Each stands
+        alone; its size is what its end is behind the end of the level before.
     coarse : int
         The level of the coarse pack, which every position gets before any neighbour gets more; -1 for no pack.
     steps, totals : tuple of int

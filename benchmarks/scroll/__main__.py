@@ -1,0 +1,92 @@
+"""Readers on lines, strategies side by side, in simulated time.
+
+    python -m benchmarks.scroll [--persona NAME]... [--line WORD]... [--strategy NAME]... [--side PIXELS] [--page]
+
+Nothing is measured with a clock: the same code gives the same figures on any machine. What it leaves out: TCP's congestion control
+(the line carries its bandwidth at once, to every strategy alike), decoding, and the server's own time. `--page` writes the table
+into docs/stream.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.measure import RESULTS
+from benchmarks.scroll.figures import Figures, figures
+from benchmarks.scroll.line import LINES
+from benchmarks.scroll.others import Cornerstone, Latest, Sequential
+from benchmarks.scroll.ours import Ours
+from benchmarks.scroll.personas import PERSONAS, Trace
+from benchmarks.scroll.simulation import run
+from benchmarks.scroll.strategies import SIDE, Strategy
+
+STRATEGIES: dict[str, Callable[[Trace, int], Strategy]] = {
+    "voxcast": Ours, "cornerstone3D": Cornerstone, "sequential": Sequential, "latest only": Latest,
+}  # fmt: skip
+PAGE = Path(__file__).parents[2] / "docs" / "stream.md"
+BEGIN, END = "<!-- simulated: made by `python -m benchmarks.scroll --page` -->", "<!-- end of simulated -->"
+HEADER = (
+    "reader", "line", "strategy", "picture in time", "≥ 1/4 size", "as needed", "blank", "first picture p99", "exact, median",
+    "exact, worst", "lag of windows", "MB", "stale",
+)  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    rows: list[dict[str, object]] = []
+    for persona in options.persona or PERSONAS:
+        trace = PERSONAS[persona]()
+        for line in LINES:
+            if options.line and not any(word in line.name for word in options.line):
+                continue
+            for name in options.strategy or STRATEGIES:
+                found = figures(run(trace, line, STRATEGIES[name](trace, options.side)), options.side)
+                rows.append({"reader": trace.name, "line": line.name, "strategy": name} | asdict(found))
+                print("  ".join(cells(trace.name, line.name, name, found)), flush=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "scroll.json").write_text(json.dumps(rows, indent=1) + "\n")
+    if options.page:
+        PAGE.write_text(with_table(PAGE.read_text(), rows))
+    return 0
+
+
+def cells(reader: str, line: str, strategy: str, f: Figures) -> tuple[str, ...]:
+    """One line of the table."""
+    shares = (f"{share:.1%}" for share in (f.picture, f.quarter, f.needed, f.blank))
+    times = (f"{ms:.0f} ms" for ms in (f.first_ms_p99, f.exact_ms_p50, f.exact_ms_worst, f.lag_ms_p50))
+    return reader, line, strategy, *shares, *times, f"{f.megabytes:.0f}", f"{f.stale:.1%}"
+
+
+def with_table(page: str, rows: list[dict[str, object]]) -> str:
+    """The page with the table between its two marks made new."""
+    before, mark, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ValueError("the page has no place for the table")
+    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
+    for row in rows:
+        said = {key: value for key, value in row.items() if key not in ("reader", "line", "strategy")}
+        f = Figures(**said)  # type: ignore[arg-type]
+        lines.append("| " + " | ".join(cells(str(row["reader"]), str(row["line"]), str(row["strategy"]), f)) + " |")
+    return before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scroll", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--persona", action="append", choices=list(PERSONAS), help="this reader only; may be repeated")
+    parser.add_argument(
+        "--line", action="append", metavar="WORD", help="lines whose name has this word; may be repeated"
+    )
+    parser.add_argument("--strategy", action="append", choices=list(STRATEGIES), help="may be repeated")
+    parser.add_argument("--side", type=int, default=SIDE, help="the viewport's pixels a side")
+    parser.add_argument("--page", action="store_true", help="write the table into docs/stream.md")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
