@@ -105,11 +105,11 @@ class Wire:
         return answer
 
     def ends(self) -> tuple[int, bytes] | None:
-        """What comes before the connection ends: an A-ABORT, or nothing. Fails where it does not end in time."""
-        last = None
+        """An A-ABORT, or None where the connection is only closed; other answers may come before. Fails where it does not end."""
         while (answer := self.receive()) is not None:
-            last = answer
-        return last
+            if answer[0] == ABORT:
+                return answer
+        return None
 
     def close(self) -> None:
         self.connection.close()

@@ -25,7 +25,7 @@ from engine.limits import Limits
 from engine.settings import Settings
 
 _LOG = logging.getLogger(__name__)
-_PROVIDER, _INVALID = 2, 6
+_USER = 0
 _CLOSE_S = 5.0
 
 
@@ -87,7 +87,7 @@ class DicomAcceptor:
         except MalformedDataSet as error:
             _LOG.warning("association from %s is aborted: %s", address, error)
             with contextlib.closing(self._transport(connection, self._limits)) as transport:
-                transport.send_pdu(abort_pdu(_PROVIDER, _INVALID))
+                transport.send_pdu(abort_pdu(_USER, 0))
                 transport.wait_closed(_CLOSE_S)
             return
         caller = (

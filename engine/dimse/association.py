@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from engine.dimse.command import C_STORE, Command
 from engine.dimse.transport import ABORT, RELEASE_RP, RELEASE_RQ, Event, Transport, abort_pdu, release_pdu
@@ -195,10 +195,14 @@ class Association:
             self._put(lambda: self.transport.send_pdu(release_pdu(RELEASE_RP)))
             self._end(_CLOSING_S)
             return None
+        self._stop(kind, body, "within an association")
+
+    def _stop(self, kind: int, body: bytes, where: str) -> NoReturn:
+        """A-ABORT, or a PDU that has no place there (PS3.8 9.2.3: AA-3, AA-8)."""
         if kind == ABORT:
             self._end(0)
-            raise AssociationEnded(f"aborted by the peer (source {body[2:3].hex()}, reason {body[3:4].hex()})")
-        raise self.fail(f"PDU of type {kind} within an association", _PROVIDER, _UNEXPECTED)
+            raise AssociationEnded(f"aborted by the peer {where} (source {body[2:3].hex()}, reason {body[3:4].hex()})")
+        raise self.fail(f"PDU of type {kind} {where}", _PROVIDER, _UNEXPECTED)
 
     def _next(self, timeout_s: float, *, is_looking: bool = False) -> Event:
         while True:
@@ -254,8 +258,9 @@ class Association:
                     raise self.fail(f"a data set that does not end ({message.error})", _USER, 0)
                 event = self._next(self.idle_s)
                 if event is Event.PDU:
-                    self._end(0)
-                    raise AssociationEnded("ended by the peer in the middle of a data set")
+                    self._stop(
+                        self.transport.reader.pdu_type, self.transport.reader.take_pdu(), "in the middle of a data set"
+                    )
                 piece = self.transport.reader.take_data()
                 length += len(piece)
                 if event is Event.DATA and message.spool is None and message.error is None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.dimse.negotiation import ASSOCIATE_RQ
-from engine.dimse.transport import abort_pdu
+from engine.dimse.transport import ABORT, abort_pdu
 from engine.limits import Limits
 
 _LOG = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _HEAD_BYTES = 6
 _READ_BYTES = 64 * 1024
 _LOOK_EVERY_S = 0.5
 _NO_ROOM_S = 0.5
-_PROVIDER, _UNRECOGNIZED, _UNEXPECTED, _INVALID = 2, 1, 2, 6
+_USER = 0
 
 Enter = Callable[[socket.socket, tuple[str, int], bytes, bytes], None]  # socket, address, request PDU, what came behind
 
@@ -131,16 +131,17 @@ class Lobby:
     def _look(self, waiting: _Waiting) -> bool:
         """Whether `waiting` waits no longer."""
         received = waiting.received
+        if received[0] == ABORT:
+            self._leave(waiting)  # AA-2
+            return True
         if received[0] != ASSOCIATE_RQ:
-            self._refuse(
-                waiting, _UNEXPECTED if received[0] in range(2, 8) else _UNRECOGNIZED, "no association request"
-            )
+            self._refuse(waiting, "no association request")
             return True
         if len(received) < _HEAD_BYTES:
             return False
         length = _HEAD_BYTES + int.from_bytes(received[2:6], "big")
         if length > self._limits.association_request_bytes_max:
-            self._refuse(waiting, _INVALID, f"an association request of {length} bytes")
+            self._refuse(waiting, f"an association request of {length} bytes")
             return True
         if len(received) < length:
             return False
@@ -149,10 +150,11 @@ class Lobby:
         self._enter(waiting.connection, waiting.address, bytes(received[:length]), bytes(received[length:]))
         return True
 
-    def _refuse(self, waiting: _Waiting, reason: int, why: str) -> None:
+    def _refuse(self, waiting: _Waiting, why: str) -> None:
+        """AA-1 of PS3.8 table 9-9: who has no association yet is aborted as by the user, without a reason."""
         _LOG.warning("connection from %s is aborted: it sent %s", waiting.address[0], why)
         with contextlib.suppress(OSError):
-            waiting.connection.send(abort_pdu(_PROVIDER, reason))
+            waiting.connection.send(abort_pdu(_USER, 0))
         self._leave(waiting)
 
     def _leave(self, waiting: _Waiting) -> None:

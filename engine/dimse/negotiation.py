@@ -29,6 +29,7 @@ from engine.errors import MalformedDataSet
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _ACCEPTED, _USER_REJECTION, _NO_ABSTRACT_SYNTAX, _NO_TRANSFER_SYNTAX = 0, 1, 3, 4
+_CONTEXTS_MAX = 128  # their identifiers are the odd numbers of one byte (PS3.8 9.3.2.2)
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ = 1, 2, 3
 
 
@@ -101,6 +102,11 @@ class Request:
             )
         except Exception as error:
             raise MalformedDataSet(f"the association request cannot be read ({type(error).__name__})") from error
+        numbers = [number for number, _, _ in proposed]
+        if not 0 < len(numbers) <= _CONTEXTS_MAX or len(set(numbers)) != len(numbers):
+            raise MalformedDataSet(
+                f"the association request has {len(numbers)} presentation contexts, or two of one number"
+            )
         window = _first(items, AsynchronousOperationsWindowNegotiation)
         user = _first(items, UserIdentityNegotiation)
         length = _first(items, MaximumLengthNotification)
