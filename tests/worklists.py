@@ -37,6 +37,7 @@ def item(step_id: str = "S1", study: str = "1.2.3", **values: Any) -> Attributes
         "ScheduledPerformingPhysicianName": "HOUSE^GREGORY",
         "ScheduledProcedureStepDescription": "CT THORAX",
         "ScheduledProcedureStepID": step_id,
+        "ScheduledProcedureStepStatus": "SCHEDULED",
     }
     whole = {
         "PatientName": "DOE^JANE",

@@ -13,10 +13,9 @@ from engine.archive.archive import Archive
 from engine.dimse.access import Caller, admit
 from engine.dimse.association import Association, AssociationEnded
 from engine.dimse.contexts import table_for
-from engine.dimse.find import agree
 from engine.dimse.lobby import Lobby
 from engine.dimse.negotiation import APPLICATION_CONTEXT, BUSY, UNKNOWN_APPLICATION, Rejection, Request, Terms, settle
-from engine.dimse.services import Services, serve
+from engine.dimse.services import Services, agree, serve
 from engine.dimse.store import StoreIntake
 from engine.dimse.transport import Transport, abort_pdu
 from engine.errors import MalformedDataSet

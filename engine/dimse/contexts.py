@@ -1,4 +1,4 @@
-"""What associations are accepted for: SOP classes, and the transfer syntaxes of each (PS3.4 annexes A, B and C, PS3.8 7.1.1.13)."""
+"""What associations are accepted for: SOP classes, and the transfer syntaxes of each (PS3.4 A to C, F, K, PS3.8 7.1.1.13)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from engine.dicom.transfer_syntax import (
     TABLE as TRANSFER_SYNTAXES,
 )
 from engine.dimse.find import LEVELS
+from engine.dimse.performed import PERFORMED, RETRIEVAL
+from engine.dimse.worklist import WORKLIST
 
 _IDENTIFIER_SYNTAXES = (
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -65,6 +67,8 @@ CONTEXTS: tuple[Context, ...] = (
         if one.abstract_syntax is not None
     ),
     *(Context("Query", "find", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
+    Context("Worklist", "worklist", WORKLIST, UID(WORKLIST).name, _IDENTIFIER_SYNTAXES),
+    *(Context("Procedure Step", "mpps", uid, UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in (PERFORMED, RETRIEVAL)),
 )
 TABLE: dict[str, Context] = {one.abstract_syntax: one for one in CONTEXTS}
 

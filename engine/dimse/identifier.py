@@ -78,7 +78,7 @@ def read_identifier(ds: Dataset, levels: tuple[str, ...], *, is_fuzzy: bool = Fa
             continue
         if LEVEL_OF.get(tag, Level.INSTANCE + 1) > level:
             include.append((tag,))
-        for path, vr, value in _keys(element, ()):
+        for path, vr, value in keys_in(element):
             if unfit(path, level):
                 is_ignoring = True
                 continue
@@ -91,7 +91,7 @@ def read_identifier(ds: Dataset, levels: tuple[str, ...], *, is_fuzzy: bool = Fa
         include=tuple(include),
         timezone=minutes_of(str(ds.get("TimezoneOffsetFromUTC", "") or "")),
     )
-    return Asked(query, named, tuple(dict.fromkeys((*returned, *_UNIQUE[named]))), is_ignoring, _character_sets(ds))
+    return Asked(query, named, tuple(dict.fromkeys((*returned, *_UNIQUE[named]))), is_ignoring, character_sets_of(ds))
 
 
 def make_answer(found: Attributes, asked: Asked, ae_title: str) -> Dataset:
@@ -107,9 +107,7 @@ def make_answer(found: Attributes, asked: Asked, ae_title: str) -> Dataset:
         else:
             vr = vr_of(tag)
             ds.add_new(tag, vr, empty_value_for_VR(vr))
-    character_sets = _readable(ds, asked.character_sets)
-    if character_sets:
-        ds.SpecificCharacterSet = character_sets if len(character_sets) > 1 else character_sets[0]
+    set_character_sets(ds, asked.character_sets)
     return ds
 
 
@@ -120,14 +118,14 @@ def _value(attribute: Attributes) -> tuple[Any, str | None]:
     return "", None
 
 
-def _keys(element: DataElement, above: tuple[int, ...]) -> list[tuple[tuple[int, ...], str, str]]:
+def keys_in(element: DataElement, above: tuple[int, ...] = ()) -> list[tuple[tuple[int, ...], str, str]]:
     """Path, VR and value of each key with a value; of a sequence, those of its only item (PS3.4 C.2.2.2.6)."""
     path = (*above, int(element.tag))
     if element.VR == "SQ":
         items = element.value or []
         if len(items) > 1:
             raise InvalidParameter(keyword_of(path[-1]) or hex_of(path[-1]), f"{len(items)} items", "one item")
-        return [key for item in items for inner in item for key in _keys(inner, path)]
+        return [key for item in items for inner in item for key in keys_in(inner, path)]
     text = _text(element)
     # The index knows the VR; one that an implicit identifier was read with may be a guess.
     return [(path, vr_of(path[-1]) if element.VR == "UN" else element.VR, text)] if text else []
@@ -144,9 +142,17 @@ def _text(element: DataElement) -> str:
     return str(value).strip()
 
 
-def _character_sets(ds: Dataset) -> tuple[str, ...]:
+def character_sets_of(ds: Dataset) -> tuple[str, ...]:
+    """As a requestor sends them; none where it reads ASCII only."""
     sent = ds.get("SpecificCharacterSet") or ()
     return (sent,) if isinstance(sent, str) else tuple(str(one) for one in sent)
+
+
+def set_character_sets(ds: Dataset, wanted: tuple[str, ...]) -> None:
+    """Name the character sets in which `ds` is going to be encoded: what the requestor reads, where that can say it all."""
+    character_sets = _readable(ds, wanted)
+    if character_sets:
+        ds.SpecificCharacterSet = character_sets if len(character_sets) > 1 else character_sets[0]
 
 
 def _readable(ds: Dataset, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pynetdicom.sop_class import Verification
 
 from engine.archive.archive import Archive
-from engine.dimse import find, store
+from engine.dimse import find, performed, store, worklist
 from engine.dimse.association import Association, Message
-from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_STORE
+from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_STORE, N_CREATE, N_GET, N_SET
 from engine.dimse.contexts import context_of
 from engine.dimse.status import NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, SUCCESS, UNRECOGNIZED_OPERATION
 from engine.ingest.accept import Acceptor
@@ -35,7 +35,10 @@ def _echo(association: Association, message: Message, services: Services) -> Non
 
 _BY_COMMAND: dict[int, dict[str, Serve]] = {
     C_ECHO: {str(Verification): _echo},
-    C_FIND: dict.fromkeys(find.LEVELS, find.serve),
+    C_FIND: {**dict.fromkeys(find.LEVELS, find.serve), worklist.WORKLIST: worklist.serve},
+    N_CREATE: {performed.PERFORMED: performed.create},
+    N_SET: {performed.PERFORMED: performed.change},
+    N_GET: {performed.RETRIEVAL: performed.retrieve},
 }
 _OF_SERVICE: dict[int, tuple[str, Serve]] = {C_STORE: ("Storage", store.serve)}
 
@@ -81,6 +84,11 @@ def _handler(message: Message) -> Serve | None:
         ours = context_of(abstract_syntax)
         handler = of_service if ours is not None and ours.service == service else None
     return handler
+
+
+def agree(sop_class_uid: str, value: bytes) -> bytes | None:
+    """What of a SOP class extended negotiation we take, in the words of its service; None for nothing."""
+    return find.agree(sop_class_uid, value) or worklist.agree(sop_class_uid, value)
 
 
 def _drop(message: Message) -> None:

@@ -11,7 +11,18 @@ from typing import Any
 
 from engine.dicom.performed_step import performed_state, scheduled_identities
 from engine.dicom.query import Match
-from engine.dicom.scheduled_step import DATE, TIME, State, identity_of, state_of, step_of, text_of
+from engine.dicom.scheduled_step import (
+    DATE,
+    STATUS,
+    STATUS_OF,
+    TIME,
+    State,
+    identity_of,
+    state_of,
+    step_of,
+    text_of,
+    with_status,
+)
 from engine.errors import TooLarge
 
 Attributes = dict[str, Any]  # DICOM JSON (PS3.18 annex F)
@@ -72,7 +83,10 @@ class ScheduledStep:
 
     @classmethod
     def new(cls, attributes: Attributes, origin: str) -> ScheduledStep:
+        """With a Scheduled Procedure Step Status, by which modalities may ask."""
         now = time.time_ns()
+        if not text_of(step_of(attributes), STATUS):
+            attributes = with_status(attributes, STATUS_OF[State.SCHEDULED])
         return cls(
             step_id=identity_of(attributes), attributes=attributes, created_ns=now, changed_ns=now, origin=origin
         )

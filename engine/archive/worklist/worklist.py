@@ -18,6 +18,7 @@ from engine.dicom.scheduled_step import (
     STUDY_UID,
     State,
     identity_of,
+    state_of,
     step_of,
     text_of,
     with_status,
@@ -97,7 +98,9 @@ class Worklist:
                 performing.follow(txn, step.step_id, self._limits)
                 return get_step(txn, step.step_id), Taken.STORED
             before = ScheduledStep.unpack(data)
-            wanted = _with_state_of(before, item)
+            # Files say SCHEDULED for ever: what modalities have reported since then is newer.
+            is_older = state_of(item) is State.SCHEDULED and before.state is not State.SCHEDULED
+            wanted = _with_state_of(before, with_status(item, "") if is_older else item)
             if wanted == before.attributes:
                 return before, Taken.UNCHANGED
             step = before.changed(wanted)
@@ -198,8 +201,8 @@ class Worklist:
 
 def _with_state_of(before: ScheduledStep, item: Attributes) -> Attributes:
     """`item`, in the state of `before` where it names none itself."""
-    status = text_of(step_of(before.attributes), STATUS)
-    return item if text_of(step_of(item), STATUS) or not status else with_status(item, status)
+    has_status = text_of(step_of(item), STATUS)
+    return item if has_status else with_status(item, text_of(step_of(before.attributes), STATUS))
 
 
 def _raise(error: EngineError) -> NoReturn:
