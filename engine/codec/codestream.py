@@ -41,8 +41,14 @@ class CodeStream:
 
 def probe_jpeg(descriptor: FrameDescriptor, data: memoryview) -> CodeStream:
     """Read marker segments up to the frame header; `BadFrame` when there is none, or it contradicts the descriptor."""
+    stream = read_jpeg(descriptor.transfer_syntax_uid, data)
+    check_claims(descriptor, stream.rows, stream.columns, stream.samples, stream.bits)
+    return stream
+
+
+def read_jpeg(uid: str, data: memoryview) -> CodeStream:
+    """As `probe_jpeg`, of what may be anything; `uid` is for the text of an error."""
     at, adobe, jfif = 2, -1, False
-    uid = descriptor.transfer_syntax_uid
     if bytes(data[:2]) != b"\xff\xd8":
         raise BadFrame(uid, "no SOI marker at the start")
     while at + 4 <= len(data):
@@ -62,7 +68,6 @@ def probe_jpeg(descriptor: FrameDescriptor, data: memoryview) -> CodeStream:
         elif marker in _SOF and len(body) >= 6:
             bits, samples = body[0], body[5]
             rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-            check_claims(descriptor, rows, columns, samples, bits)
             ids, factors = body[6 : 6 + 3 * samples : 3], body[7 : 6 + 3 * samples : 3]
             is_subsampled = len(set(factors)) > 1
             return CodeStream(rows, columns, samples, bits, marker, jfif, adobe, ids, is_subsampled, at + 2 + length)

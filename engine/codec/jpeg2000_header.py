@@ -64,6 +64,17 @@ def read_header(descriptor: FrameDescriptor, data: memoryview) -> Jpeg2000Header
         multi-component syntaxes allow, and many frames as the components of one code stream (PS3.5 A.4.4).
     """
     uid = descriptor.transfer_syntax_uid
+    header = read_claims(uid, data)
+    if lookup(uid).media_type == PART_2 and header.samples != descriptor.samples_per_pixel:
+        raise UnsupportedPixels(
+            f"a JPEG 2000 Part 2 code stream of {header.samples} components, which are frames of a volume"
+        )
+    check_claims(descriptor, header.rows, header.columns, header.samples, header.bits)
+    return header
+
+
+def read_claims(uid: str, data: memoryview) -> Jpeg2000Header:
+    """As `read_header`, of what may be anything; `uid` is for the text of an error."""
     start = bytes(data[:4]).find(b"\xff\x4f\xff\x51")
     if start < 0:
         start = bytes(data[:_BOXES_MAX]).find(b"\xff\x4f\xff\x51")
@@ -87,9 +98,8 @@ def read_header(descriptor: FrameDescriptor, data: memoryview) -> Jpeg2000Header
     )
     samples = int.from_bytes(siz[34:36], "big")
     bits = (siz[36] & 0x7F) + 1
-    if lookup(uid).media_type == PART_2 and samples != descriptor.samples_per_pixel:
-        raise UnsupportedPixels(f"a JPEG 2000 Part 2 code stream of {samples} components, which are frames of a volume")
-    check_claims(descriptor, y1 - y0, x1 - x0, samples, bits)
+    if x1 <= x0 or y1 <= y0:
+        raise BadFrame(uid, "an image of no size")
     if tile_x == 0 or tile_y == 0 or tiles_x0 > x0 or tiles_y0 > y0:
         raise BadFrame(uid, "tiles that do not cover the image")
     tile_count = -(-(x1 - tiles_x0) // tile_x) * -(-(y1 - tiles_y0) // tile_y)

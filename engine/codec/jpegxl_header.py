@@ -41,14 +41,18 @@ def read_header(descriptor: FrameDescriptor, data: memoryview) -> JpegXlHeader:
     BadFrame : it is no JPEG XL, or it contradicts the descriptor.
     UnsupportedPixels : it holds what a DICOM frame has no place for: floating point, transparency, an animation.
     """
-    uid = descriptor.transfer_syntax_uid
-    bits = _Bits(_code_stream(uid, data))
-    try:
-        header = _image_header(bits)
-    except EOFError:
-        raise BadFrame(uid, "the JPEG XL image header is cut off") from None
+    header = read_claims(descriptor.transfer_syntax_uid, data)
     check_claims(descriptor, header.rows, header.columns, header.samples, header.bits)
     return header
+
+
+def read_claims(uid: str, data: memoryview) -> JpegXlHeader:
+    """As `read_header`, of what may be anything; `uid` is for the text of an error."""
+    bits = _Bits(_code_stream(uid, data))
+    try:
+        return _image_header(bits)
+    except EOFError:
+        raise BadFrame(uid, "the JPEG XL image header is cut off") from None
 
 
 def _code_stream(uid: str, data: memoryview) -> bytes:

@@ -6,6 +6,8 @@ from engine.dicom.transfer_syntax import TABLE
 
 OCTET_STREAM = "application/octet-stream"
 HEAD_BYTES = 64 * 1024  # of a code stream; application segments of a JPEG may stand in front of what tells
+# No transfer syntax holds them: they become native pixels (PS3.18 table 10.5.2-1).
+TRANSFORMED = frozenset(("image/gif", "image/png"))
 _ITEM = b"\xfe\xff\x00\xe0"
 _SYNONYMS = {
     "image/jpg": "image/jpeg",
@@ -24,7 +26,8 @@ _OF_TYPE = {
     "video/mpeg2": _ROOT + ".4.101",
     "video/mp4": _ROOT + ".4.102",
 }
-_JPEG_FRAMES = {0xC0: ".4.50", 0xC1: ".4.51", 0xC3: ".4.57", 0xF7: ".4.80"}  # SOF0, 1, 3, and SOF55 of JPEG-LS
+# SOF0 to 3, and SOF55 of JPEG-LS. What is progressive has a retired syntax only, and is what cameras and browsers write.
+_JPEG_FRAMES = {0xC0: ".4.50", 0xC1: ".4.51", 0xC2: ".4.55", 0xC3: ".4.57", 0xF7: ".4.80"}
 _J2K = b"\xff\x4f\xff\x51"
 _STARTS = {
     **dict.fromkeys(("image/jpeg", "image/jls"), (b"\xff\xd8",)),

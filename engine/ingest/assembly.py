@@ -5,23 +5,34 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from engine.dicom.defects import DEFECTS
 from engine.dicom.encapsulation import item_head, pixel_data_end, pixel_data_head
 from engine.dicom.json_encoding import Encoder, Gap, Piece
 from engine.dicom.json_model import Attributes
 from engine.dicom.json_values import TEXT_VRS
-from engine.dicom.media_types import HEAD_BYTES, transfer_syntax_of
+from engine.dicom.media_types import HEAD_BYTES, TRANSFORMED, transfer_syntax_of
 from engine.dicom.part10 import file_meta
 from engine.dicom.scanned import ScannedInstance
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, lookup
-from engine.errors import BadBulkData, MissingUid
+from engine.errors import BadBulkData, EngineError, MissingUid
 from engine.ingest.accept import Accepted, Acceptor, Check, SpoolWriter
 from engine.ingest.bulk import BulkPart, BulkParts
+from engine.ingest.coded_pixels import (
+    NUMBER_OF_FRAMES,
+    PIXEL_DATA,
+    Pictures,
+    PixelReader,
+    completed,
+    lacks_macro,
+    number_in,
+    part_file,
+    said_lossy,
+)
 from engine.limits import Limits
 from engine.types import Source
 
-_PIXEL_DATA = "7FE00010"
 _OFFSET_TABLES = ("7FE00001", "7FE00002", "7FE00003")
 # What an instance that came whole may be; of one that is put together here it means that the parts do not belong together.
 _UNFIT = frozenset(("data-set-damaged", "pixel-data-short", "pixel-data-long"))
@@ -35,6 +46,14 @@ def uid_in(attributes: Attributes, tag: str) -> str:
     return values[0].strip(" \0") if isinstance(values, list) and values and isinstance(values[0], str) else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """How Pixel Data is written: as the header has it, or as the pieces of the element that is `made`."""
+
+    transfer_syntax_uid: str = EXPLICIT_VR_LITTLE_ENDIAN
+    made: Iterator[bytes] | None = None
+
+
 class Assembly:
     """One instance of metadata and parts.
 
@@ -43,8 +62,8 @@ class Assembly:
     is_coerced : a value had to be shortened to what its VR may hold (PS3.18 table I.2-1, B000).
     """
 
-    def __init__(self, attributes: Attributes, parts: BulkParts, limits: Limits) -> None:
-        self._attributes, self._parts, self._limits = attributes, parts, limits
+    def __init__(self, attributes: Attributes, parts: BulkParts, limits: Limits, reader: PixelReader) -> None:
+        self._attributes, self._parts, self._limits, self._reader = attributes, parts, limits, reader
         self._encoder = Encoder(self._length_of, limits)
 
     @property
@@ -63,23 +82,24 @@ class Assembly:
                              ("StudyInstanceUID", "0020000D"), ("SeriesInstanceUID", "0020000E")):  # fmt: skip
             if not uid_in(self._attributes, tag).isascii() or not uid_in(self._attributes, tag):
                 raise MissingUid(keyword)
-        frames, transfer_syntax_uid = self._frames()
+        pixels = self._pixels()
         head = file_meta(
             sop_class_uid=uid_in(self._attributes, "00080016"),
             sop_instance_uid=uid_in(self._attributes, "00080018"),
-            transfer_syntax_uid=transfer_syntax_uid or EXPLICIT_VR_LITTLE_ENDIAN,
+            transfer_syntax_uid=pixels.transfer_syntax_uid,
         )
-        elements = self._encoder.elements(self._header(bool(frames)))
+        elements = self._encoder.elements(self._header(pixels.made is not None))
+        pixel_data = pixels.made
         writer = acceptor.open_spool(source)
         try:
             writer.write(head)
             for number, pieces in elements:
-                if frames and number > int(_PIXEL_DATA, 16):
-                    _write_all(writer, self._encapsulated(frames, transfer_syntax_uid))
-                    frames = []
+                if pixel_data is not None and number > int(PIXEL_DATA, 16):
+                    _write_all(writer, pixel_data)
+                    pixel_data = None
                 _write_all(writer, self._filled(pieces))
-            if frames:
-                _write_all(writer, self._encapsulated(frames, transfer_syntax_uid))
+            if pixel_data is not None:
+                _write_all(writer, pixel_data)
         except BaseException:
             writer.abort()
             raise
@@ -92,23 +112,49 @@ class Assembly:
 
         return writer.finish(fits)
 
-    def _header(self, is_encapsulated: bool) -> Attributes:
+    def _header(self, are_pixels_made: bool) -> Attributes:
         """All elements that are written as they are."""
-        if is_encapsulated:
-            return {tag: one for tag, one in self._attributes.items() if tag not in (_PIXEL_DATA, *_OFFSET_TABLES)}
-        pixels = self._attributes.get(_PIXEL_DATA)
-        if isinstance(pixels, dict) and _number(self._attributes, "00280100") > 8:
+        if are_pixels_made:
+            return {tag: one for tag, one in self._attributes.items() if tag not in (PIXEL_DATA, *_OFFSET_TABLES)}
+        pixels = self._attributes.get(PIXEL_DATA)
+        if isinstance(pixels, dict) and number_in(self._attributes, "00280100") > 8:
             # Frames that were encapsulated are OB; native ones of more than 8 bits are words (PS3.5 A.2).
-            return {**self._attributes, _PIXEL_DATA: {**pixels, "vr": "OW"}}
+            return {**self._attributes, PIXEL_DATA: {**pixels, "vr": "OW"}}
         return self._attributes
 
-    def _frames(self) -> tuple[list[BulkPart], str]:
-        """Parts of encapsulated pixel data and their transfer syntax; no parts where the pixels are native or not there."""
-        pixels = self._attributes.get(_PIXEL_DATA)
+    def _pixels(self) -> _Pixels:
+        """What stands where Pixel Data is; the header is completed by it."""
+        pixels = self._attributes.get(PIXEL_DATA)
         uri = pixels.get("BulkDataURI") if isinstance(pixels, dict) else None
         if not isinstance(uri, str):
-            return [], ""
+            return _Pixels()
         parts = self._found(uri)
+        if all(part.media_type in TRANSFORMED for part in parts):
+            pictures = Pictures(uri, parts, self._parts, self._reader)
+            self._attributes = pictures.described(self._attributes)
+            return _Pixels(made=pictures.pixel_data())
+        transfer_syntax_uid = self._transfer_syntax_of(uri, parts)
+        if not transfer_syntax_uid:
+            return _Pixels()
+        frames = max(1, number_in(self._attributes, NUMBER_OF_FRAMES))
+        count = 1 if lookup(transfer_syntax_uid).is_video else frames  # one stream of all frames
+        if len(parts) != count:
+            raise BadBulkData(uri, f"{len(parts)} parts came for {count} frames")
+        for part in parts:
+            if not part.length or part.length > _FRAGMENT_MAX:
+                raise BadBulkData(uri, f"a frame of {part.length} bytes cannot be a fragment")
+        if lacks_macro(self._attributes):
+            try:
+                claims = self._reader.claims(transfer_syntax_uid, part_file(self._parts, parts[0]))
+            except EngineError as error:
+                raise BadBulkData(uri, f"the header does not describe the pixels, and {error}") from error
+            ratio = claims.frame_bytes * frames / sum(part.length for part in parts)
+            self._attributes = completed(self._attributes, claims, uri)
+            self._attributes = said_lossy(self._attributes, transfer_syntax_uid, ratio)
+        return _Pixels(transfer_syntax_uid, self._encapsulated(parts, transfer_syntax_uid))
+
+    def _transfer_syntax_of(self, uri: str, parts: list[BulkPart]) -> str:
+        """That of all parts; "" for native pixels."""
         found = set()
         for part in parts:
             head = self._parts.read(part.offset, min(HEAD_BYTES, part.length))
@@ -118,18 +164,7 @@ class Assembly:
                 raise BadBulkData(uri, str(error)) from None
         if len(found) > 1:
             raise BadBulkData(uri, "its frames are in several transfer syntaxes")
-        [transfer_syntax_uid] = found
-        if not transfer_syntax_uid:
-            return [], ""
-        count = max(1, _number(self._attributes, "00280008"))
-        if lookup(transfer_syntax_uid).is_video:
-            count = 1  # one stream of all frames
-        if len(parts) != count:
-            raise BadBulkData(uri, f"{len(parts)} parts came for {count} frames")
-        for part in parts:
-            if not part.length or part.length > _FRAGMENT_MAX:
-                raise BadBulkData(uri, f"a frame of {part.length} bytes cannot be a fragment")
-        return parts, transfer_syntax_uid
+        return found.pop()
 
     def _encapsulated(self, frames: list[BulkPart], transfer_syntax_uid: str) -> Iterator[bytes]:
         """One fragment for each frame (PS3.5 A.4); its offset table is empty for a stream of many."""
@@ -180,13 +215,3 @@ class Assembly:
 def _write_all(writer: SpoolWriter, pieces: Iterator[bytes]) -> None:
     for piece in pieces:
         writer.write(piece)
-
-
-def _number(attributes: Attributes, tag: str) -> int:
-    """The first value of a number; 0 where there is none."""
-    found = attributes.get(tag)
-    values = found.get("Value") if isinstance(found, dict) else None
-    try:
-        return int(values[0]) if isinstance(values, list) and values else 0
-    except (ValueError, TypeError):
-        return 0

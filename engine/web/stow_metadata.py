@@ -19,6 +19,7 @@ from engine.ingest.accept import Accepted, Check
 from engine.ingest.assembly import Assembly, uid_in
 from engine.ingest.bulk import BulkPart, BulkParts
 from engine.limits import MIB
+from engine.stream.received import ReceivedPixels
 from engine.types import Source
 from engine.web.multipart import MultipartParser, PartBegin, PartEnd
 from engine.web.negotiate import DATA_SETS, DICOM_JSON, media_type_of
@@ -49,6 +50,7 @@ class MetadataReceiver:
         s = self._services = services(request)
         self._body, self._source, self._check, self._media_type = body, source, check, media_type
         self._limits, self._pool = s.settings.limits, s.executors.store
+        self._pixels = ReceivedPixels(self._limits)
         base = str(request.url)
         self._parts = BulkParts(s.archive, self._limits, lambda uri: _absolute(base, uri))
         self._documents: list[tuple[BulkPart, str]] = []
@@ -173,7 +175,7 @@ class MetadataReceiver:
             return None
         # Said to the sender as it was sent, but not longer than a UID can be.
         sop_class_uid, sop_instance_uid = (uid_in(attributes, tag)[:64] for tag in ("00080016", "00080018"))
-        assembly = Assembly(attributes, self._parts, self._limits)
+        assembly = Assembly(attributes, self._parts, self._limits, self._pixels)
         try:
             answer = assembly.store(self._services.acceptor, self._source, self._check)
         except (EngineError, OSError) as error:

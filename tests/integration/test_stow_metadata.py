@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import socket
 from collections.abc import Iterator
@@ -13,65 +12,19 @@ from urllib.parse import urlsplit
 
 import pydicom
 import pytest
-import requests
-from data import CT, data_files, make_instance, needs_data
+from data import data_files, make_instance, needs_data
 from serving import BOUNDARY, Serving, parts_of
+from stowing import JSON, OCTETS, ROOT, XML, as_sent, body, metadata, post, stored
 
 from engine.dicom.native_model import native_model
 from engine.dicom.native_model_reading import read_native_model
 from engine.limits import Limits
-
-JSON, XML, OCTETS = "application/dicom+json", "application/dicom+xml", "application/octet-stream"
-ROOT = "1.2.840.10008.1.2"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive")) as running:
         yield running
-
-
-def body(*parts: tuple[str, str, bytes]) -> bytes:
-    """Parts of a media type, a Content-Location (or none) and bytes."""
-    out = bytearray()
-    for media_type, location, content in parts:
-        where = f"Content-Location: {location}\r\n" if location else ""
-        out += f"--{BOUNDARY}\r\nContent-Type: {media_type}\r\n{where}\r\n".encode() + content + b"\r\n"
-    return bytes(out) + f"--{BOUNDARY}--\r\n".encode()
-
-
-def post(server: Serving, content: bytes, media_type: str = JSON, study: str = "", **headers: str) -> requests.Response:
-    sent = {k.replace("_", "-"): v for k, v in headers.items()}
-    sent.setdefault("Content-Type", f'multipart/related; type="{media_type}"; boundary={BOUNDARY}')
-    return server.session.post(
-        server.url + "/dicom-web/studies" + (f"/{study}" if study else ""), data=content, headers=sent, timeout=60
-    )
-
-
-def metadata(sop: str, **more: Any) -> dict[str, Any]:
-    """A CT image of 2 × 3 cells of 16 bits, its pixels in a part at ``bulk/1``."""
-
-    def of(vr: str, *values: Any) -> dict[str, Any]:
-        return {"vr": vr, "Value": list(values)}
-
-    return {
-        "00080016": of("UI", CT), "00080018": of("UI", sop), "00080060": of("CS", "CT"),
-        "00100010": of("PN", {"Alphabetic": "Mü^Änne"}), "00100020": of("LO", "P1"),
-        "0020000D": of("UI", "1.5"), "0020000E": of("UI", "1.5.1"), "00200013": of("IS", 1),
-        "00280002": of("US", 1), "00280004": of("CS", "MONOCHROME2"), "00280010": of("US", 2), "00280011": of("US", 3),
-        "00280100": of("US", 16), "00280101": of("US", 12), "00280102": of("US", 11), "00280103": of("US", 0),
-        "7FE00010": {"vr": "OW", "BulkDataURI": "bulk/1"}, **more,
-    }  # fmt: skip
-
-
-def stored(server: Serving, sop: str, study: str = "1.5", series: str = "1.5.1") -> pydicom.FileDataset:
-    answer = server.get(f"/dicom-web/studies/{study}/series/{series}/instances/{sop}", "application/dicom")
-    assert answer.status_code == 200, answer.text
-    return pydicom.dcmread(io.BytesIO(answer.content))
-
-
-def as_sent(attributes: dict[str, Any], media_type: str) -> bytes:
-    return json.dumps([attributes]).encode() if media_type == JSON else native_model(attributes)
 
 
 PIXELS = bytes(range(12))
@@ -250,7 +203,8 @@ def test_frames_without_a_transfer_syntax_are_looked_at(server: Serving) -> None
 def test_frames_that_do_not_fit_are_refused(server: Serving) -> None:
     jpeg = b"\xff\xd8\xff\xd9"
     for parts, says in (
-        ([("image/png", "bulk/1", b"\x89PNG")], "no media type of frames"),
+        ([("image/png", "bulk/1", b"\x89PNG")], "no PNG header"),
+        ([("image/bmp", "bulk/1", b"BM")], "no media type of frames"),
         ([("image/jpeg", "bulk/1", PIXELS)], "no code stream of image/jpeg"),
         ([(f"image/jp2; transfer-syntax={ROOT}.4.50", "bulk/1", b"\xff\x4f\xff\x51")], "does not go with"),
         ([(f"image/jpeg; transfer-syntax={ROOT}.4.50", "bulk/1", jpeg)] * 2, "2 parts came for 1 frames"),
