@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.archive import changes, index
+from engine.archive import changes, index, places
 from engine.archive.changes import Change, ChangeKind, Extent
 from engine.archive.core import Core
 from engine.archive.index import TABLES
@@ -363,7 +363,7 @@ class Archive(Reading):
         """Every entry of every table that reindex rebuilds; equal dumps are equal indexes."""
         with self._core.engine.read() as view:
             found = {table: list(view.scan(table)) for table in TABLES if table not in index.TRANSIENT}
-            found["segments"] = [(key, index.without_synced(value)) for key, value in found["segments"]]
+            found["segments"] = [(key, places.without_synced(value)) for key, value in found["segments"]]
             return found
 
 

@@ -10,9 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from engine.archive import index
-from engine.archive.index import indexed_end
 from engine.archive.lmdb_engine import MapGrown
+from engine.archive.places import indexed_end, synced_end
 from engine.archive.ports import BlobLane, Blobs, IndexEngine, MemberMeta, StoredMember, Tombstone, Transaction
 from engine.archive.records import InstanceRecord, Spooled
 from engine.archive.segment_file import hash_range
@@ -52,7 +51,7 @@ class Core:
     def indexed_end(self, segment: int) -> tuple[int, int]:
         """How far a segment is indexed as of now, and up to where the disk had it before it was indexed."""
         with self.engine.read() as view:
-            return indexed_end(view, segment), index.synced_end(view, segment)
+            return indexed_end(view, segment), synced_end(view, segment)
 
     @contextmanager
     def removing(self) -> Iterator[None]:

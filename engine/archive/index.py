@@ -11,13 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from engine.archive import changes
+from engine.archive import changes, places
 from engine.archive.changes import ChangeLog
 from engine.archive.packing import SCHEMA_VERSION, pack_instance, pack_series, unpack_instance, unpack_series
 from engine.archive.ports import Snapshot, Transaction
@@ -32,8 +31,6 @@ TABLES = (
     changes.TABLE,
 )  # fmt: skip
 TRANSIENT = ("todo", changes.TABLE)  # not rebuilt by reindex, and not missed
-_LOCATION = struct.Struct(">IQQ")
-_END = struct.Struct(">Q")
 SCHEMA_WITHOUT_CHANGES = b"2"
 _KEY_BYTES_MAX = 64
 _COUNTS = re.compile(rb'"0020120[68]":{[^}]*}')
@@ -68,23 +65,6 @@ def version_key(r: InstanceRecord) -> bytes:
 
 
 # -- reading
-
-
-def indexed_end(view: Snapshot, segment: int) -> int:
-    """How far the members of one segment are indexed; behind that they were never acknowledged."""
-    value = view.get("segments", segment.to_bytes(4, "big"))
-    return 0 if value is None else int(_END.unpack_from(value)[0])
-
-
-def synced_end(view: Snapshot, segment: int) -> int:
-    """Up to where a segment was on stable storage before it was indexed; behind that, both went to the disk together."""
-    value = view.get("segments", segment.to_bytes(4, "big"))
-    return 0 if value is None else int(_END.unpack_from(value, len(value) - _END.size)[0])
-
-
-def without_synced(value: bytes) -> bytes:
-    """A row of the segments' table, as far as it can be built again."""
-    return value[: _END.size]
 
 
 def get_instance(view: Snapshot, sop_uid: str) -> InstanceRecord | None:
@@ -139,10 +119,6 @@ def version_at(view: Snapshot, sop_uid: str, location: Location) -> InstanceReco
     return next((r for r in versions_of(view, sop_uid) if r.location == location), None)
 
 
-def indexed_ends(view: Snapshot) -> dict[int, int]:
-    return {int.from_bytes(key, "big"): _END.unpack_from(value)[0] for key, value in view.scan("segments")}
-
-
 # -- writing
 
 
@@ -180,7 +156,7 @@ class Indexer:
             # other is erased like what was deleted: left alone, it would come back when the first is deleted.
             if twin.location != record.location:
                 second = max(twin, record, key=_twin_order)
-                put_erasure(self._txn, second.location, second.received_ns, second.sop_instance_uid)
+                places.put_erasure(self._txn, second.location, second.received_ns, uid_key(second.sop_instance_uid))
                 if second is twin:
                     self.remove_version(twin)
                     self.add(record, scanned)
@@ -216,13 +192,13 @@ class Indexer:
         if is_current:
             self._txn.put(table, key, pack_instance(replace(record, location=location)))
         # Otherwise another process has just stored the same bytes, and the index names that place: the copy is the second.
-        put_erasure(self._txn, record.location if is_current else location, now_ns, record.sop_instance_uid)
+        places.put_erasure(
+            self._txn, record.location if is_current else location, now_ns, uid_key(record.sop_instance_uid)
+        )
 
     def indexed_to(self, segment: int, end: int, synced: int | None = None) -> None:
         """What stands before `synced` was on the disk before this; all of it unless told."""
-        self._txn.put(
-            "segments", segment.to_bytes(4, "big"), _END.pack(end) + _END.pack(end if synced is None else synced)
-        )
+        places.put_indexed_end(self._txn, segment, end, end if synced is None else synced)
 
     def finish(self) -> None:
         """Write the series and studies that changed."""
@@ -376,35 +352,3 @@ def _fingerprint(r: InstanceRecord) -> int:
 def _modality(series_json: bytes) -> str:
     values = json.loads(series_json).get("00080060", {}).get("Value") or [""]
     return str(values[0] or "")
-
-
-def pack_location(location: Location) -> bytes:
-    return _LOCATION.pack(location.segment, location.offset, location.length)
-
-
-def unpack_location(data: bytes) -> Location:
-    return Location(*_LOCATION.unpack(data))
-
-
-def erasures(view: Snapshot) -> Iterable[tuple[Location, int]]:
-    """Deleted places whose bytes are still there, and when (ns) they were deleted."""
-    return [(unpack_location(key), _END.unpack_from(value)[0]) for key, value in view.scan("erasures")]
-
-
-def second_copies(view: Snapshot, sop_uids: Iterable[str]) -> list[Location]:
-    """Places that hold bytes of these instances a second time, and wait to be erased."""
-    wanted = {uid_key(uid) for uid in sop_uids}
-    return [unpack_location(key) for key, value in view.scan("erasures") if value[_END.size :] in wanted]
-
-
-def put_erasure(txn: Transaction, location: Location, deleted_ns: int, copy_of: str = "") -> None:
-    """`copy_of`: the SOP Instance UID, where it is a second copy that no tombstone speaks of."""
-    txn.put("erasures", pack_location(location), _END.pack(deleted_ns) + (uid_key(copy_of) if copy_of else b""))
-
-
-def forget_segment(txn: Transaction, segment: int) -> None:
-    """A segment has gone, and with it what waited in it to be erased."""
-    key, following = segment.to_bytes(4, "big"), (segment + 1).to_bytes(4, "big")
-    txn.delete("segments", key)
-    for place, _ in list(txn.scan("erasures", key, following)):
-        txn.delete("erasures", place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from engine.archive import index
+from engine.archive import index, places
 from engine.archive.core import Core
 from engine.archive.index import Indexer
 from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transaction
@@ -35,7 +35,7 @@ class Mover:
         stones: list[Tombstone] = []
         size = moved = 0
         with self._core.engine.read() as view:
-            waiting = {location for location, _ in index.erasures(view)}
+            waiting = {location for location, _ in places.erasures(view)}
         for member in self._core.blobs.members(self._segment):
             if isinstance(member.content, Tombstone):
                 # Tombstones of members that are not erased yet must outlive the segment they happen to stand in.
@@ -59,7 +59,7 @@ class Mover:
             self._core.append([(stone, b"") for stone in stones], self._note_ends)
         self._core.engine.flush()
         self._core.blobs.drop(self._segment)
-        self._core.write(lambda txn: index.forget_segment(txn, self._segment))
+        self._core.write(lambda txn: places.forget_segment(txn, self._segment))
         return True
 
     def _living(self, location: Location, meta: MemberMeta) -> InstanceRecord | None:

@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.archive import index
+from engine.archive import index, places
 from engine.archive.core import Core
 from engine.archive.moving import Mover
 from engine.archive.packing import location_of, unpack_instance
@@ -87,7 +87,7 @@ class Upkeep:
         """Give back the bytes of what was deleted longer than `grace_s` seconds ago; returns how many members."""
         with self._core.removing():
             with self._core.engine.read() as view:
-                due = [place for place, at in index.erasures(view) if time.time_ns() - at >= grace_s * 1e9]
+                due = [place for place, at in places.erasures(view) if time.time_ns() - at >= grace_s * 1e9]
             if due:
                 self._core.engine.flush()
             for location in due:
@@ -95,7 +95,7 @@ class Upkeep:
 
             def done(txn: Transaction) -> None:
                 for location in due:
-                    txn.delete("erasures", index.pack_location(location))
+                    txn.delete("erasures", places.pack_location(location))
 
             if due:
                 self._core.write(done)
@@ -111,8 +111,8 @@ class Upkeep:
                 location = location_of(data)
                 alive[location.segment] = alive.get(location.segment, 0) + location.length
         with self._core.engine.read() as view:
-            extents = index.indexed_ends(view)
-            pending = {location.segment for location, _ in index.erasures(view)}
+            extents = places.indexed_ends(view)
+            pending = {location.segment for location, _ in places.erasures(view)}
         rewritten = 0
         for segment, size in self._core.blobs.sizes().items():
             if not size.is_sealed or segment in pending:
@@ -188,11 +188,11 @@ class Upkeep:
         meta = member.content
         assert isinstance(meta, MemberMeta)
         with self._core.engine.read() as view:
-            if view.get("erasures", index.pack_location(member.location)) is not None:
+            if view.get("erasures", places.pack_location(member.location)) is not None:
                 return ""
             served = index.get_instance(view, uid)
             versions = [] if served is None else [served, *index.versions_of(view, uid)]
-            end = index.indexed_end(view, member.location.segment)
+            end = places.indexed_end(view, member.location.segment)
         if member.end > end:
             return ""  # being written at this moment, not acknowledged yet
         if any(v.data_set_sha256 == meta.data_set_sha256 for v in versions):

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence, Set
 from functools import partial
 
-from engine.archive import index
+from engine.archive import index, places
 from engine.archive.changes import ChangeLog
 from engine.archive.core import Core, make_record
-from engine.archive.index import Indexer
+from engine.archive.index import Indexer, uid_key
 from engine.archive.member import HEADER_BYTES, bounded, member_name
 from engine.archive.packing import location_of, unpack_instance
 from engine.archive.ports import MemberMeta, StoredMember, Tombstone, Transaction
@@ -57,20 +57,23 @@ class Writer:
             doomed = self._all_versions(study_uid, series_uid, sop_uid)
             uids = {r.sop_instance_uid for r in doomed}
             with self._core.engine.read() as view:
-                places = [*(r.location for r in doomed), *index.second_copies(view, uids)]
+                doomed_places = [
+                    *(r.location for r in doomed),
+                    *places.second_copies(view, {uid_key(uid) for uid in uids}),
+                ]
             now = time.time_ns()
 
             def forget(txn: Transaction, stored: list[StoredMember]) -> None:
                 indexer = self._indexer(txn)
                 for record in doomed:
                     indexer.remove_version(record)
-                for place in places:
-                    index.put_erasure(txn, place, now)
+                for place in doomed_places:
+                    places.put_erasure(txn, place, now)
                 for member in stored:
                     indexer.indexed_to(member.location.segment, member.end)
                 indexer.finish()
 
-            self._core.append([(Tombstone(place, now), b"") for place in places], forget)
+            self._core.append([(Tombstone(place, now), b"") for place in doomed_places], forget)
         return len(uids)
 
     def take(self, found: Sequence[StoredMember], deleted: Set[Location] = frozenset()) -> None:
@@ -114,7 +117,7 @@ class Writer:
             scanned = self._core.scanned(tombstone.location)
         except (FileNotFoundError, InvalidInput, LimitExceeded):
             return  # erased already: its header or its segment is gone
-        index.put_erasure(txn, tombstone.location, tombstone.deleted_ns)
+        places.put_erasure(txn, tombstone.location, tombstone.deleted_ns)
         served = index.get_instance(txn, scanned.sop_instance_uid)
         for record in [*index.versions_of(txn, scanned.sop_instance_uid), *([served] if served else [])]:
             if record.location == tombstone.location:
@@ -156,7 +159,7 @@ class Writer:
                 twin = next((r for r in known if r.data_set_sha256 == one.data_set_sha256), None)
                 if twin is not None:
                     outcomes[place] = StoreOutcome(StoreStatus.DUPLICATE, twin.location)
-                    if twin.location.offset >= index.synced_end(view, twin.location.segment):
+                    if twin.location.offset >= places.synced_end(view, twin.location.segment):
                         unsure.append(twin.location)
                 elif (sop, one.data_set_sha256) in first:
                     again[place] = first[sop, one.data_set_sha256]

@@ -252,7 +252,7 @@ def test_a_deletion_that_the_index_does_not_take_leaves_no_tombstone(
     archive = open_archive(KEEP_FIRST)
     archive.store([incoming(make_instance("1.2.3.4.1"))])
     members = list(archive._core.blobs.members())
-    monkeypatch.setattr("engine.archive.index.put_erasure", lambda *_: 1 / 0)
+    monkeypatch.setattr("engine.archive.places.put_erasure", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         archive.delete(sop_uid="1.2.3.4.1")
     monkeypatch.undo()

@@ -255,7 +255,7 @@ def test_a_compaction_that_was_cut_short_loses_and_resurrects_nothing(
     elif cut_at == "after move":
         monkeypatch.setattr(core.blobs, "drop", kill)
     else:
-        monkeypatch.setattr("engine.archive.index.forget_segment", kill)
+        monkeypatch.setattr("engine.archive.places.forget_segment", kill)
     with pytest.raises(Killed), core.removing():
         Mover(core, segment).run(len(moved))
     monkeypatch.undo()
