@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +20,7 @@ from engine.settings import Settings
 from engine.stream.frames import FrameService
 from engine.web.app import build, runner
 from engine.web.door import Door, DoorRunner
+from engine.web.load import LOAD, Load
 from engine.web.services import Services
 
 
@@ -70,3 +73,18 @@ class InProcess:
         """The connections that are open."""
         assert self._runner.server is not None
         return [one for one in self._runner.server.connections if isinstance(one, Door)]
+
+    def load(self) -> Load:
+        """What is under way."""
+        assert self._runner.app is not None
+        return self._runner.app[LOAD]
+
+    def drain(self) -> concurrent.futures.Future[None]:
+        """Begin to stop as a server does."""
+        return asyncio.run_coroutine_threadsafe(self.load().drain(10), self._loop)
+
+    def call(self, what: Callable[[], None]) -> None:
+        """On the loop's thread; waits until it is done."""
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (what(), done.set()))
+        assert done.wait(10)

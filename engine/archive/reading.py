@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from itertools import islice
+from typing import TypeVar
 
 from engine.archive import index
 from engine.archive.core import Core
@@ -17,6 +18,7 @@ from engine.errors import CorruptInstance, FrameNotFound, InstanceNotFound, Malf
 from engine.types import Buffer
 
 _SERIES_AT_ONCE = 256
+T = TypeVar("T")
 
 
 class Reading:
@@ -136,18 +138,38 @@ class Reading:
 
         None when they are in no local file, or would have to come from the disk first (as far as both ends tell).
         """
+        place = self._place(record, start, length)
+        if place is None:
+            return None
+        for at in (start, start + length - 1):
+            if self._core.blobs.read(record.location, at, 1, cached_only=True) is None:
+                return None
+        self.reads += 1
+        return place
+
+    def read_by(
+        self, record: InstanceRecord, start: int, length: int, work: Callable[[int, int], T | None]
+    ) -> T | None:
+        """What `work` makes of bytes that it reads by itself: it is given a descriptor and where in it they begin.
+
+        None when they are in no local file, or when `work` says so: they would have to come from the disk.
+        """
+        place = self._place(record, start, length)
+        if place is None:
+            return None
+        file, offset = place
+        made = work(file.fileno(), offset)
+        self.reads += made is not None
+        return made
+
+    def _place(self, record: InstanceRecord, start: int, length: int) -> tuple[FileIO, int] | None:
         try:
             found = self._core.blobs.file_of(record.location)
         except FileNotFoundError:
             return None
         if found is None or start < 0 or start + length > record.location.length:
             return None
-        for at in (start, start + length - 1):
-            if self._core.blobs.read(record.location, at, 1, cached_only=True) is None:
-                return None
-        self.reads += 1
-        file, offset = found
-        return file, offset + start
+        return found[0], found[1] + start
 
     def frame_bytes(self, record: InstanceRecord, frame_index: int, cached_only: bool = False) -> Buffer | None:
         """The stored bytes of one frame, fragments joined: one read. None only for `cached_only`.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine._native import has_jpeg_grey, jpeg_grey
+from engine._native import has_jpeg_grey as has_jpeg_grey
+from engine._native import jpeg_grey, jpeg_grey_cells
 from engine.codec.base import Array
 
 _QUALITY_FULL_COLOUR = 90
@@ -28,6 +29,16 @@ def encode_jpeg(display_values: Array, quality: int) -> bytes:
 
     subsampling = ("444" if quality >= _QUALITY_FULL_COLOUR else "420") if display_values.ndim == 3 else None
     return bytes(imagecodecs.jpeg8_encode(display_values, level=quality, subsampling=subsampling))
+
+
+def jpeg_of_cells(
+    file: int, offset: int, rows: int, columns: int, quality: int, line: tuple[int | bool, ...]
+) -> bytes | None:
+    """As `encode_jpeg`, of little endian cells of 16 bits in an open file that become greys along `line` (`imaging.straight`).
+
+    None where not all of them are in the page cache. Only where `has_jpeg_grey`.
+    """
+    return jpeg_grey_cells(file, offset, rows, columns, quality, line)
 
 
 def encode_png(display_values: Array) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -33,10 +34,11 @@ from engine.imaging.spec import IccProfile, RenderSpec
 from engine.limits import Limits
 from engine.metrics import Metrics
 from engine.stream.decoded import DecodedFrames, descriptor_of, is_slow
-from engine.stream.flight import SingleFlight
+from engine.stream.flight import Flight, SingleFlight
 from engine.stream.headers import Headers
+from engine.stream.straight import StraightPictures
 from engine.stream.video import is_stream, refuse_single_frames
-from engine.stream.work import on_pool
+from engine.stream.work import on_pool, quickly
 from engine.types import Buffer, Timings
 
 JPEG, PNG, GIF, WEBP = "image/jpeg", "image/png", "image/gif", "image/webp"
@@ -79,6 +81,7 @@ class FrameService:
         self._flight = SingleFlight()
         self.decoded = DecodedFrames(archive, limits, metrics)
         self.headers = Headers(archive, limits)
+        self._straight = StraightPictures(archive, limits, metrics)
         self._warming = False
 
     async def stored(self, record: InstanceRecord, frame_index: int, timings: Timings) -> StoredFrame:
@@ -146,57 +149,59 @@ class FrameService:
         NoPixels, FrameNotFound, UnsupportedTransferSyntax, UnsupportedPixels, BadFrame, TooLarge, InvalidParameter,
         MalformedDataSet, CorruptInstance
         """
+        flight = self.begin(record, frame_index, spec, media_type, quality, timings, drawing)
+        try:
+            return await asyncio.shield(flight.future)
+        finally:
+            self.leave(flight)
+
+    def begin(
+        self,
+        record: InstanceRecord,
+        frame_index: int,
+        spec: RenderSpec,
+        media_type: str,
+        quality: int,
+        timings: Timings,
+        drawing: Drawing | None = None,
+    ) -> Flight[bytes]:
+        """As `rendered`, for who waits by a callback; `leave` it then.
+
+        Raises
+        ------
+        NoPixels, UnsupportedTransferSyntax
+            Everything else comes out of the future.
+        """
         descriptor = descriptor_of(record)
         has_more = needs_header(descriptor, spec)
 
-        async def work() -> bytes:
-            # Bytes that the page cache has are read where they are decoded: one hop to a thread instead of two.
-            header = self.headers.kept(record) if has_more else None
+        def picture(body: Buffer | None, header: DisplayHeader | None) -> bytes | None:
+            return self._picture(record, frame_index, spec, media_type, quality, timings, drawing, body, header)
+
+        async def slowly(header: DisplayHeader | None) -> bytes:
+            read, decode = self._executors.read, self._executors.decode
             if has_more and header is None:
-                header = await on_pool(
-                    self._executors.read, "read", timings, lambda: self.headers.read(record, descriptor)
-                )
-            made = await on_pool(self._executors.decode, "", timings, lambda: picture(None, header))
+                header = await on_pool(read, "read", timings, lambda: self.headers.read(record, descriptor))
+            made = await on_pool(decode, "", timings, lambda: picture(None, header))
             if made is None:
-                body = await on_pool(
-                    self._executors.read, "read", timings, lambda: self.decoded.body(record, frame_index)
-                )
-                made = await on_pool(self._executors.decode, "", timings, lambda: picture(body, header))
+                body = await on_pool(read, "read", timings, lambda: self.decoded.body(record, frame_index))
+                made = await on_pool(decode, "", timings, lambda: picture(body, header))
             assert made is not None
             return made
 
-        def picture(body: Buffer | None, header: DisplayHeader | None) -> bytes | None:
-            from engine.imaging.render import render  # numba: half a second and 70 MB, only where pictures are made
-
-            by = reduction(descriptor, frame_index, spec, self._limits, header)
-            decoded = self.decoded.kept(record, frame_index, by)
-            if decoded is None:
-                with timings.step("decode"):
-                    decoded = self.decoded.rendition(record, frame_index, timings, by)
-            if decoded is None:
-                if body is None and not is_stream(record):
-                    with timings.step("read"):
-                        body = self._archive.frame_bytes(record, frame_index, cached_only=True)
-                    if body is None:
-                        return None  # a slow disk must not hold up a decode
-                with timings.step("decode"):
-                    decoded = self.decoded.decode(record, frame_index, body, by)
-            with timings.step("render"):
-                what = plan(descriptor, frame_index, decoded.photometric_interpretation, spec, self._limits, header)
-                display = render(what, decoded.stored_values, decoded.reduce)
-                profile = b""
-                if spec.icc_profile is not IccProfile.NO and display.ndim == 3:
-                    own = header.icc_profile if header is not None and descriptor.has_icc_profile else b""
-                    display, profile = converted(display, own, spec.icc_profile)
-                if spec.overlays and header is not None and descriptor.has_overlay:
-                    display = burned(display, self._overlays(record, frame_index, header), what.region)
-                if drawing is not None:
-                    display = drawing.draw(display, what.region)
-            with timings.step("encode"):
-                return coded(display, media_type, quality, profile)
+        def begun() -> asyncio.Future[bytes]:
+            # Bytes that the page cache has are read where they are decoded: one hop to a thread instead of two.
+            header = self.headers.kept(record) if has_more else None
+            if has_more and header is None:
+                return asyncio.ensure_future(slowly(None))
+            return quickly(self._executors.decode, timings, lambda: picture(None, header), lambda: slowly(header))
 
         key = (record.location, frame_index, spec, media_type, quality, None if drawing is None else drawing.key)
-        return await self._flight.run(key, work)
+        return self._flight.join(key, begun)
+
+    def leave(self, flight: Flight[bytes]) -> None:
+        """Who has begun it waits no more."""
+        self._flight.leave(flight)
 
     async def automatic_window(
         self, record: InstanceRecord, frame_index: int, spec: RenderSpec, timings: Timings
@@ -247,6 +252,54 @@ class FrameService:
             warmup()
 
         threading.Thread(target=load, name="warmup", daemon=True).start()
+
+    def _picture(
+        self,
+        record: InstanceRecord,
+        frame_index: int,
+        spec: RenderSpec,
+        media_type: str,
+        quality: int,
+        timings: Timings,
+        drawing: Drawing | None,
+        body: Buffer | None,
+        header: DisplayHeader | None,
+    ) -> bytes | None:
+        """On a decode thread. None: the bytes of the frame would have to come from the disk, and are not in `body`."""
+        from engine.imaging.render import render  # numba: half a second and 70 MB, only where pictures are made
+
+        descriptor = descriptor_of(record)
+        if media_type == JPEG and body is None and drawing is None:
+            with timings.step("render"):
+                made = self._straight.jpeg(record, frame_index, spec, quality)
+            if made is not None:
+                return made
+        by = reduction(descriptor, frame_index, spec, self._limits, header)
+        decoded = self.decoded.kept(record, frame_index, by)
+        if decoded is None:
+            with timings.step("decode"):
+                decoded = self.decoded.rendition(record, frame_index, timings, by)
+        if decoded is None:
+            if body is None and not is_stream(record):
+                with timings.step("read"):
+                    body = self._archive.frame_bytes(record, frame_index, cached_only=True)
+                if body is None:
+                    return None  # a slow disk must not hold up a decode
+            with timings.step("decode"):
+                decoded = self.decoded.decode(record, frame_index, body, by)
+        with timings.step("render"):
+            what = plan(descriptor, frame_index, decoded.photometric_interpretation, spec, self._limits, header)
+            display = render(what, decoded.stored_values, decoded.reduce)
+            profile = b""
+            if spec.icc_profile is not IccProfile.NO and display.ndim == 3:
+                own = header.icc_profile if header is not None and descriptor.has_icc_profile else b""
+                display, profile = converted(display, own, spec.icc_profile)
+            if spec.overlays and header is not None and descriptor.has_overlay:
+                display = burned(display, self._overlays(record, frame_index, header), what.region)
+            if drawing is not None:
+                display = drawing.draw(display, what.region)
+        with timings.step("encode"):
+            return coded(display, media_type, quality, profile)
 
     def _overlays(self, record: InstanceRecord, frame_index: int, header: DisplayHeader) -> Mask:
         """The header's overlay planes; those inside the pixel cells are decoded for it."""

@@ -1,63 +1,30 @@
-"""The door of a connection: stored frames that a scrolling reader asks for go out from here, everything else through aiohttp.
+"""The door of a connection: frames and pictures that a reader scrolls through go out from here, everything else through aiohttp.
 
-A request costs aiohttp, the envelope and a handler some 250 µs before a byte of the frame moves; a scrolling client sends
-the same headers with every one. Once the handler has answered one such request, the connection holds a `Passport` for that
-header block for a moment, and requests that differ in nothing but the frame's address are answered at once: one index get,
-one read from the page cache, one write. Whatever is out of the ordinary is aiohttp's: nothing is decided here that the
-handler has not decided for the same headers (access, negotiation, origin). Measured in docs/decisions/0004.
+A request costs aiohttp, the envelope and a handler some 250 µs before a byte moves; a scrolling client sends the same headers
+with every one. Once a handler has answered one such request, the connection holds a `Passport` for that header block for a
+moment, and requests that differ in nothing but the address are answered at once (`quick_frame`, `quick_picture`). Whatever is
+out of the ordinary is aiohttp's: nothing is decided here that the handler has not decided for the same headers (access,
+negotiation, origin). Measured in docs/decisions/0004.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from dataclasses import dataclass
 
 from aiohttp import web
-from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.web_protocol import RequestHandler
 
-from engine.errors import EngineError
-from engine.stream.video import is_stream
-from engine.web.cors import cors_headers
-from engine.web.frame_answer import frame_answer, quick_choice
+from engine.errors import TooBusy
 from engine.web.load import LOAD, Load
 from engine.web.negotiate import MediaRange
+from engine.web.passport import ADDRESS, Passport, passport_for
+from engine.web.quick_frame import quick_frame
+from engine.web.quick_picture import QuickPicture, WishOf, wishes
 from engine.web.services import SERVICES, Services
 from engine.web.unreadable import unreadable
 
-PASSPORT_S = 2.0  # how long a permission that was taken away may still be used
-QUICK_BYTES_MAX = 1024 * 1024  # held in memory for each connection until the socket has taken it
-# A lone request for one frame: nothing of it is percent-encoded, has a query, or is of another version.
-_FRAME = re.compile(
-    rb"GET (/dicom-web/studies/([0-9.]{1,64})/series/([0-9.]{1,64})/instances/([0-9.]{1,64})/frames/([1-9][0-9]{0,8}))"
-    rb" HTTP/1\.1\r\n"
-)
 _END = b"\r\n\r\n"
-# Headers that say nothing of one request alone. With any other one the connection gets no passport.
-_SAME = re.compile(
-    "accept(-encoding|-language)?|authorization|cache-control|connection|cookie|dnt|host|origin|pragma|referer|sec-.*|user-agent",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Passport:
-    """What the handler has decided for one header block.
-
-    Attributes
-    ----------
-    block : everything behind the request line, as it came.
-    extra : header lines of the answer that the block causes.
-    until : of the loop's clock.
-    """
-
-    block: bytes
-    ranges: tuple[MediaRange, ...]
-    extra: str
-    until: float
 
 
 class Door(RequestHandler):
@@ -66,26 +33,64 @@ class Door(RequestHandler):
     Reads the state of its base class as of the version that the lock file pins; tests/integration/test_door.py holds that.
     """
 
-    __slots__ = ("_asked", "_head_due", "_is_in_line", "_line_bytes", "_load", "_passport", "_services", "quick_count")
+    __slots__ = (
+        "_asked", "_head_due", "_held", "_is_in_line", "_line_bytes", "_load", "_passport", "_picture", "_services",
+        "_wish_of", "quick_count",
+    )  # fmt: skip
 
     def __init__(self, manager: Doors, **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
-        self._services, self._load = manager.services, manager.load
+        self._services, self._load, self._wish_of = manager.services, manager.load, manager.wish_of
         self._asked = b""  # the lone request that aiohttp is answering
         self._passport: Passport | None = None
+        self._picture: QuickPicture | None = None  # on its way
+        self._held = b""  # what came meanwhile
         self.quick_count = 0
         self._head_due: asyncio.TimerHandle | None = None  # runs while part of a request's head is here
         self._line_bytes, self._is_in_line = 0, True
 
+    # -- from the transport
+
     def data_received(self, data: bytes) -> None:
-        """From the transport: a lone request for a frame by a holder of a passport, or something for aiohttp."""
+        """A lone request for a frame or a picture by a holder of a passport, or something for aiohttp."""
+        if self._picture is not None:
+            self._held += data
+            if self.transport is not None:
+                self.transport.pause_reading()
+            return
         is_lone = self._is_idle() and data.find(_END) == len(data) - len(_END)
         if is_lone and self._passport is not None and not self._load.is_draining and self._answered(data):
             return
-        self._asked = data if is_lone else b""
         if not is_lone:
             # aiohttp's parser may hold half a head, or expect a body: until the next answer nobody can tell.
             self._passport = None
+        self._hand_over(data, is_lone)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+        picture, self._picture, self._held = self._picture, None, b""
+        if picture is not None:
+            self._leave(picture)
+            self._services.metrics.request("rendered", "gone", time.perf_counter() - picture.start, 0)
+        super().connection_lost(exc)
+
+    # -- aiohttp's
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What the parser could not read; anything else is aiohttp's."""
+        if status == 400 and not request.writer.output_size:
+            return unreadable(request, exc, self._line_bytes, self._services.settings.limits)
+        return super().handle_error(request, status, exc, message)
+
+    def _hand_over(self, data: bytes, is_lone: bool) -> None:
+        self._asked = data if is_lone else b""
         if self._is_busy():  # a body, or more requests behind the one under way
             super().data_received(data)
             return
@@ -103,22 +108,10 @@ class Door(RequestHandler):
             self._head_due.cancel()
             self._head_due = None
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if self._head_due is not None:
-            self._head_due.cancel()
-        super().connection_lost(exc)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """What the parser could not read; anything else is aiohttp's."""
-        if status == 400 and not request.writer.output_size:
-            return unreadable(request, exc, self._line_bytes, self._services.settings.limits)
-        return super().handle_error(request, status, exc, message)
+    def _process_keepalive(self) -> None:
+        if self._picture is not None:  # aiohttp takes the connection for idle
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
 
     def _is_busy(self) -> bool:
         """Whether a whole request is here that has not been answered."""
@@ -130,17 +123,6 @@ class Door(RequestHandler):
             self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             self.force_close()
 
-    def learn(self, request: web.Request, ranges: tuple[MediaRange, ...]) -> None:
-        """The handler answers `request`, which asks for a frame as it lies in the stored stream, and would answer its like."""
-        found = _FRAME.match(self._asked)
-        if found is None or found[1] != request.raw_path.encode() or not request.keep_alive:
-            return
-        if not all(_SAME.fullmatch(name) for name in request.headers):
-            return
-        cors = cors_headers(request) if "Origin" in request.headers else {}
-        extra = "".join(f"{name}: {value}\r\n" for name, value in cors.items())
-        self._passport = Passport(self._asked[found.end() :], ranges, extra, self._loop.time() + PASSPORT_S)
-
     def _is_idle(self) -> bool:
         """Whether everything that came was answered, and the socket has taken the answers."""
         return (
@@ -151,52 +133,83 @@ class Door(RequestHandler):
             and not self._force_close
             and not self._upgraded
             and self._payload_parser is None
+            and self._picture is None
             and self.transport is not None
             and not self.transport.get_write_buffer_size()
         )
 
+    # -- the short way
+
+    def learn(self, request: web.Request, ranges: tuple[MediaRange, ...]) -> None:
+        """See `passport.Learner`."""
+        self._passport = passport_for(self._asked, request, ranges, self._loop.time()) or self._passport
+
     def _answered(self, data: bytes) -> bool:
-        passport, found, now = self._passport, _FRAME.match(data), self._loop.time()
+        """Whether the request is answered, or will be, from here."""
+        passport, found, now = self._passport, ADDRESS.match(data), self._loop.time()
         assert passport is not None and self.transport is not None
         if found is None or data[found.end() :] != passport.block:
             return False
         if now > passport.until:
             self._passport = None
             return False
-        start = time.perf_counter()
-        _, study, series, instance, frame = (part.decode("ascii") for part in found.groups())
-        archive = self._services.archive
-        try:
-            record = archive.instance(instance, study, series)
-        except EngineError:
-            return False  # the handler says why
-        index = int(frame) - 1
-        if record.frame_table is None or index >= len(record.frame_table) or is_stream(record):
+        _, study, series, instance, frame, kind, query = found.groups(b"")
+        if kind:
+            return self._begun(data, passport, (study, series, instance, frame, kind, query))
+        if not frame:
             return False
-        choice = quick_choice(record, passport.ranges)
-        if choice is None:
-            return False
-        answer = frame_answer(record, frame, [index], choice)
-        if answer.spans is None or answer.spans[0][1] > QUICK_BYTES_MAX:
-            return False
-        [span] = answer.spans
-        length = len(answer.head) + span[1] + len(answer.tail)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-        total_ms = (time.perf_counter() - start) * 1e3
-        head = (
-            f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {length}\r\n"
-            f"X-Request-Id: {self._load.next_id()}\r\nServer-Timing: read;dur={total_ms:.3f}, total;dur={total_ms:.3f}\r\n"
-            f"X-Content-Type-Options: nosniff\r\n{passport.extra}"
-            f"Date: {rfc822_formatted_time()}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"
-        ).encode("latin_1")
-        whole = archive.read_framed(record, *span, head + answer.head, answer.tail)
+        names = (part.decode("ascii") for part in (study, series, instance, frame))
+        whole = quick_frame(self._services, self._load, passport, *names)
         if whole is None:
-            return False  # a slow disk must not hold up the loop
-        self.quick_count += 1
-        self._next_keepalive_close_time = now + self._keepalive_timeout
-        self.transport.write(whole)
-        self._services.metrics.request("frame", "2xx", time.perf_counter() - start, length)
+            return False
+        self._send(whole)
         return True
+
+    def _begun(self, data: bytes, passport: Passport, parts: tuple[bytes, ...]) -> bool:
+        try:
+            self._load.enter(passport.client)
+        except TooBusy:
+            return False  # the handler says so
+        picture = QuickPicture.begin(self._services, passport, self._wish_of, data, parts)
+        if picture is None:
+            self._load.leave(passport.client)
+            return False
+        self._picture = picture
+        picture.flight.future.add_done_callback(self._made)
+        return True
+
+    def _made(self, future: asyncio.Future[bytes]) -> None:
+        picture = self._picture
+        if picture is None or picture.flight.future is not future:
+            return  # the client has gone
+        self._picture = None
+        self._leave(picture)
+        held, self._held = self._held, b""
+        if self.transport is None:
+            return
+        if future.cancelled() or future.exception() is not None:
+            self._hand_over(picture.request, is_lone=True)  # the handler says why
+        else:
+            body = future.result()
+            self._services.metrics.request("rendered", "2xx", time.perf_counter() - picture.start, len(body))
+            self._send(picture.answer(body, self._load))
+            if self._load.is_draining:
+                self.force_close()
+                return
+        if held:
+            self.transport.resume_reading()
+            self.data_received(held)
+
+    def _leave(self, picture: QuickPicture) -> None:
+        picture.flight.future.remove_done_callback(self._made)
+        self._services.frames.leave(picture.flight)
+        self._load.leave(picture.passport.client)
+
+    def _send(self, answer: bytes | bytearray) -> None:
+        assert self.transport is not None
+        self.quick_count += 1
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self.transport.write(answer)
 
 
 class Doors(web.Server):
@@ -204,6 +217,7 @@ class Doors(web.Server):
 
     services: Services
     load: Load
+    wish_of: WishOf
 
     def __call__(self) -> Door:
         return Door(self, loop=self._loop, **self._kwargs)
@@ -218,10 +232,5 @@ class DoorRunner(web.AppRunner):
         server.__class__ = Doors
         assert isinstance(server, Doors)
         server.services, server.load = self.app[SERVICES], self.app[LOAD]
+        server.wish_of = wishes(server.services.settings)
         return server
-
-
-def learn(request: web.Request, ranges: tuple[MediaRange, ...]) -> None:
-    """Give the request's connection a passport for more of the same, if it is one of ours."""
-    if isinstance(request.protocol, Door):
-        request.protocol.learn(request, ranges)

@@ -12,9 +12,9 @@ from engine.errors import FrameNotFound, InvalidParameter, NotAcceptable, TooLar
 from engine.stream.transcoding import possible_frames, recoded_frame
 from engine.stream.video import refuse_single_frames, without_pixels
 from engine.types import Buffer
-from engine.web.door import learn
 from engine.web.frame_answer import CACHING, FrameAnswer, frame_answer, quick_choice, stored_kind
 from engine.web.negotiate import AS_STORED, accepted, choose_frames, said
+from engine.web.passport import learn
 from engine.web.pieces import Piece, StoredPiece, answer
 from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send
 from engine.web.services import TIMINGS, services

@@ -33,15 +33,22 @@ class Load:
     @contextmanager
     def admitted(self, client: str) -> Iterator[None]:
         """Counts one request while the block runs; `TooBusy` beyond the limits."""
+        self.enter(client)
+        try:
+            yield
+        finally:
+            self.leave(client)
+
+    def enter(self, client: str) -> None:
+        """Count one request until `leave`; `TooBusy`, and not counted, beyond the limits."""
         if self._total >= self._limits.requests_max:
             raise TooBusy("request")
         if self._by_client.get(client, 0) >= self._limits.client_requests_max:
             raise TooBusy("request (limits.client_requests_max for one client)")
         self._count(client, 1)
-        try:
-            yield
-        finally:
-            self._count(client, -1)
+
+    def leave(self, client: str) -> None:
+        self._count(client, -1)
 
     @contextmanager
     def paused(self, client: str) -> Iterator[None]:

@@ -21,11 +21,14 @@ from engine.stream.video import without_pixels
 from engine.types import Buffer
 from engine.web.addresses import root_of
 from engine.web.multipart import boundary_for, closing, content_type, part_head
+from engine.web.negotiate import accepted
+from engine.web.passport import learn
 from engine.web.render_parameters import Wish
 from engine.web.sending import begin, is_known, send
 from engine.web.services import TIMINGS, on, services
 
 PRESENTED: web.AppKey[PresentedService] = web.AppKey("presented", PresentedService)
+NO_ADDITIONS = Additions()
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
 
 Shown = tuple[InstanceRecord, int]  # an image and the index of one of its frames
@@ -61,7 +64,7 @@ async def send_pictures(
     identity = (frames, wish, additions.identity, is_small)
     headers = dict(HEADERS)
     if additions.is_of_named_bytes:
-        headers["ETag"] = f'"{boundary_for("rendered", *identity)}"'
+        headers["ETag"] = picture_etag(*identity)
         if is_known(request, headers["ETag"]):
             return web.Response(status=304, headers=headers)
     presented, plain, timings = request.app[PRESENTED], services(request).frames, request[TIMINGS]
@@ -70,16 +73,18 @@ async def send_pictures(
         record, index = one
         if additions:
             return await presented.rendered(record, index, spec, additions, wish.media_type, wish.quality, timings)
-        is_coloured = spec.window is None and _is_in_colours(record, is_small)
+        is_coloured = spec.window is None and is_in_colours(record, is_small)
         draw = presented.segments if is_coloured else plain.rendered
         return await draw(record, index, spec, wish.media_type, wish.quality, timings)
 
     spec, is_animation = wish.spec, wish.media_type == GIF and len(shown) > 1
-    if is_animation and additions.state is None and not _is_in_colours(shown[0][0], is_small):
+    if is_animation and additions.state is None and not is_in_colours(shown[0][0], is_small):
         spec = replace(spec, window=spec.window or await common_window(plain, shown, spec, timings))
     # The first one before the status line: what cannot be shown at all is still an error with a name.
     first = await make(shown[0], spec)
     if len(shown) == 1 and not wish.in_parts:
+        if not additions:
+            learn(request, accepted(request))
         return web.Response(body=first, content_type=wish.media_type, headers=headers)
     boundary = boundary_for("pictures", *identity)
     if is_animation:
@@ -97,6 +102,11 @@ async def send_pictures(
             await send(response, piece)
     await response.write_eof()
     return response
+
+
+def picture_etag(frames: list[tuple[str, int]], wish: object, additions: tuple[object, ...], is_small: bool) -> str:
+    """Of pictures of these frames (hash of the data set, index): equal for equal bytes, whichever way they go."""
+    return f'"{boundary_for("rendered", frames, wish, additions, is_small)}"'
 
 
 def counted(request: web.Request, count: int) -> int:
@@ -153,7 +163,7 @@ async def _cine(request: web.Request, shown: Sequence[Shown]) -> Cine:
     return Cine(tuple(whole.frame_ms[index] for _, index in shown), whole.is_looping)
 
 
-def _is_in_colours(record: InstanceRecord, is_small: bool) -> bool:
+def is_in_colours(record: InstanceRecord, is_small: bool) -> bool:
     """Whether a segmentation is shown in its segments' colours: a mask is seen as it is, numbers of labels are near black."""
     descriptor = record.frame_descriptor
     if is_small:

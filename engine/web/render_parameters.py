@@ -10,15 +10,18 @@ from enum import StrEnum
 from typing import TypeVar
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from engine.dicom.caption import CaptionKind
 from engine.dicom.frame import VoiLutFunction, Window
 from engine.dicom.uid import is_valid
-from engine.errors import InvalidParameter, TooLarge
+from engine.errors import InvalidParameter, NotAcceptable, TooLarge
 from engine.imaging.spec import IccProfile, RenderSpec, Values
+from engine.settings import Settings
 from engine.stream.frames import GIF, JPEG, PNG, WEBP
 from engine.stream.presented import SEGMENT_OPACITY
-from engine.web.negotiate import chosen_range
+from engine.web.negotiate import MediaRange, accepted, best_range
+from engine.web.negotiate import said as words_of
 from engine.web.parameters import NEGOTIATION_NAMES, RENDERING_NAMES
 from engine.web.services import services
 
@@ -44,6 +47,7 @@ class _Switch(StrEnum):
 
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Query = MultiMapping[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,23 @@ def wish_of(request: web.Request, side: int | None = None, media_types: Sequence
     ------
     InvalidParameter, NotAcceptable
     """
-    query, s = request.query, services(request)
-    check_names(request)
+    settings = services(request).settings
+    wish = wish_from(request.query, accepted(request), settings, side, media_types, words_of(request))
+    if wish.presentation_uid:
+        refuse_what_a_state_says(request, wish)
+    return wish
+
+
+def wish_from(
+    query: Query,
+    ranges: Sequence[MediaRange],
+    settings: Settings,
+    side: int | None = None,
+    media_types: Sequence[str] = PICTURES,
+    said: str = "",
+) -> Wish:
+    """As `wish_of`, of a query by itself; `ranges` are what the client accepts, in words `said`."""
+    check_names(query)
     values = _one_of(Values, "values", query.get("values", Values.MODALITY))
     window = _window(query["window"], values) if "window" in query else None
     if window is not None and "voi" in query and values is not Values.REAL_WORLD:
@@ -90,17 +109,17 @@ def wish_of(request: web.Request, side: int | None = None, media_types: Sequence
     region: tuple[int, int, int, int] | None = None
     if "viewport" in query:
         width, height, region = _viewport(query["viewport"])
-        limit = s.settings.limits.rendered_pixels_max
+        limit = settings.limits.rendered_pixels_max
         if width * height > limit:
             raise TooLarge("the viewport", width * height, limit, "limits.rendered_pixels_max")
-    quality = s.settings.jpeg_quality
+    quality = settings.jpeg_quality
     if "quality" in query:
         quality = integer("quality", query["quality"], 1, 100)
-    wanted, media_type = chosen_range(
-        request,
-        [one for one in media_types if one not in RATHER_NOT],
-        [one for one in media_types if one in RATHER_NOT],
-    )
+    offers, rather_not = ([one for one in media_types if (one in RATHER_NOT) is late] for late in (False, True))
+    found = best_range(ranges, offers, rather_not)
+    if found is None:
+        raise NotAcceptable(said, (*offers, *rather_not))
+    wanted, media_type = found
     spec = RenderSpec(
         window=window,
         width=width,
@@ -126,25 +145,21 @@ def wish_of(request: web.Request, side: int | None = None, media_types: Sequence
         raise InvalidParameter("iccprofile", spec.icc_profile, "a picture that can carry one, which image/gif is not")
     if wish.presentation_series_uid and not wish.presentation_uid:
         raise InvalidParameter("presentationSeriesUID", wish.presentation_series_uid, "presentationUID beside it")
-    if wish.presentation_uid:
-        refuse_what_a_state_says(request, wish)
     return wish
 
 
-def check_names(request: web.Request) -> None:
+def check_names(query: Query) -> None:
     """`InvalidParameter` for a name that is no parameter of pictures, for one said twice, and for a malformed ``charset``."""
-    query = request.query
     for name in query:
         if name not in RENDERING_NAMES:
             raise InvalidParameter(name[:80], query[name][:80], "one of " + ", ".join(sorted(RENDERING_NAMES)))
         if name != "accept" and len(query.getall(name)) > 1:
             raise InvalidParameter(name, "".join(query.getall(name))[:80], "it once")
-    check_charset(request)
+    check_charset(query)
 
 
-def check_charset(request: web.Request) -> None:
+def check_charset(query: Query) -> None:
     """Pictures have no character set; it is taken, and looked at, as for every other resource (PS3.18 8.3.3.2)."""
-    query = request.query
     if "charset" in query and not _CHARSETS.fullmatch(query["charset"]):
         raise InvalidParameter("charset", query["charset"][:80], "names of character sets, separated by commas")
 

@@ -102,7 +102,7 @@ async def _as_file(request: web.Request, record: InstanceRecord) -> web.StreamRe
     content = await on(request, s.executors.read, "read", partial(content_of, s.archive, record))
     if content is None:
         return None
-    check_names(request)
+    check_names(request.query)
     offers: tuple[str, ...] = (content.media_type,)
     rather_not: tuple[str, ...] = ()
     if is_stream(record):
@@ -130,7 +130,7 @@ async def _documents(request: web.Request, members: list[InstanceRecord]) -> lis
 
 
 async def _send_documents(request: web.Request, documents: list[tuple[InstanceRecord, Content]]) -> web.StreamResponse:
-    check_names(request)
+    check_names(request.query)
     chosen = [chosen_range(request, (content.media_type,))[0] for _, content in documents]
     _refuse_rendering(request)
     if len(documents) == 1 and not chosen[0].is_multipart:

@@ -90,7 +90,7 @@ def wish_of(request: web.Request, descriptor: FrameDescriptor, media_type: str) 
     ------
     InvalidParameter, TooLarge
     """
-    check_charset(request)
+    check_charset(request.query)
     query, s = request.query, services(request)
     presentation = _presentation(query)
     if presentation[0]:

@@ -1,6 +1,7 @@
 // The functions of engine._native that engine/codec stands on; what is wrong with a code stream leaves as ValueError.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "bad_code.hpp"
@@ -82,18 +83,38 @@ void interleave_planes(nb::handle planes, nb::handle out, unsigned samples, unsi
   voxcast::interleave_items(in.data(), samples, in.size() / samples / item_bytes, item_bytes, room.data());
 }
 
-nb::bytes jpeg_grey(nb::handle pixels, uint64_t rows, uint64_t columns, int quality) {
-  const Bytes in(pixels);
+void check_jpeg(uint64_t rows, uint64_t columns, int quality) {
   if (!voxcast::has_jpeg_grey()) throw nb::value_error("not on this processor");
   if (rows < 1 || columns < 1 || rows > 65535 || columns > 65535) throw nb::value_error("no JPEG has such a size");
-  if (in.size() != rows * columns) throw nb::value_error("the array has another size than the image");
   if (quality < 1 || quality > 100) throw nb::value_error("quality is 1 to 100");
+}
+
+nb::bytes jpeg_grey(nb::handle pixels, uint64_t rows, uint64_t columns, int quality) {
+  const Bytes in(pixels);
+  check_jpeg(rows, columns, quality);
+  if (in.size() != rows * columns) throw nb::value_error("the array has another size than the image");
   std::vector<uint8_t> out;
   {
     nb::gil_scoped_release free;
     out = voxcast::jpeg_grey(in.data(), columns, rows, quality);
   }
   return nb::bytes(out.data(), out.size());
+}
+
+using Line = std::tuple<unsigned, unsigned, bool, bool, int, int, uint16_t, uint16_t, uint16_t, uint16_t, uint16_t, uint8_t>;
+
+nb::object jpeg_grey_cells(int file, uint64_t offset, uint64_t rows, uint64_t columns, int quality, const Line& numbers) {
+  check_jpeg(rows, columns, quality);
+  const auto& [left, right, is_signed, is_steep, low, high, base, whole, fraction, offset_of, floor, flip] = numbers;
+  if (left > 15 || right > 15) throw nb::value_error("a cell has 16 bits");
+  const voxcast::GreyLine line{left, right, is_signed, is_steep, static_cast<uint16_t>(low), static_cast<uint16_t>(high),
+                               base, whole, fraction, offset_of, floor, flip};
+  std::vector<uint8_t> out;
+  {
+    nb::gil_scoped_release free;
+    out = voxcast::jpeg_grey_cells(file, offset, columns, rows, line, quality);
+  }
+  return out.empty() ? nb::none() : nb::object(nb::bytes(out.data(), out.size()));
 }
 
 }  // namespace
@@ -103,6 +124,7 @@ void bind_codec(nb::module_& m) {
   m.def("rle_encode", &rle_encode, "pixels"_a, "rows"_a, "columns"_a, "samples"_a, "item_bytes"_a, "is_planar"_a = false);
   m.def("has_jpeg_grey", &voxcast::has_jpeg_grey);
   m.def("jpeg_grey", &jpeg_grey, "pixels"_a, "rows"_a, "columns"_a, "quality"_a);
+  m.def("jpeg_grey_cells", &jpeg_grey_cells, "file"_a, "offset"_a, "rows"_a, "columns"_a, "quality"_a, "line"_a);
   m.def("resolution_ends", &resolution_ends, "data"_a);
   m.def("interleave_planes", &interleave_planes, "planes"_a, "out"_a, "samples"_a, "item_bytes"_a);
   m.def("unpack_bits", &unpack_bits, "data"_a, "out"_a, "bits"_a, "first_bit"_a = 0);

@@ -2,7 +2,8 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 says it of its own header: what is undefined there is masked away
+#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 says it of its own header: what is undefined there is masked away
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <immintrin.h>
 
@@ -119,12 +120,38 @@ struct Block {
   uint64_t is_there;              // a bit for each that is not zero
 };
 
-VOXCAST_512_INLINE void take(const uint8_t* pixels, size_t stride, const JpegCodes& codes, Block* out) {
-  Rows a;
+// Greys less 128, in words.
+VOXCAST_512_INLINE __m512i shifted(__m512i greys) { return _mm512_sub_epi16(greys, _mm512_set1_epi16(128)); }
+
+VOXCAST_512_INLINE void load(const uint8_t* pixels, size_t stride, Rows& a) {
   for (int r = 0; r < 8; ++r) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pixels + stride * r));
-    a.row[r] = _mm512_sub_epi16(_mm512_cvtepu8_epi16(bytes), _mm512_set1_epi16(128));
+    a.row[r] = shifted(_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(pixels + stride * r))));
   }
+}
+
+VOXCAST_512_INLINE __m512i all(uint16_t value) { return _mm512_set1_epi16(static_cast<int16_t>(value)); }
+
+VOXCAST_512_INLINE void load(const uint16_t* cells, size_t stride, const GreyLine& line, Rows& a) {
+  const __m128i left = _mm_cvtsi32_si128(static_cast<int>(line.left)), right = _mm_cvtsi32_si128(static_cast<int>(line.right));
+  for (int r = 0; r < 8; ++r) {
+    __m512i v = _mm512_sll_epi16(_mm512_loadu_si512(cells + stride * r), left);
+    if (line.is_signed) {
+      v = _mm512_max_epi16(_mm512_min_epi16(_mm512_sra_epi16(v, right), all(line.high)), all(line.low));
+    } else {
+      v = _mm512_max_epu16(_mm512_min_epu16(_mm512_srl_epi16(v, right), all(line.high)), all(line.low));
+    }
+    v = _mm512_sub_epi16(v, all(line.base));
+    v = _mm512_add_epi16(_mm512_add_epi16(_mm512_mullo_epi16(v, all(line.whole)), _mm512_mulhi_epu16(v, all(line.fraction))), all(line.offset));
+    if (line.is_steep) {
+      v = _mm512_min_epu16(_mm512_srli_epi16(_mm512_subs_epu16(v, all(line.floor)), 7), all(255));
+    } else {
+      v = _mm512_srli_epi16(v, 8);
+    }
+    a.row[r] = shifted(_mm512_xor_si512(v, all(line.flip)));
+  }
+}
+
+VOXCAST_512_INLINE void take(Rows& a, const JpegCodes& codes, Block* out) {
   transpose(a);
   transform<true>(a);
   transpose(a);
@@ -216,15 +243,35 @@ VOXCAST_512_INLINE void code_block(const Block& block, const JpegCodes& codes, i
   sink.flush();
 }
 
+VOXCAST_512_INLINE void code_group(const Block* group, size_t left, const JpegCodes& codes, int& mean, Sink& sink) {
+  for (size_t j = 0; j < (left < kBlocksAtOnce ? left : kBlocksAtOnce); ++j) code_block(group[j], codes, mean, sink);
+}
+
 }  // namespace
 
 VOXCAST_512 uint8_t* jpeg_blocks(const JpegCodes& codes, const uint8_t* pixels, size_t stride, size_t blocks, JpegState& state, uint8_t* out) {
   Sink sink{state.held, state.held_bits, out};
   Block group[kBlocksAtOnce];
   for (size_t at = 0; at < blocks; at += kBlocksAtOnce) {
-    take(pixels + 8 * at, stride, codes, group);
-    const size_t here = blocks - at < kBlocksAtOnce ? blocks - at : kBlocksAtOnce;
-    for (size_t j = 0; j < here; ++j) code_block(group[j], codes, state.mean, sink);
+    Rows rows;
+    load(pixels + 8 * at, stride, rows);
+    take(rows, codes, group);
+    code_group(group, blocks - at, codes, state.mean, sink);
+  }
+  state.held = sink.held;
+  state.held_bits = sink.bits;
+  return sink.at;
+}
+
+VOXCAST_512 uint8_t* jpeg_blocks(const JpegCodes& codes, const uint16_t* cells, size_t stride, const GreyLine& line, size_t blocks, JpegState& state,
+                                 uint8_t* out) {
+  Sink sink{state.held, state.held_bits, out};
+  Block group[kBlocksAtOnce];
+  for (size_t at = 0; at < blocks; at += kBlocksAtOnce) {
+    Rows rows;
+    load(cells + 8 * at, stride, line, rows);
+    take(rows, codes, group);
+    code_group(group, blocks - at, codes, state.mean, sink);
   }
   state.held = sink.held;
   state.held_bits = sink.bits;
@@ -239,6 +286,7 @@ VOXCAST_512 uint8_t* jpeg_blocks(const JpegCodes& codes, const uint8_t* pixels, 
 
 namespace voxcast {
 uint8_t* jpeg_blocks(const JpegCodes&, const uint8_t*, size_t, size_t, JpegState&, uint8_t*) { std::abort(); }  // see has_jpeg_grey
+uint8_t* jpeg_blocks(const JpegCodes&, const uint16_t*, size_t, const GreyLine&, size_t, JpegState&, uint8_t*) { std::abort(); }
 }  // namespace voxcast
 
 #endif

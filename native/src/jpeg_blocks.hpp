@@ -28,9 +28,20 @@ struct JpegState {
   int mean = 0;
 };
 
+// How a cell becomes a grey (engine/imaging/kernels/window.py: `lanes`): moved up by `left` and down by `right`, held between `low` and
+// `high`, then along a line in numbers of 16 bits.
+struct GreyLine {
+  unsigned left = 0, right = 0;
+  bool is_signed = false, is_steep = false;
+  uint16_t low = 0, high = 0, base = 0, whole = 0, fraction = 0, offset = 0, floor = 0;
+  uint8_t flip = 0;
+};
+
 // Codes `blocks` blocks of 8 x 8 pixels that lie side by side, from rows `stride` bytes apart; reads whole groups of kBlocksAtOnce.
 // Writes at `out`, which has room for blocks * kBlockBytesMax + 16 bytes, and returns where the last whole byte ends. No bytes are
 // stuffed.
 uint8_t* jpeg_blocks(const JpegCodes& codes, const uint8_t* pixels, size_t stride, size_t blocks, JpegState& state, uint8_t* out);
+// The same from cells of 16 bits; `stride` in cells.
+uint8_t* jpeg_blocks(const JpegCodes& codes, const uint16_t* cells, size_t stride, const GreyLine& line, size_t blocks, JpegState& state, uint8_t* out);
 
 }  // namespace voxcast

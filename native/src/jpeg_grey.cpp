@@ -1,9 +1,11 @@
 #include "jpeg_grey.hpp"
 
-#include <algorithm>
-#include <cstring>
+#include <sys/uio.h>
 
-#include "jpeg_blocks.hpp"
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
 
 namespace voxcast {
 namespace {
@@ -128,37 +130,90 @@ bool has_jpeg_grey() {
 #endif
 }
 
-std::vector<uint8_t> jpeg_grey(const uint8_t* pixels, size_t width, size_t height, int quality) {
-  static const JpegCodes common = huffman_codes();
-  JpegCodes codes = common;
-  uint8_t steps[64];
-  steps_of(quality, steps);
-  reciprocals_of(steps, codes);
-  std::vector<uint8_t> out = head(width, height, steps);
+namespace {
 
-  const size_t blocks = (width + 7) / 8, stride = (blocks + kBlocksAtOnce - 1) / kBlocksAtOnce * kBlocksAtOnce * 8;
-  std::vector<uint8_t> strip(stride == width ? 0 : 8 * stride), coded(blocks * kBlockBytesMax + 16);
-  if (height % 8 != 0) strip.resize(8 * stride);
-  JpegState state;
-  for (size_t y = 0; y < height; y += 8) {
-    const uint8_t* rows = pixels + y * width;
-    if (stride != width || y + 8 > height) {  // the last column and the last row go on to the end of their blocks
+// A picture that is coded strip by strip, eight rows at a time.
+class Coder {
+ public:
+  Coder(size_t width, size_t height, int quality)
+      : blocks_((width + 7) / 8), width_(width), stride_((blocks_ + kBlocksAtOnce - 1) / kBlocksAtOnce * kBlocksAtOnce * 8), codes_(common()) {
+    uint8_t steps[64];
+    steps_of(quality, steps);
+    reciprocals_of(steps, codes_);
+    out_ = head(width, height, steps);
+    coded_.resize(blocks_ * kBlockBytesMax + 16);
+  }
+
+  // `rows` rows, at most eight, of `width` values without gaps; the last column and the last row go on to the end of their blocks.
+  template <class T, class... Line>
+  void strip(const T* values, size_t rows, std::vector<T>& room, const Line&... line) {
+    size_t stride = width_;
+    if (stride_ != width_ || rows < 8) {
+      room.resize(8 * stride_);
       for (size_t r = 0; r < 8; ++r) {
-        const uint8_t* row = pixels + std::min(y + r, height - 1) * width;
-        std::memcpy(&strip[r * stride], row, width);
-        std::memset(&strip[r * stride + width], row[width - 1], stride - width);
+        const T* row = values + std::min(r, rows - 1) * width_;
+        std::copy_n(row, width_, &room[r * stride_]);
+        std::fill_n(&room[r * stride_] + width_, stride_ - width_, row[width_ - 1]);
       }
-      rows = strip.data();
+      values = room.data();
+      stride = stride_;
     }
-    stuff(coded.data(), jpeg_blocks(codes, rows, stride, blocks, state, coded.data()), out);
+    stuff(coded_.data(), jpeg_blocks(codes_, values, stride, line..., blocks_, state_, coded_.data()), out_);
   }
-  if (state.held_bits) {  // filled up with ones (F.1.2.3)
-    const unsigned rest = 8 - state.held_bits;
-    const uint8_t last = static_cast<uint8_t>(state.held << rest | ((1u << rest) - 1));
-    stuff(&last, &last + 1, out);
+
+  std::vector<uint8_t> end() {
+    if (state_.held_bits) {  // filled up with ones (F.1.2.3)
+      const unsigned rest = 8 - state_.held_bits;
+      const uint8_t last = static_cast<uint8_t>(state_.held << rest | ((1u << rest) - 1));
+      stuff(&last, &last + 1, out_);
+    }
+    append(out_, {0xFF, 0xD9});
+    return std::move(out_);
   }
-  append(out, {0xFF, 0xD9});
-  return out;
+
+ private:
+  static const JpegCodes& common() {
+    static const JpegCodes codes = huffman_codes();
+    return codes;
+  }
+  size_t blocks_, width_, stride_;
+  JpegCodes codes_;
+  JpegState state_;
+  std::vector<uint8_t> out_, coded_;
+};
+
+// Whether all of these bytes were in the page cache.
+bool read_cached(int file, uint64_t offset, void* to, size_t size) {
+#ifdef RWF_NOWAIT
+  const iovec room{to, size};
+  return preadv2(file, &room, 1, static_cast<off_t>(offset), RWF_NOWAIT) == static_cast<ssize_t>(size);
+#else
+  (void)file, (void)offset, (void)to, (void)size;
+  return false;
+#endif
+}
+
+constexpr size_t kReadBytes = 64 * 1024;  // so little that it is still in the nearest cache when it is looked at
+
+}  // namespace
+
+std::vector<uint8_t> jpeg_grey(const uint8_t* pixels, size_t width, size_t height, int quality) {
+  Coder coder(width, height, quality);
+  std::vector<uint8_t> room;
+  for (size_t y = 0; y < height; y += 8) coder.strip(pixels + y * width, std::min<size_t>(8, height - y), room);
+  return coder.end();
+}
+
+std::vector<uint8_t> jpeg_grey_cells(int file, uint64_t offset, size_t width, size_t height, const GreyLine& line, int quality) {
+  Coder coder(width, height, quality);
+  const size_t row_bytes = 2 * width, at_once = std::max<size_t>(8, kReadBytes / row_bytes / 8 * 8);
+  std::vector<uint16_t> cells(std::min(at_once, height) * width), room;
+  for (size_t y = 0; y < height; y += at_once) {
+    const size_t rows = std::min(at_once, height - y);
+    if (!read_cached(file, offset + y * row_bytes, cells.data(), rows * row_bytes)) return {};
+    for (size_t r = 0; r < rows; r += 8) coder.strip(cells.data() + r * width, std::min<size_t>(8, rows - r), room, line);
+  }
+  return coder.end();
 }
 
 }  // namespace voxcast

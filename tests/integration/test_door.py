@@ -1,19 +1,25 @@
-"""The short way of stored frames gives what the long way gives, and is left whenever something is out of the ordinary."""
+"""The short ways of frames and pictures give what the long way gives, and are left whenever something is out of the ordinary."""
 
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.web import door
+from engine.errors import BadFrame
+from engine.limits import Limits
+from engine.web import passport, quick_frame
+from engine.web.door import Door
+from engine.web.errors import STATUS
 from tests.archives import incoming
 from tests.data import make_instance
 from tests.in_process import InProcess
 
+RENDERED = "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/{sop}/frames/{frame}/rendered?window=100,200,linear"
 FRAME = "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/{sop}/frames/{frame}"
 ACCEPT = "multipart/related; type=application/octet-stream; transfer-syntax=*"
 _VARY = ("x-request-id", "server-timing", "date")
@@ -70,6 +76,12 @@ class Client:
         data = self._socket.recv(65536)
         assert data, "the server has closed the connection"
         return data
+
+    def doors(self) -> list[Door]:
+        return self._server.doors()
+
+    def ended(self) -> bool:
+        return not self._socket.recv(1)
 
     def close(self) -> None:
         self._socket.close()
@@ -193,7 +205,7 @@ def test_headers_that_mean_this_request_take_the_long_way(
 
 
 def test_a_passport_ends(server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "PASSPORT_S", 0.0)
+    monkeypatch.setattr(passport, "PASSPORT_S", 0.0)
     client.get()
     assert client.get()[0] == 200
     assert _quick(server) == 0
@@ -267,13 +279,233 @@ def test_long_frames_and_slow_disks_take_the_long_way(
 ) -> None:
     body = client.get()[2]
     with monkeypatch.context() as patch:
-        patch.setattr(door, "QUICK_BYTES_MAX", 10)
+        patch.setattr(quick_frame, "QUICK_BYTES_MAX", 10)
         assert client.get()[2] == body
     with monkeypatch.context() as patch:
         patch.setattr(server.archive, "read_framed", lambda *_: None)
         assert client.get()[2] == body
     assert _quick(server) == 0
     assert client.get()[2] == body
+    assert _quick(server) == 1
+
+
+# -- pictures
+
+
+def _shown(client: Client, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    client.send(client.head(path, **({"Accept": "image/jpeg"} | headers)))
+    answer = client.answer()
+    _wait(lambda: all(one._is_idle() for one in client.doors()))
+    return answer
+
+
+PICTURES = (
+    RENDERED.format(sop="1.2.3.4.1", frame=1),
+    RENDERED.format(sop="1.2.3.4.1", frame=3),
+    RENDERED.format(sop="1.2.3.4.2", frame=2).replace("100,200", "7,30"),
+    "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.3/rendered",
+    "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.3/thumbnail",
+    "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.3/frames/2/thumbnail?quality=40",
+    "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.3/rendered?viewport=8%2C8&quality=70",
+)
+
+
+def test_both_ways_give_the_same_pictures(server: InProcess, client: Client) -> None:
+    long = {}
+    for path in PICTURES:
+        other = Client(server)
+        long[path] = _shown(other, path)
+        other.close()
+    assert _quick(server) == 0
+    _shown(client, PICTURES[1])
+    for path in PICTURES:
+        status, headers, body = _shown(client, path)
+        assert (status, _same(headers), body) == (200, _same(long[path][1]), long[path][2]), path
+        assert set(headers) >= set(_VARY)
+        assert {step.split(";")[0].strip() for step in headers["server-timing"].split(",")} >= {"queue", "render"}
+    assert _quick(server) == len(PICTURES)
+
+
+def test_pictures_in_other_formats_by_what_is_accepted(server: InProcess, client: Client) -> None:
+    for accept, starts in (("image/png", b"\x89PNG"), ("image/webp", b"RIFF"), ("*/*", b"\xff\xd8")):
+        bodies = [_shown(client, PICTURES[0], Accept=accept)[2] for _ in range(2)]
+        assert bodies[0] == bodies[1] and bodies[0].startswith(starts)
+    assert _quick(server) == 3
+
+
+def test_pictures_and_frames_share_a_passport(server: InProcess, client: Client) -> None:
+    client.get(Accept="*/*")
+    assert _shown(client, PICTURES[0], Accept="*/*")[2].startswith(b"\xff\xd8")
+    assert client.get(Accept="*/*")[0] == 200
+    assert _quick(server) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.9/rendered", 404),
+        (PICTURES[0].replace("frames/1", "frames/4"), 404),
+        (PICTURES[0].replace("series/1.2.3.4", "series/1.2.3.5"), 404),
+        (PICTURES[0] + "&windo=1,2", 400),
+        (PICTURES[0].replace("100,200", "100,0"), 400),
+        (PICTURES[0] + "&presentationUID=1.2.9", 404),
+        (PICTURES[0] + "&accept=image/png", 200),
+        (PICTURES[0] + "&annotation=patient", 200),
+        (PICTURES[0].replace("frames/1", "frames/0"), 400),
+    ],
+)
+def test_what_only_the_handler_can_say(server: InProcess, client: Client, path: str, status: int) -> None:
+    other = Client(server)
+    want = _shown(other, path)
+    other.close()
+    _shown(client, PICTURES[1])
+    found = _shown(client, path)
+    assert (found[0], found[2]) == (want[0], want[2]) or status >= 400
+    assert found[0] == want[0]
+    assert _quick(server) == 0
+    assert _shown(client, PICTURES[0])[0] == 200
+
+
+def test_pictures_are_counted(server: InProcess, client: Client) -> None:
+    for path in PICTURES:
+        _shown(client, path)
+    text = server.services.metrics.text()
+    assert f'voxcast_requests_total{{kind="rendered",code="2xx"}} {len(PICTURES)}' in text
+    assert f"voxcast_frames_decoded_total {len(PICTURES)}" in text
+
+
+class _Gate:
+    """Holds the decode threads of a server, so that a picture stays on its way until the test says so."""
+
+    def __init__(self, server: InProcess) -> None:
+        self._open = threading.Event()
+        for _ in range(2):
+            server.services.executors.decode.submit(self._open.wait, 20)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def _on_its_way(server: InProcess, count: int = 1) -> None:
+    _wait(lambda: sum(one._picture is not None for one in server.doors()) == count)
+
+
+def test_what_comes_meanwhile_is_answered_in_its_turn(server: InProcess, client: Client) -> None:
+    wanted = [_shown(client, PICTURES[0])[2], client.get(Accept="*/*")[2], _shown(client, PICTURES[1])[2]]
+    gate = _Gate(server)
+    client.send(client.head(PICTURES[0], Accept="image/jpeg"))
+    _on_its_way(server)
+    frame = client.head(FRAME.format(sop="1.2.3.4.1", frame=1), Accept="*/*")
+    client.send(frame[:50])
+    time.sleep(0.05)
+    client.send(frame[50:] + client.head(PICTURES[1], Accept="image/jpeg"))
+    time.sleep(0.05)
+    gate.open()
+    assert [client.answer()[2] for _ in range(3)] == wanted
+
+
+def test_a_client_that_goes_away_takes_its_picture_with_it(server: InProcess, client: Client) -> None:
+    _shown(client, PICTURES[0])
+    gate, load = _Gate(server), server.load()
+    client.send(client.head(PICTURES[1], Accept="image/jpeg"))
+    _on_its_way(server)
+    assert load._total == 1
+    client.close()
+    _wait(lambda: load._total == 0)
+    assert not server.services.frames._flight._under_way
+    gate.open()
+    text = server.services.metrics.text()
+    assert 'voxcast_requests_total{kind="rendered",code="gone"} 1' in text
+    assert "voxcast_frames_decoded_total 1" in text
+
+
+def test_equal_pictures_on_two_connections_are_made_once(server: InProcess, client: Client) -> None:
+    other = Client(server)
+    wanted, _ = (_shown(one, PICTURES[0])[2] for one in (client, other))
+    gate = _Gate(server)
+    for one in (client, other):
+        one.send(one.head(PICTURES[0], Accept="image/jpeg"))
+    _on_its_way(server, 2)
+    gate.open()
+    assert [one.answer()[2] for one in (client, other)] == [wanted, wanted]
+    assert "voxcast_frames_decoded_total 3" in server.services.metrics.text()
+    other.close()
+
+
+def test_one_client_cannot_have_more_than_its_places(tmp_path: Path) -> None:
+    with InProcess(tmp_path / "a", Limits(client_requests_max=1)) as server:
+        server.archive.store([incoming(make_instance("1.2.3.4.1", frames=3))])
+        first, second = Client(server), Client(server)
+        for one in (first, second):
+            _shown(one, PICTURES[0])
+        gate = _Gate(server)
+        first.send(first.head(PICTURES[0], Accept="image/jpeg"))
+        _on_its_way(server)
+        status, headers, _ = _shown_now(second, PICTURES[1])
+        assert (status, "retry-after" in headers) == (503, True)
+        gate.open()
+        assert first.answer()[0] == 200
+        first.close()
+        second.close()
+
+
+def _shown_now(client: Client, path: str) -> tuple[int, dict[str, str], bytes]:
+    client.send(client.head(path, Accept="image/jpeg"))
+    return client.answer()
+
+
+def test_a_picture_on_its_way_is_finished_before_the_server_stops(server: InProcess, client: Client) -> None:
+    _shown(client, PICTURES[0])
+    gate, load = _Gate(server), server.load()
+    client.send(client.head(PICTURES[1], Accept="image/jpeg"))
+    _on_its_way(server)
+    draining = server.drain()
+    _wait(lambda: load.is_draining)
+    assert not draining.done()
+    gate.open()
+    status, headers, body = client.answer()
+    assert (status, headers["connection"], body[:2]) == (200, "close", b"\xff\xd8")
+    assert client.ended()
+    draining.result(5)
+
+
+def test_what_fails_on_its_way_is_the_handlers_to_say(
+    server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _shown(client, PICTURES[0])
+
+    def broken(*_: object) -> bytes:
+        raise BadFrame("1.2.3", "broken")
+
+    monkeypatch.setattr(server.services.frames, "_picture", broken)
+    status, headers, body = _shown(client, PICTURES[1])
+    assert (status, headers["content-type"]) == (STATUS[BadFrame], "application/problem+json")
+    assert b"broken" in body
+    assert _quick(server) == 0
+
+
+def test_bytes_that_the_disk_has_come_from_the_disk(
+    server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = _shown(client, PICTURES[0])[2]
+    monkeypatch.setattr(server.archive, "read_by", lambda *_: None)
+    monkeypatch.setattr(server.archive, "read_cached", lambda *_: None)
+    status, headers, body = _shown(client, PICTURES[0])
+    assert (status, body) == (200, wanted)
+    assert _quick(server) == 1
+    assert "read" in headers["server-timing"]
+
+
+def test_a_connection_with_a_picture_on_its_way_is_not_idle(server: InProcess, client: Client) -> None:
+    _shown(client, PICTURES[0])
+    gate = _Gate(server)
+    client.send(client.head(PICTURES[1], Accept="image/jpeg"))
+    _on_its_way(server)
+    [one] = server.doors()
+    one._next_keepalive_close_time = 0.0
+    server.call(one._process_keepalive)
+    gate.open()
+    assert client.answer()[0] == 200
     assert _quick(server) == 1
 
 

@@ -60,6 +60,7 @@ LIVES_IN: dict[str, set[str]] = {
     "av": {"codec"},
     "aiohttp": {"web", "server"},
     "multidict": {"web"},
+    "yarl": {"web"},
     "uvloop": {"server"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -40,6 +40,17 @@ def linear_in_whole_numbers(stored: Array, low: float, scale: float, inverted: b
     return True
 
 
+def line_of_lanes(low: float, scale: float, inverted: bool, char: str) -> tuple[int, ...] | None:
+    """What `lanes` takes between the values and the greys, for who does the same elsewhere; None where it is not for `lanes`.
+
+    Parameters
+    ----------
+    char : numpy's letter of the type of the values.
+    """
+    line = _line(low, scale, inverted, char)
+    return None if line is None or line[0] else line[1]
+
+
 @lru_cache(maxsize=256)
 def _line(low: float, scale: float, inverted: bool, char: str) -> tuple[bool, tuple[int, ...]] | None:
     """Whether the line is for `fine`, and the numbers that the loop takes; None without a line."""
