@@ -139,7 +139,7 @@ def association() -> str:
         "Implementation Version Name": f"`{IMPLEMENTATION_VERSION_NAME}`",
         "Application context": "`1.2.840.10008.3.1.1.1`",
         "Associations at once, as acceptor": f"{limits.associations_max} (`limits.associations_max`)",
-        "Associations as requestor": "none: it only accepts",
+        "Associations at once, as requestor": f"{limits.outbox_associations_max} (`limits.outbox_associations_max`), to peers only",
         "Maximum PDU": f"{amount('pdu_bytes_max', limits.pdu_bytes_max)} (`limits.pdu_bytes_max`)",
         "An association request has to come within": f"{limits.association_request_s_max} s (`limits.association_request_s_max`)",
         "Idle associations are aborted after": f"{limits.association_idle_s_max} s (`limits.association_idle_s_max`)",

@@ -106,6 +106,7 @@ class Result(StrEnum):
     SENT = "sent"
     LATER = "later"  # the peer could not take it now
     FAILED = "failed"  # the peer will not take it, or we cannot send it
+    GONE = "gone"  # it is no longer in the archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

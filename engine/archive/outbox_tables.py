@@ -111,6 +111,9 @@ def settle(txn: Transaction, entry: Entry, state: PeerState, one: Settled, now: 
         return entry, replace(
             state, sent=state.sent + 1, sent_bytes=state.sent_bytes + one.length, last_sent_ns=now, last_error=""
         )
+    if one.result is Result.GONE:
+        drop(txn, entry, item)
+        return replace(entry, waiting=entry.waiting - 1), state
     if one.result is Result.FAILED:
         failed = replace(item, is_failed=True, error=error, attempts=item.attempts + 1)
         txn.put("items", PLACE.pack(item.entry, item.number), failed.pack())

@@ -89,6 +89,8 @@ class _Supervisor:
         self._children.append(_Child("background", "background", None))
         if settings.renditions != "off":
             self._children.append(_Child("renditions", "rendition_worker", None, is_vital=False))
+        if any(peer.is_reachable for peer in settings.peers):
+            self._children.append(_Child("sender", "sender", None, is_vital=bool(settings.forward)))
         self._selector = selectors.DefaultSelector()
         self._is_stopping = self._is_announced = False
 

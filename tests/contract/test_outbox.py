@@ -141,6 +141,15 @@ def test_failed_ones_stay_to_be_seen(outbox: Outbox) -> None:
     assert is_empty(outbox)
 
 
+def test_what_is_gone_from_the_archive_is_gone_here(outbox: Outbox) -> None:
+    outbox.put(order("ab"))
+    outbox.settle(settled(outbox.items(1, 1), Result.GONE))
+    assert (outbox.entry(1).waiting, outbox.entry(1).sent) == (1, 0)
+    outbox.settle(settled(outbox.items(1, 1), Result.GONE))
+    assert is_empty(outbox)
+    assert outbox.peer("A").sent == 0
+
+
 def test_what_was_given_up_may_be_ordered_again(outbox: Outbox) -> None:
     outbox.put(order("ab"))
     outbox.give_up(1, "for a week")

@@ -48,8 +48,16 @@ def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path, monkeypatch: pyt
 
 
 def test_config_show_is_a_settings_file(tmp_path: Path) -> None:
-    # A path that is not set has no value that TOML could write.
-    (tmp_path / "a.toml").write_text('archive = "x"\nohif = "y"\naet = "A \\"Q\\""\n[limits]\nframes_max = 9\n')
+    # What is not set has no value that TOML could write.
+    lines = [
+        'archive = "x"',
+        'ohif = "y"',
+        'aet = "A \\"Q\\""',
+        'unknown_callers = ["echo"]',
+        "[limits]",
+        "frames_max = 9",
+    ]
+    (tmp_path / "a.toml").write_text("\n".join(lines))
     shown = RUNNER.invoke(app, ["config", "show", "--config", str(tmp_path / "a.toml")])
     assert shown.exit_code == 0
     values = tomllib.loads(shown.stdout)
@@ -59,9 +67,9 @@ def test_config_show_is_a_settings_file(tmp_path: Path) -> None:
     assert len(values) + len(limits) == len(table())
     (tmp_path / "b.toml").write_text(shown.stdout)
     again = RUNNER.invoke(app, ["config", "show", "--json", "--config", str(tmp_path / "b.toml")])
-    lines = [json.loads(line) for line in again.stdout.splitlines()]
-    assert {line["key"]: line["value"] for line in lines} == values | {f"limits.{k}": v for k, v in limits.items()}
-    assert {line["origin"] for line in lines} == {f"file {tmp_path / 'b.toml'}"}
+    records = [json.loads(line) for line in again.stdout.splitlines()]
+    assert {one["key"]: one["value"] for one in records} == values | {f"limits.{k}": v for k, v in limits.items()}
+    assert {one["origin"] for one in records} == {f"file {tmp_path / 'b.toml'}"}
 
 
 def test_config_check(tmp_path: Path) -> None:
