@@ -36,6 +36,31 @@ def text(value: object) -> str:
     return value
 
 
+def endpoint(where: str) -> tuple[str, int] | None:
+    """``"127.0.0.1:8080"`` or ``"[::1]:8080"`` → host and port (0 picks a free one); ``"off"`` → None.
+
+    Raises
+    ------
+    ValueError
+    """
+    if where == "off":
+        return None
+    host, colon, port = where.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    elif ":" in host:
+        raise ValueError("an IPv6 address needs brackets")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError("not host:port")
+    return host, int(port)
+
+
+def endpoint_text(value: object) -> str:
+    result = text(value)
+    endpoint(result)
+    return result
+
+
 def origins(value: object) -> str:
     result = text(value).strip()
     for origin in result.split(","):

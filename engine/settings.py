@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +18,15 @@ from engine.errors import InvalidParameter
 from engine.forwarding import Rule, check_rules
 from engine.limits import Limits
 from engine.peers import PERMISSIONS, Peer, check_peers
-from engine.setting_tables import read_entry, restored
-from engine.setting_values import setting
+from engine.setting_tables import keys_of, read_entry, restored
+from engine.setting_values import endpoint, setting
+from engine.tls_settings import DicomTls
 
 PREFIX = "VOXCAST_"
 _NOT_SETTINGS = (PREFIX + "CONFIG", PREFIX + "TEST_")  # the name of the TOML file, and what only tests read
-_PATHS = ("archive", "ohif")
 ANY_TITLE = "*"  # in `called_aets`
 _LIMIT_MAX = 2**62  # the scanner takes unsigned 64-bit limits and adds to them
 _SEQUENCE_DEPTH_CEILING = 512  # the scanner recurses: this many of its frames fit a 512 KiB thread stack
-
-
-def endpoint(text: str) -> tuple[str, int] | None:
-    """``"127.0.0.1:8080"`` or ``"[::1]:8080"`` → host and port (0 picks a free one); ``"off"`` → None.
-
-    Raises
-    ------
-    ValueError
-    """
-    if text == "off":
-        return None
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = str(ipaddress.IPv6Address(host[1:-1]))
-    elif ":" in host:
-        raise ValueError("an IPv6 address needs brackets")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError("not host:port")
-    return host, int(port)
 
 
 def is_loopback(host: str) -> bool:
@@ -54,12 +35,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def _endpoint(value: object) -> str:
-    result = kinds.text(value)
-    endpoint(result)
-    return result
 
 
 _HOST_PORT = "host:port such as 127.0.0.1:8080 or [::1]:8080 (port 0 picks a free one), or off"
@@ -76,8 +51,8 @@ class Settings:
     archive: Path | None = setting(  # noqa: RUF009 - it is a field
         None, "folder of the archive; made by the first that writes to it", "a path", kinds.path
     )
-    http: str = setting("127.0.0.1:8080", "where the web front end listens", _HOST_PORT, _endpoint)
-    dicom: str = setting("127.0.0.1:11112", "where the DICOM front end listens", _HOST_PORT, _endpoint)
+    http: str = setting("127.0.0.1:8080", "where the web front end listens", _HOST_PORT, kinds.endpoint_text)
+    dicom: str = setting("127.0.0.1:11112", "where the DICOM front end listens", _HOST_PORT, kinds.endpoint_text)
     aet: str = setting(
         "VOXCAST",
         "AE title of the DICOM front end (PS3.5 6.2)",
@@ -150,6 +125,7 @@ class Settings:
         "a list of " + ", ".join(PERMISSIONS),
         kinds.some_of(*PERMISSIONS),
     )
+    dicom_tls: DicomTls = field(default=DicomTls())
     limits: Limits = field(default=Limits())
     peers: tuple[Peer, ...] = field(default=())
     forward: tuple[Rule, ...] = field(default=())
@@ -161,9 +137,10 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values = json.loads(text)
-        limits, peers, rules = (values.pop(key) for key in ("limits", "peers", "forward"))
+        limits, peers, rules, tls = (values.pop(key) for key in ("limits", "peers", "forward", "dicom_tls"))
         return replace(
             restored(cls, values),
+            dicom_tls=restored(DicomTls, tls),
             limits=Limits(**limits),
             peers=tuple(restored(Peer, one) for one in peers),
             forward=tuple(restored(Rule, one) for one in rules),
@@ -189,9 +166,9 @@ class Described:
 def table() -> list[Described]:
     """Every setting in order, the limits last."""
     plain = [
-        Described(f.name, f.default, f.metadata["doc"], f.metadata["expected"], f.metadata["parse"])
-        for f in fields(Settings)
-        if "parse" in f.metadata
+        Described(prefix + f.name, f.default, f.metadata["doc"], f.metadata["expected"], f.metadata["parse"])
+        for prefix, kind in (("", Settings), ("dicom_tls.", DicomTls))
+        for f in keys_of(kind)
     ]
     for name, default, reason in Limits.table():
         high = _SEQUENCE_DEPTH_CEILING if name == "sequence_depth_max" else _LIMIT_MAX
@@ -251,7 +228,7 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
             if key not in known:
                 raise _unknown(key, value, f"file {config}", list(known))
             take(key, key, value, f"file {config}")
-            if key in _PATHS:
+            if known[key].parse is kinds.path:
                 values[key] = config.parent / values[key]
     variables = {described.variable: key for key, described in known.items()}
     for name, value in environ.items():
@@ -264,10 +241,13 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
             if key not in known:
                 raise _unknown(key, value, "command line", list(known))
             take(key, "--" + key.replace("_", "-"), value, "command line")
-    limits = Limits(**{key[len("limits.") :]: value for key, value in values.items() if key.startswith("limits.")})
-    settings = Settings(
-        **{key: value for key, value in values.items() if "." not in key}, limits=limits, peers=peers, forward=rules
-    )
+    try:
+        tls = DicomTls(**_group(values, "dicom_tls."))
+    except InvalidParameter as error:
+        raise InvalidParameter(f"dicom_tls.{error.name}", error.value, error.expected) from None
+    limits = Limits(**_group(values, "limits."))
+    plain = {key: value for key, value in values.items() if "." not in key}
+    settings = Settings(**plain, dicom_tls=tls, limits=limits, peers=peers, forward=rules)
     _check_reach(settings)
     return Loaded(settings, origins | of_entries)
 
@@ -289,9 +269,13 @@ def _flat(tables: dict[str, Any]) -> dict[str, object]:
     for key, value in tables.items():
         if isinstance(value, dict) and value:
             flat |= {f"{key}.{name}": inner for name, inner in value.items()}
-        elif key != "limits" or value != {}:
+        elif key not in ("limits", "dicom_tls") or value != {}:
             flat[key] = value
     return flat
+
+
+def _group(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
 
 
 def _read_peers(tables: object, config: Path) -> tuple[tuple[Peer, ...], dict[str, str]]:
@@ -339,13 +323,21 @@ def _check_reach(settings: Settings) -> None:
             "a loopback address (127.0.0.1, [::1] or localhost): the web front end has no access control yet, so it refuses"
             " to listen where other machines reach it; put a reverse proxy that checks who asks in front of it",
         )
-    if _is_reachable(settings.dicom) and not settings.peers and settings.unknown_callers is None:
+    for key, text in (("dicom", settings.dicom), ("dicom_tls.listen", settings.dicom_tls.listen)):
+        if not _is_reachable(text) or settings.peers or settings.unknown_callers is not None:
+            continue
         raise InvalidParameter(
-            "dicom",
-            settings.dicom,
+            key,
+            text,
             "a loopback address (127.0.0.1, [::1] or localhost), or access control: say who may call with [peers.NAME] tables,"
             " or what anybody may ask with unknown_callers",
         )
+
+    for peer in settings.peers:
+        if settings.dicom_tls.clients == "off" and (peer.tls_names or peer.tls_client_certificate) and not peer.host:
+            key = "tls_names" if peer.tls_names else "tls_client_certificate"
+            expected = 'nothing, for no caller shows a certificate with dicom_tls.clients = "off"'
+            raise InvalidParameter(f"peers.{peer.name}.{key}", str(getattr(peer, key)), expected)
 
 
 def _is_reachable(text: str) -> bool:

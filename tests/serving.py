@@ -16,7 +16,7 @@ from types import TracebackType
 
 import requests
 
-_READY = re.compile(r"voxcast ready http=(\S+) dicom=(\S+)\n")
+_READY = re.compile(r"voxcast ready http=(\S+) dicom=(\S+)(?: dicom_tls=(\S+))?\n")
 BOUNDARY = "test-boundary"
 START_S = 90  # the server gives itself 60
 
@@ -46,7 +46,7 @@ class Serving:
             log = self.said()
             self._close()
             raise AssertionError(f"no ready line within {START_S} s but {line!r}; {log}")
-        self.url, self.dicom = ready.groups()
+        self.url, self.dicom, self.dicom_tls = ready.groups()
         return self
 
     def _first_line(self, deadline: float) -> str:

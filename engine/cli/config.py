@@ -10,15 +10,17 @@ from engine.forwarding import Rule
 from engine.peers import Peer
 from engine.setting_tables import is_needed, keys_of
 from engine.settings import Loaded, table
+from engine.tls import server_context
 
 
 def show(loaded: Loaded, terminal: Terminal) -> int:
-    in_limits = False
+    section = ""
     for described in table():
         value = _value(loaded, described.key)
-        if described.key.startswith("limits.") and not in_limits:
-            in_limits = True
-            terminal.heading("\n[limits]")
+        of, _, name = described.key.rpartition(".")
+        if of != section:
+            section = of
+            terminal.heading(f"\n[{section}]")
         terminal.result(
             {
                 "key": described.key,
@@ -28,7 +30,7 @@ def show(loaded: Loaded, terminal: Terminal) -> int:
                 "environment": described.variable,
                 "doc": described.doc,
             },
-            _line(described.key.removeprefix("limits."), value, loaded.origins[described.key], described.doc),
+            _line(name, value, loaded.origins[described.key], described.doc),
         )
     for peer in loaded.settings.peers:
         _show_entry(f"peers.{peer.name}", f"[peers.{peer.name}]", peer, loaded, terminal)
@@ -49,7 +51,9 @@ def _show_entry(where: str, heading: str, entry: Peer | Rule, loaded: Loaded, te
 
 
 def check(loaded: Loaded, terminal: Terminal) -> int:
-    """Loading has checked everything; say so."""
+    """Loading has checked everything but what is in other files; say so."""
+    if loaded.settings.dicom_tls.listen != "off":
+        server_context(loaded.settings.dicom_tls)
     changed = sorted(key for key, origin in loaded.origins.items() if origin != "default")
     text = f"settings are fine: {len(changed)} set, {len(loaded.origins) - len(changed)} at their defaults"
     terminal.result({"ok": True, "set": changed}, text)

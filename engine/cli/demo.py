@@ -20,7 +20,8 @@ from engine.cli.progress import bar
 from engine.cli.terminal import FAILED, Terminal
 from engine.ingest.accept import Accepted, Acceptor
 from engine.server.supervisor import serve
-from engine.settings import Loaded, Settings, endpoint
+from engine.setting_values import endpoint
+from engine.settings import Loaded, Settings
 from engine.types import Source
 
 _AHEAD = 16  # slices of the phantom that wait for their commit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 import time
 from dataclasses import replace
@@ -22,6 +23,7 @@ from engine.errors import MalformedDataSet
 from engine.ingest.accept import Acceptor
 from engine.limits import Limits
 from engine.settings import Settings
+from engine.tls import Secured, secured, server_context
 
 _LOG = logging.getLogger(__name__)
 _USER = 0
@@ -29,20 +31,33 @@ _CLOSE_S = 5.0
 
 
 class DicomAcceptor:
-    """Accepts associations on `listener` until `close`; their threads call `acceptor` and search `archive`."""
+    """Accepts associations on listening sockets, those of `with_tls` with TLS, until `close`.
 
-    def __init__(self, listener: socket.socket, settings: Settings, acceptor: Acceptor, archive: Archive) -> None:
+    Their threads call `acceptor` and search `archive`. Raises InvalidParameter for certificates that cannot be read.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket | None,
+        settings: Settings,
+        acceptor: Acceptor,
+        archive: Archive,
+        with_tls: socket.socket | None = None,
+    ) -> None:
         self._settings, self._limits = settings, settings.limits
         self._services = Services(archive, acceptor, settings)
         self._intake = StoreIntake(acceptor)
         self._associations: dict[Association, str] = {}  # and by whom, see Caller.account
         self._threads: dict[threading.Thread, str] = {}  # and for which address
         self._lock = threading.Lock()
-        self._lobby = Lobby(listener, self._limits, self._enter)
+        tls = server_context(settings.dicom_tls) if with_tls is not None else None
+        doors = ((listener, None), (with_tls, tls))
+        self._lobbies = [Lobby(one, self._limits, self._enter, context) for one, context in doors if one is not None]
 
     def close(self) -> None:
         """Stop accepting, end what is still associated."""
-        self._lobby.close()
+        for lobby in self._lobbies:
+            lobby.close()
         with self._lock:
             associations, threads = list(self._associations), list(self._threads)
         for association in associations:
@@ -89,9 +104,8 @@ class DicomAcceptor:
                 transport.send_pdu(abort_pdu(_USER, 0))
                 transport.wait_closed(_CLOSE_S)
             return
-        caller = (
-            UNKNOWN_APPLICATION if asked.application_context != APPLICATION_CONTEXT else self._admit(asked, address)
-        )
+        proof = secured(connection) if isinstance(connection, ssl.SSLSocket) else None
+        caller = self._admit(asked, address, proof)
         limits = caller.limits if isinstance(caller, Caller) else self._limits
         with contextlib.closing(self._transport(connection, limits)) as transport:
             if isinstance(caller, Rejection):
@@ -116,8 +130,10 @@ class DicomAcceptor:
     def _transport(self, connection: socket.socket, limits: Limits) -> Transport:
         return Transport(connection, limits, limits.association_idle_s_max)
 
-    def _admit(self, asked: Request, address: str) -> Caller | Rejection:
-        return admit(asked, address, self._settings)
+    def _admit(self, asked: Request, address: str, proof: Secured | None) -> Caller | Rejection:
+        if asked.application_context != APPLICATION_CONTEXT:
+            return UNKNOWN_APPLICATION
+        return admit(asked, address, self._settings, proof)
 
     def _is_too_many(self, caller: Caller) -> Rejection | None:
         if len(self._associations) >= self._limits.associations_max:

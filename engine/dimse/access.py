@@ -9,6 +9,7 @@ from engine.dimse.negotiation import NOT_ALLOWED, UNKNOWN_CALLED, UNKNOWN_CALLER
 from engine.limits import Limits
 from engine.peers import PERMISSIONS, Peer, peer_titled
 from engine.settings import ANY_TITLE, Settings
+from engine.tls import Secured
 
 OTHER = "other"  # what callers that are no peer are called together
 
@@ -31,8 +32,10 @@ class Caller:
     limits: Limits
 
 
-def admit(asked: Request, address: str, settings: Settings) -> Caller | Rejection:
+def admit(asked: Request, address: str, settings: Settings, secured: Secured | None = None) -> Caller | Rejection:
     """Whether the caller at the IP address `address` may associate at all.
+
+    `secured` is what TLS has shown, None without it.
 
     An AE title is what someone says of itself: a peer is who says so from where it may be and with what it has to show.
     Whoever has a peer's title without that is nobody, not an unknown caller.
@@ -45,8 +48,8 @@ def admit(asked: Request, address: str, settings: Settings) -> Caller | Rejectio
         return _unknown(address, settings)
     if not peer.calls_from(address):
         return replace(UNKNOWN_CALLER, why=f"the peer {peer.name} does not call from there")
-    if peer.tls == "on":
-        return replace(NOT_ALLOWED, why=f"the peer {peer.name} has to call with TLS")
+    if peer.tls == "on" and (why := _unproven(peer, secured)):
+        return replace(NOT_ALLOWED, why=f"the peer {peer.name} {why}")
     if not peer.permissions:
         return replace(NOT_ALLOWED, why=f"the peer {peer.name} may ask nothing of us")
     return Caller(
@@ -76,6 +79,17 @@ def _unknown(address: str, settings: Settings) -> Caller | Rejection:
         associations_max=settings.limits.caller_associations_max,
         limits=settings.limits,
     )
+
+
+def _unproven(peer: Peer, secured: Secured | None) -> str:
+    """What is missing to believe that this is the peer; empty where nothing is."""
+    if secured is None:
+        return "has to call with TLS"
+    if secured.certificate is None:
+        return "has to show a certificate" if peer.tls_client_certificate or peer.tls_names else ""
+    if peer.tls_names and not secured.certificate.has_one_of(peer.tls_names):
+        return "shows a certificate of somebody else"
+    return ""
 
 
 def _own_limits(peer: Peer, limits: Limits) -> Limits:

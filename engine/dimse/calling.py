@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 
 from engine.dimse.association import Association, Intake
 from engine.dimse.negotiation import Proposal
 from engine.dimse.requestor import associate
-from engine.errors import PeerUnavailable
+from engine.errors import InvalidParameter, PeerUnavailable
 from engine.peers import Peer
 from engine.settings import Settings
+from engine.tls import client_context
 
 
 def call(peer: Peer, proposal: Proposal, settings: Settings, intake: Intake | None = None) -> Association:
@@ -27,25 +27,17 @@ def call(peer: Peer, proposal: Proposal, settings: Settings, intake: Intake | No
         limits = replace(limits, pdu_bytes_max=peer.pdu_bytes_max)
     if peer.idle_s_max:
         limits = replace(limits, association_idle_s_max=peer.idle_s_max)
+    try:
+        tls = client_context(peer, settings.dicom_tls.profile) if peer.tls == "on" else None
+    except InvalidParameter as error:
+        raise PeerUnavailable(peer.name, f"cannot be called with TLS as the settings say ({error})") from error
     return associate(
         (peer.host, peer.port),
         proposal,
         calling=peer.calling_aet or settings.aet,
         called=peer.aet,
         limits=limits,
-        tls=_client_context(peer) if peer.tls == "on" else None,
+        tls=tls,
+        tls_names=peer.tls_names,
         intake=intake,
     )
-
-
-def _client_context(peer: Peer) -> ssl.SSLContext:
-    """TLS 1.2 or later, with authentication of the peer (PS3.15 B.12)."""
-    try:
-        context = ssl.create_default_context(cafile=None if peer.tls_ca is None else str(peer.tls_ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.check_hostname = peer.tls_verify_host
-        if peer.tls_certificate is not None:
-            context.load_cert_chain(peer.tls_certificate, peer.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise PeerUnavailable(peer.name, f"cannot be called with TLS as the settings say ({error})") from error
-    return context

@@ -111,7 +111,7 @@ class Lobby:
             if waiting.is_shaking_hands:
                 waiting.connection.do_handshake()  # type: ignore[attr-defined]
                 waiting.is_shaking_hands = False
-                self._selector.modify(waiting.connection, selectors.EVENT_READ, waiting)
+                self._await(waiting, selectors.EVENT_READ)
             while True:
                 piece = waiting.connection.recv(_READ_BYTES)
                 if not piece:
@@ -120,13 +120,21 @@ class Lobby:
                 waiting.received += piece
                 if self._look(waiting):
                     return
-        except (BlockingIOError, ssl.SSLWantReadError):
+        except BlockingIOError:
             return
+        except ssl.SSLWantReadError:
+            self._await(waiting, selectors.EVENT_READ)
         except ssl.SSLWantWriteError:
-            self._selector.modify(waiting.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, waiting)
+            self._await(waiting, selectors.EVENT_WRITE)
+        except ssl.SSLError as error:
+            _LOG.warning("TLS with %s failed (%s)", waiting.address[0], error)
+            self._leave(waiting)
         except OSError as error:
             _LOG.info("connection from %s ended before its association request (%s)", waiting.address[0], error)
             self._leave(waiting)
+
+    def _await(self, waiting: _Waiting, events: int) -> None:
+        self._selector.modify(waiting.connection, events, waiting)
 
     def _look(self, waiting: _Waiting) -> bool:
         """Whether `waiting` waits no longer."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Sequence
 
 from engine.dimse.association import Association, Intake
 from engine.dimse.negotiation import ASSOCIATE_AC, ASSOCIATE_RJ, Granted, Proposal
 from engine.dimse.transport import Event, Transport
 from engine.errors import MalformedDataSet, PeerUnavailable
 from engine.limits import Limits
+from engine.tls import secured
 
 _ANSWER_S = 30.0
 _REJECTED_FOR_NOW = 2
@@ -32,9 +34,12 @@ def associate(
     called: str,
     limits: Limits,
     tls: ssl.SSLContext | None = None,
+    tls_names: Sequence[str] = (),
     intake: Intake | None = None,
 ) -> Association:
     """An established association, for the calling thread alone; it ends it with `release` or `abort`.
+
+    With `tls_names` the certificate of the other side must have one of them (`engine.tls.Certificate.has_one_of`).
 
     Raises
     ------
@@ -51,6 +56,11 @@ def associate(
     except (OSError, ValueError) as error:
         connection.close()
         raise PeerUnavailable(name, f"TLS failed ({error})") from error
+    if isinstance(connection, ssl.SSLSocket) and tls_names:
+        shown = secured(connection).certificate
+        if shown is None or not shown.has_one_of(tls_names):
+            connection.close()
+            raise PeerUnavailable(name, "TLS failed (it shows a certificate of somebody else)")
     transport = Transport(connection, limits, limits.association_idle_s_max)
     try:
         transport.send_pdu(proposal.pdu(calling, called, limits.pdu_bytes_max))

@@ -25,11 +25,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a child is for. `listener`: descriptor of an inherited listening socket, -1 without one."""
+    """What a child is for. `listener`, `tls_listener`: descriptors of inherited listening sockets, -1 without one."""
 
     name: str
     settings: str
     listener: int
+    tls_listener: int = -1
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"

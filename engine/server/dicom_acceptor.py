@@ -14,10 +14,10 @@ _LOOK_EVERY_S = 0.5
 
 
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
-    listener = socket.socket(fileno=job.listener)
+    listener, with_tls = (socket.socket(fileno=fd) if fd >= 0 else None for fd in (job.listener, job.tls_listener))
     ready()
     while not stop.is_set():
-        if select.select([listener], [], [], _LOOK_EVERY_S)[0]:
+        if select.select([one for one in (listener, with_tls) if one], [], [], _LOOK_EVERY_S)[0]:
             break
     if stop.is_set():
         return
@@ -28,7 +28,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
 
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
     acceptor = Acceptor(archive, settings.limits)
-    server = DicomAcceptor(listener, settings, acceptor, archive)
+    server = DicomAcceptor(listener, settings, acceptor, archive, with_tls)
     try:
         stop.wait()
     finally:

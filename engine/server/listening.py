@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from engine.settings import endpoint
+from engine.setting_values import endpoint
 
 _BACKLOG = 1024
 # A peer that takes nothing for this long is gone; the kernel then ends the connection and frees what waits for it.
@@ -36,9 +36,7 @@ def listen(setting: str, value: str) -> socket.socket | None:
     except OSError as error:
         sock.close()
         what = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
-        raise PortTaken(
-            f"{setting} {value} cannot be opened: {what}; choose another with --{setting} HOST:PORT"
-        ) from None
+        raise PortTaken(f"{setting} {value} cannot be opened: {what}; choose another for this setting") from None
     return sock
 
 

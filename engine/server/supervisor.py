@@ -54,9 +54,13 @@ def serve(settings: Settings) -> int:
             counters.unlink()
         (path / "run" / "renditions.json").unlink(missing_ok=True)  # what it says was about processes of another server
         keep_kernels_below(path / "run")
-        http, dicom = listen("http", settings.http), None
-        dicom = listen("dicom", settings.dicom)
-        return _Supervisor(settings, path, http, dicom).run()
+        _check_certificates(settings)
+        ports = {
+            "http": listen("http", settings.http),
+            "dicom": listen("dicom", settings.dicom),
+            "dicom_tls": listen("dicom_tls.listen", settings.dicom_tls.listen),
+        }
+        return _Supervisor(settings, path, ports).run()
     except PortTaken as error:
         print(f"voxcast: {error}", file=sys.stderr)
         return 1
@@ -64,11 +68,20 @@ def serve(settings: Settings) -> int:
         lock.release()
 
 
+def _check_certificates(settings: Settings) -> None:
+    """Before anybody is told that we are ready; raises InvalidParameter. The process that uses them reads them again."""
+    if settings.dicom_tls.listen != "off":
+        from engine.tls import server_context
+
+        server_context(settings.dicom_tls)
+
+
 @dataclass(slots=True)
 class _Child:
     name: str
     module: str
     listener: socket.socket | None
+    tls_listener: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
     is_ready: bool = False
     started: float = 0.0
@@ -78,14 +91,15 @@ class _Child:
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, path: Path, http: socket.socket | None, dicom: socket.socket | None) -> None:
-        self._settings, self._path, self._http, self._dicom = settings, path, http, dicom
+    def __init__(self, settings: Settings, path: Path, ports: dict[str, socket.socket | None]) -> None:
+        self._settings, self._path, self._ports = settings, path, ports
+        http, dicom, dicom_tls = ports["http"], ports["dicom"], ports["dicom_tls"]
         workers = settings.workers or max(1, (os.cpu_count() or 1) // 2)
         self._children: list[_Child] = []
         if http is not None:
             self._children += [_Child(f"web-{i}", "web_worker", http) for i in range(1, workers + 1)]
-        if dicom is not None:
-            self._children.append(_Child("dicom", "dicom_acceptor", dicom))
+        if dicom is not None or dicom_tls is not None:
+            self._children.append(_Child("dicom", "dicom_acceptor", dicom, dicom_tls))
         self._children.append(_Child("background", "background", None))
         if settings.renditions != "off":
             self._children.append(_Child("renditions", "rendition_worker", None, is_vital=False))
@@ -143,13 +157,14 @@ class _Supervisor:
         return max(0.0, min([*waits, 1.0]))
 
     def _start(self, child: _Child) -> None:
-        job = Job(child.name, self._settings.to_json(), child.listener.fileno() if child.listener else -1)
+        sockets = [one.fileno() if one else -1 for one in (child.listener, child.tls_listener)]
+        job = Job(child.name, self._settings.to_json(), *sockets)
         child.process = subprocess.Popen(
             # -P: the folder that the server was started in is no place to import from.
             [sys.executable, "-P", "-m", f"engine.server.{child.module}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=[job.listener] if job.listener >= 0 else [],
+            pass_fds=[fd for fd in sockets if fd >= 0],
         )
         child.started, child.restart_at, child.is_ready = time.monotonic(), None, False
         assert child.process.stdin is not None
@@ -197,25 +212,26 @@ class _Supervisor:
 
     def _announce(self) -> None:
         self._write_state("open")
-        http = f"http://{name_of(self._http)}" if self._http else "off"
-        dicom = f"{self._settings.aet}@{name_of(self._dicom)}" if self._dicom else "off"
+        prefixes = {"http": "http://", "dicom": f"{self._settings.aet}@", "dicom_tls": f"{self._settings.aet}@"}
+        words = [
+            f"{name}={prefixes[name]}{name_of(port)}" if port else f"{name}=off" for name, port in self._ports.items()
+        ]
         for child in self._children:
             if not child.is_vital:
                 self._start(child)
-        print(f"voxcast ready http={http} dicom={dicom}", flush=True)
+        print("voxcast ready", *(word for word in words if word != "dicom_tls=off"), flush=True)
         self._is_announced = True
 
     def _write_state(self, state: str) -> None:
         """What ``/readyz`` tells of the ports; replaced whole, so nobody reads half of it."""
-        ports = {"http": self._http, "dicom": self._dicom}
         run = self._path / "run"
-        text = json.dumps({name: state if port else "off" for name, port in ports.items()})
+        text = json.dumps({name: state if port else "off" for name, port in self._ports.items()})
         (run / "state.new").write_text(text)
         (run / "state.new").replace(run / "state.json")
 
     def _end_all(self) -> None:
         """Stop accepting, let them finish what is under way, then end what is left."""
-        for port in (self._http, self._dicom):
+        for port in self._ports.values():
             if port is not None:
                 port.close()
         alive = [child.process for child in self._children if child.process is not None]

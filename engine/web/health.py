@@ -26,7 +26,9 @@ async def ready(request: web.Request) -> web.Response:
         if archive.path is not None:
             state_file = archive.path / "run" / "state.json"
             state = json.loads(state_file.read_text()) if state_file.exists() else {}
-            missing += [f"the {name} port is not open" for name in ("http", "dicom") if state.get(name) == "closed"]
+            missing += [
+                f"the {name} port is not open" for name in ("http", "dicom", "dicom_tls") if state.get(name) == "closed"
+            ]
         return missing
 
     missing = await on(request, s.executors.read, "read", check)

@@ -65,7 +65,7 @@ def test_every_command_is_documented_and_none_that_is_not_there() -> None:
 
 
 def test_the_example_of_a_settings_file_is_one(tmp_path: Path) -> None:
-    texts = [(ROOT / "docs" / page).read_text("utf_8") for page in ("settings.md", "forwarding.md")]
+    texts = [(ROOT / "docs" / page).read_text("utf_8") for page in ("settings.md", "forwarding.md", "dicom.md")]
     examples = [example for text in texts for example in re.findall(r"```toml\n(.*?)```", text, re.S)]
     assert len(examples) >= len(texts)
     for example in examples:

@@ -18,6 +18,8 @@ BASE = {
     "setting_tables",
     "peers",
     "forwarding",
+    "tls_settings",
+    "tls",
     "settings",
     "log",
     "metrics",
@@ -44,7 +46,9 @@ BASE_MAY_IMPORT: dict[str, set[str]] = {
     "setting_tables": {"errors", "setting_values"},
     "peers": {"errors", "setting_values"},
     "forwarding": {"errors", "peers", "setting_values", "types"},
-    "settings": {"errors", "forwarding", "limits", "peers", "setting_tables", "setting_values"},
+    "settings": {"errors", "forwarding", "limits", "peers", "setting_tables", "setting_values", "tls_settings"},
+    "tls_settings": {"errors", "setting_values"},
+    "tls": {"errors", "peers", "tls_settings"},
     "log": {"settings"},
 }
 

@@ -18,7 +18,9 @@ from engine.forwarding import Rule
 from engine.limits import Limits
 from engine.peers import Peer
 from engine.setting_tables import keys_of
-from engine.settings import Loaded, Settings, endpoint, is_loopback, load, table
+from engine.setting_values import endpoint
+from engine.settings import Loaded, Settings, is_loopback, load, table
+from engine.tls_settings import DicomTls
 
 
 def loaded(
@@ -171,6 +173,14 @@ _EVERY_KEY = Peer(
     tls_ca=Path("ca"), tls_certificate=Path("c"), tls_key=Path("k"), tls_verify_host=False, tls_client_certificate=True,
     tls_names=("x",), associations_max=1, send_associations_max=2, pdu_bytes_max=3, idle_s_max=4, total_s_max=5, transcode=False,
 )  # fmt: skip
+_EVERY_TLS = DicomTls(
+    listen="0.0.0.0:2762",
+    certificate=Path("c"),
+    key=Path("k"),
+    ca=Path("a"),
+    clients="optional",
+    profile="bcp195-modified",
+)
 _EVERY_CONDITION = Rule(
     name="r", to=("x",), sources=("a",), doors=("stow",), called=("b",), modalities=("CT",), stations=("c",),
     study_descriptions=("d",), series_descriptions=("e",), institutions=("f",), sop_classes=("1",), hours=("01:00-02:00",),
@@ -191,13 +201,17 @@ def test_every_setting_survives_the_way_to_a_child() -> None:
         archive=Path("a"), http="off", dicom="off", aet="A", workers=2, on_conflict="replace", jpeg_quality=1,
         log_level="error", log_format="json", renditions="off", trusted_proxies="127.0.0.1", cors_origins="*",
         public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), called_aets=("B",), peers=(_EVERY_KEY,),
-        forward=(_EVERY_CONDITION,),
+        forward=(_EVERY_CONDITION,), dicom_tls=_EVERY_TLS,
         limits=Limits(**{name: 17 for name, _, _ in Limits.table()}),
     )  # fmt: skip
     default = Settings()
     same = [f.name for f in dataclasses.fields(Settings) if getattr(changed, f.name) == getattr(default, f.name)]
     assert not same, "this test must change every field"
-    for entry, plain in ((_EVERY_KEY, Peer(name="x", aet="")), (_EVERY_CONDITION, Rule(name="plain", to=()))):
+    for entry, plain in (
+        (_EVERY_KEY, Peer(name="x", aet="")),
+        (_EVERY_CONDITION, Rule(name="plain", to=())),
+        (_EVERY_TLS, DicomTls()),
+    ):
         same = [f.name for f in keys_of(type(entry)) if getattr(entry, f.name) == getattr(plain, f.name)]
         assert not same, "this test must change every key"
     assert Settings.from_json(changed.to_json()) == changed

@@ -54,6 +54,10 @@ def test_config_show_is_a_settings_file(tmp_path: Path) -> None:
         'ohif = "y"',
         'aet = "A \\"Q\\""',
         'unknown_callers = ["echo"]',
+        "[dicom_tls]",
+        'certificate = "c"',
+        'key = "k"',
+        'ca = "a"',
         "[limits]",
         "frames_max = 9",
     ]
@@ -61,14 +65,16 @@ def test_config_show_is_a_settings_file(tmp_path: Path) -> None:
     shown = RUNNER.invoke(app, ["config", "show", "--config", str(tmp_path / "a.toml")])
     assert shown.exit_code == 0
     values = tomllib.loads(shown.stdout)
-    limits = values.pop("limits")
+    limits, tls = values.pop("limits"), values.pop("dicom_tls")
     assert values["aet"] == 'A "Q"'
     assert limits["frames_max"] == 9
-    assert len(values) + len(limits) == len(table())
+    assert tls["certificate"] == str(tmp_path / "c")
+    assert len(values) + len(limits) + len(tls) == len(table())
     (tmp_path / "b.toml").write_text(shown.stdout)
     again = RUNNER.invoke(app, ["config", "show", "--json", "--config", str(tmp_path / "b.toml")])
     records = [json.loads(line) for line in again.stdout.splitlines()]
-    assert {one["key"]: one["value"] for one in records} == values | {f"limits.{k}": v for k, v in limits.items()}
+    nested = {f"limits.{k}": v for k, v in limits.items()} | {f"dicom_tls.{k}": v for k, v in tls.items()}
+    assert {one["key"]: one["value"] for one in records} == values | nested
     assert {one["origin"] for one in records} == {f"file {tmp_path / 'b.toml'}"}
 
 
