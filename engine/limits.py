@@ -28,6 +28,11 @@ class Limits:
     # pixels
     frame_bytes_max: int = _limit(2 * GIB, "decoded bytes of one frame")
     video_still_s_max: int = _limit(10, "seconds of decoding for one still of a video that has to be counted to")
+    video_remux_s_max: int = _limit(60, "seconds to make an MP4 file of a stored video; some hundred MB a second")
+    video_files_bytes_max: int = _limit(
+        8 * GIB,
+        "MP4 files of a web worker that were made of videos; the one not used for longest goes when it is reached",
+    )
     rendered_pixels_max: int = _limit(64 * 1024 * 1024, "width × height of one rendered image")
     icc_profile_bytes_max: int = _limit(16 * MIB, "one ICC profile; those of slide scanners reach 13 MB")
     # presentation states and segmentations

@@ -25,7 +25,7 @@ _OPTIONS = {
     "codec_whitelist": "mpeg1video,mpeg2video,h264,hevc",
     "protocol_whitelist": "",
 }
-_READ_BYTES = 256 * 1024
+READ_BYTES = 256 * 1024
 _BLOCK = 64  # the coded size is whole macro or coding tree blocks, the image a part of it
 _RGB = {8: "rgb24", 10: "gbrp10le", 12: "gbrp12le", 16: "gbrp16le"}
 _GREY = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}
@@ -51,8 +51,8 @@ def decode_still(descriptor: FrameDescriptor, source: BinaryIO, frame_index: int
     """
     check_size(descriptor, limits.frame_bytes_max)
     deadline = time.monotonic() + limits.video_still_s_max
-    with _refusals(descriptor):
-        return _pixels(descriptor, find_frame(descriptor, lambda: _opened(descriptor, source), frame_index, deadline))
+    with refusals(descriptor):
+        return _pixels(descriptor, find_frame(descriptor, lambda: opened(descriptor, source), frame_index, deadline))
 
 
 def decode_all(descriptor: FrameDescriptor, source: BinaryIO) -> int:
@@ -61,7 +61,7 @@ def decode_all(descriptor: FrameDescriptor, source: BinaryIO) -> int:
     Takes as long as it takes. Otherwise as `decode_still`.
     """
     count = 0
-    with _refusals(descriptor), _opened(descriptor, source) as (container, stream):
+    with refusals(descriptor), opened(descriptor, source) as (container, stream):
         for packet in container.demux(stream):
             for frame in packet.decode():
                 count += 1
@@ -72,13 +72,13 @@ def decode_all(descriptor: FrameDescriptor, source: BinaryIO) -> int:
 
 
 @contextmanager
-def _opened(d: FrameDescriptor, source: BinaryIO) -> Iterator[tuple[Any, Any]]:
+def opened(d: FrameDescriptor, source: BinaryIO) -> Iterator[tuple[Any, Any]]:
     """The container and its video stream, which has the size that the header claims and can get no larger."""
     import av
 
     source.seek(0)
     options = _OPTIONS | {"max_pixels": str((d.rows + _BLOCK) * (d.columns + _BLOCK))}
-    with av.open(source, options=options, buffer_size=_READ_BYTES, metadata_errors="ignore") as container:
+    with av.open(source, options=options, buffer_size=READ_BYTES, metadata_errors="ignore") as container:
         if not container.streams.video:
             raise BadFrame(d.transfer_syntax_uid, "no video in the bit stream")
         stream = container.streams.video[0]
@@ -136,7 +136,7 @@ def _check_size(d: FrameDescriptor, width: int, height: int) -> None:
 
 
 @contextmanager
-def _refusals(d: FrameDescriptor) -> Iterator[None]:
+def refusals(d: FrameDescriptor) -> Iterator[None]:
     """What PyAV raises, as ours."""
     try:
         import av

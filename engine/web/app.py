@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from engine.stream.presented import PresentedService
+from engine.stream.video_files import VideoFiles
 from engine.web.capabilities import DESCRIBING, Describing, as_json, kept
 from engine.web.door import DoorRunner
 from engine.web.envelope import envelope, stamp
@@ -15,6 +16,7 @@ from engine.web.pictures import PRESENTED
 from engine.web.request_body import defer
 from engine.web.routes import OPTIONS, ROUTES, allowed
 from engine.web.services import SERVICES, Services
+from engine.web.videos import VIDEO_FILES
 from engine.web.wadl import wadl
 from engine.web.watch import WATCH, Watch
 
@@ -33,6 +35,7 @@ def build(services: Services) -> web.Application:
     app[SERVICES] = services
     app[LOAD] = Load(services.settings.limits)
     app[PRESENTED] = PresentedService(services.archive, services.frames, services.executors, services.settings.limits)
+    app[VIDEO_FILES] = VideoFiles(services.archive, services.executors, services.settings.limits)
     app[BUILD] = ohif_build(services.settings.ohif, services.settings.public_url)
     app[WATCH] = Watch(
         lambda: services.archive.feed().last, services.executors.read, services.settings.limits.waiting_clients_max

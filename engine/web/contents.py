@@ -45,9 +45,21 @@ async def send_content(
     ----------
     media_type : what it is called in this answer, `content.media_type` or a wider one.
     """
+    return await send_file(request, record, _pieces(record, content), media_type, in_parts=in_parts)
+
+
+async def send_file(
+    request: web.Request,
+    record: InstanceRecord,
+    pieces: list[Piece],
+    media_type: str,
+    *,
+    in_parts: bool,
+    form: str = "",
+) -> web.StreamResponse:
+    """As `send_content`, of any pieces; `form` names what was made of the stored bytes, the same ones every time."""
     headers = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
-    pieces = _pieces(record, content)
-    boundary = boundary_for("content", record.data_set_sha256.hex(), record.received_ns, media_type, in_parts)
+    boundary = boundary_for("content", record.data_set_sha256.hex(), record.received_ns, media_type, in_parts, form)
     if in_parts:
         pieces = [part_head(boundary, media_type), *pieces, b"\r\n" + closing(boundary)]
         return await answer(request, pieces, content_type(media_type, boundary), f'"{boundary}"', headers)

@@ -12,12 +12,14 @@ from engine.errors import InvalidParameter
 from engine.stream.content import Content, content_of, document_of
 from engine.stream.frames import GIF, JPEG, PNG, WEBP, is_shown
 from engine.stream.video import is_stream, without_pixels
+from engine.stream.video_files import MP4
 from engine.web.contents import send_content, send_contents
 from engine.web.frames import frame_indexes
 from engine.web.negotiate import chosen_range
 from engine.web.pictures import PRESENTED, Shown, counted, send_pictures
 from engine.web.render_parameters import PICTURES, Wish, check_names, is_rendering, refuse_what_a_state_says, wish_of
 from engine.web.services import TIMINGS, on, services
+from engine.web.videos import mp4_beside, send_mp4
 from engine.web.wado import record_of
 
 # Bare streams, which nothing plays: to who asks for nothing in particular, their first frame is of more use.
@@ -109,8 +111,11 @@ async def _as_file(request: web.Request, record: InstanceRecord) -> web.StreamRe
         is_picture_first = is_rendering(request) or content.media_type in _UNPLAYABLE
         video = (content.media_type,) if content.media_type else ()
         offers = (JPEG, PNG, *video) if is_picture_first else (*video, JPEG, PNG)
-        rather_not = (WEBP, GIF)
+        rather_not = (*mp4_beside(record, content), WEBP, GIF)
     wanted, media_type = chosen_range(request, offers, rather_not)
+    if media_type == MP4 != content.media_type:
+        _refuse_rendering(request)
+        return await send_mp4(request, record, in_parts=wanted.is_multipart)
     if media_type != content.media_type:
         return None
     _refuse_rendering(request)

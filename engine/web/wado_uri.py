@@ -12,6 +12,7 @@ from engine.stream.content import Content, content_of
 from engine.stream.frames import GIF, JPEG, PNG
 from engine.stream.transcoding import can_give, possible
 from engine.stream.video import is_stream
+from engine.stream.video_files import MP4
 from engine.web.contents import send_content
 from engine.web.errors import warning
 from engine.web.negotiate import AS_STORED, DICOM, MediaRange, best_range
@@ -19,6 +20,7 @@ from engine.web.pictures import counted, send_pictures
 from engine.web.render_parameters import RATHER_NOT
 from engine.web.services import TIMINGS, on, services
 from engine.web.uri_parameters import frame_index_of, ignored, ranges_of, refuse_anonymize, target_of, wish_of
+from engine.web.videos import mp4_beside, send_mp4
 from engine.web.wado import send_instances
 
 
@@ -37,6 +39,8 @@ async def retrieve(request: web.Request) -> web.StreamResponse:
         return await _instance(request, record, wanted)
     if content is not None and media_type == content.media_type:
         return await send_content(request, record, content, media_type, in_parts=False)
+    if media_type == MP4:
+        return await send_mp4(request, record, in_parts=False)
     return await _picture(request, record, media_type)
 
 
@@ -48,6 +52,8 @@ def _choose(request: web.Request, record: InstanceRecord, content: Content | Non
     has_pixels = record.frame_descriptor is not None and record.frame_table is not None
     pictures, rather_not = ((JPEG, PNG), RATHER_NOT) if has_pixels else ((), ())
     file = (content.media_type,) if content is not None and content.media_type else ()
+    if content is not None:
+        rather_not = (*mp4_beside(record, content), *rather_not)
     ranges = ranges_of(request)
     found = best_range(ranges, (*pictures, *file, DICOM), rather_not)
     if found is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 from serving import Serving, parts_of
-from videos import KINDS, encoded, instance
+from videos import KINDS, by_ffmpeg, encoded, instance, number_of
 
 FRAMES, FRAGMENT = 30, 5000
 AT = "/dicom-web/studies/1.2.3/series/1.2.3.4/instances"
@@ -128,6 +130,60 @@ def test_8_7_3_bulk_data_by_the_type_of_its_transfer_syntax(server: Serving) -> 
     for name, media_type in (("H.264, transport stream", "video/mp4"), ("MPEG-2, program stream", "video/mpeg2")):
         parts = server.get(f"{AT}/{NAMES[name]}/{BULK}", f'multipart/related; type="{media_type}"')
         assert parts_of(parts) == [(media_type, stored(name))]
+
+
+@pytest.mark.clause("PS3.18 8.7.4")
+@EACH
+def test_8_7_4_every_video_comes_as_mp4_its_packets_as_they_are(server: Serving, name: str, tmp_path: Path) -> None:
+    at = f"{AT}/{NAMES[name]}/rendered"
+    answer = server.get(at, "video/mp4")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "video/mp4"), answer.text[:500]
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    assert answer.headers["Content-Disposition"].endswith('.mp4"')
+    made = answer.content
+    if TYPES[name] == "video/mp4":
+        assert made == stored(name)
+    shown = by_ffmpeg(made, tmp_path, KINDS[name].bits)
+    assert [number_of(frame) for frame in shown] == list(range(FRAMES))
+    assert np.array_equal(shown, by_ffmpeg(STREAMS[name], tmp_path, KINDS[name].bits)), "nothing was coded anew"
+    (tmp_path / "made.mp4").write_bytes(made)
+    probe = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-of",
+        "csv=p=0",
+        "-show_entries",
+        "stream=avg_frame_rate,nb_frames:format=format_name",
+    ]
+    found = subprocess.run([*probe, str(tmp_path / "made.mp4")], check=True, capture_output=True, text=True)
+    assert [line.strip(",") for line in found.stdout.split()] == [f"25/1,{FRAMES}", '"mov,mp4,m4a,3gp,3g2,mj2"']
+    # Ranges are of the very same bytes, and the file is told from the stored one.
+    tag = answer.headers["ETag"]
+    part = server.get(at + "?accept=video/mp4", Range="bytes=100-2099", If_Range=tag)
+    assert (part.status_code, part.content) == (206, made[100:2100])
+    assert part.headers["Content-Range"] == f"bytes 100-2099/{len(made)}"
+    assert server.get(at, "video/mp4", If_None_Match=tag).status_code == 304
+    head = server.session.head(server.url + at, headers={"Accept": "video/mp4"}, timeout=10)
+    assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(made)))
+    if TYPES[name] != "video/mp4":
+        assert tag != server.get(at, TYPES[name]).headers["ETag"]
+        assert server.get(at + "?window=1,2", "video/mp4").status_code == 400
+    uri = f"/wado?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID={NAMES[name]}&contentType=video/mp4"
+    assert server.get(uri).content == made
+    assert server.get(f"{AT}/{NAMES[name]}/{BULK}", TYPES[name]).content == stored(name), "what is stored stays"
+
+
+def test_a_video_that_is_damaged_or_of_another_size_is_no_mp4(server: Serving) -> None:
+    kind = KINDS["H.264, transport stream"]
+    broken = instance(kind, STREAMS["H.264, transport stream"], FRAMES, "1.2.3.4.91", rows=48)
+    empty = instance(kind, (b"\x47\x1f\xff\x10" + bytes(184)) * 20, FRAMES, "1.2.3.4.92")
+    assert server.store(broken, empty).status_code == 200
+    for sop in ("1.2.3.4.91", "1.2.3.4.92"):
+        assert server.get(f"{AT}/{sop}/rendered", "video/mp4").status_code == 422
+        assert server.get(f"{AT}/{sop}/rendered", "video/mp2t").status_code == 200
+    assert server.session.delete(f"{server.url}{AT}/1.2.3.4.91", timeout=10).status_code == 200
+    assert server.session.delete(f"{server.url}{AT}/1.2.3.4.92", timeout=10).status_code == 200
 
 
 def test_the_value_as_it_is_stored_is_still_there(server: Serving) -> None:
