@@ -18,6 +18,7 @@ from pynetdicom import AE, Association, evt
 from pynetdicom.sop_class import ModalityPerformedProcedureStep as MPPS
 from pynetdicom.sop_class import ModalityPerformedProcedureStepRetrieve as RETRIEVE
 from pynetdicom.sop_class import ModalityWorklistInformationFind as MWL
+from requesting import settled
 from serving import Serving
 from worklists import attributes, created, ended, item
 
@@ -61,12 +62,12 @@ def data_set(json: dict[str, object], charset: str = "ISO_IR 192") -> Dataset:
 
 
 def create(assoc: Association, uid: str | None, json: dict[str, object], **more: str) -> Dataset:
-    status, _ = assoc.send_n_create(data_set(json, **more), MPPS, uid)
+    status, _ = settled(assoc).send_n_create(data_set(json, **more), MPPS, uid)
     return status
 
 
 def change(assoc: Association, uid: str, json: dict[str, object]) -> Dataset:
-    status, _ = assoc.send_n_set(data_set(json), MPPS, uid)
+    status, _ = settled(assoc).send_n_set(data_set(json), MPPS, uid)
     return status
 
 
@@ -101,15 +102,15 @@ def test_a_step_from_its_start_to_its_last_image(server: Serving, assoc: Associa
     assert performed["attributes"]["00400254"]["Value"] == ["THORAX"]
     asked = Dataset()
     asked.StudyInstanceUID = "1.2.3"
-    assert [one.Status for one, _ in assoc.send_c_find(asked, MWL)] == [0], "done is no more work"
+    assert [one.Status for one, _ in settled(assoc).send_c_find(asked, MWL)] == [0], "done is no more work"
 
-    status, found = assoc.send_n_get([], RETRIEVE, "1.9.1")
+    status, found = settled(assoc).send_n_get([], RETRIEVE, "1.9.1")
     assert (status.Status, found.PerformedProcedureStepStatus, found.PatientName) == (0, "COMPLETED", "DOE^JANE")
     assert found.PerformedSeriesSequence[0].ReferencedImageSequence[1].ReferencedSOPInstanceUID == "1.2.3.4.2"
-    status, found = assoc.send_n_get([0x00400252, 0x00400244], RETRIEVE, "1.9.1")
+    status, found = settled(assoc).send_n_get([0x00400252, 0x00400244], RETRIEVE, "1.9.1")
     assert status.Status == 0
     assert [one.keyword for one in found] == ["PerformedProcedureStepStartDate", "PerformedProcedureStepStatus"]
-    status, found = assoc.send_n_get([0x00400252, 0x00104000], RETRIEVE, "1.9.1")
+    status, found = settled(assoc).send_n_get([0x00400252, 0x00104000], RETRIEVE, "1.9.1")
     assert (status.Status, [one.keyword for one in found]) == (0x0001, ["PerformedProcedureStepStatus"])
 
 
@@ -127,7 +128,7 @@ def test_statuses_of_what_is_refused(assoc: Association) -> None:
     answer = create(assoc, "1.9.4", created("", "1.5"))
     assert answer.Status == 0x0111
     assert change(assoc, "1.9.404", ended("1.5.1")).Status == 0x0112
-    status, _ = assoc.send_n_get([], RETRIEVE, "1.9.404")
+    status, _ = settled(assoc).send_n_get([], RETRIEVE, "1.9.404")
     assert status.Status == 0x0112
     told = commands(assoc)
     for wrong, status, tag in (
@@ -164,7 +165,7 @@ def test_every_transfer_syntax_and_character_set(server: Serving, syntax: str) -
     uid = f"1.9.7.{syntax}"
     try:
         assert create(assoc, uid, created("", "1.7", PatientName="Müller^Jörg"), charset="ISO_IR 100").Status == 0
-        status, found = assoc.send_n_get([0x00100010], RETRIEVE, uid)
+        status, found = settled(assoc).send_n_get([0x00100010], RETRIEVE, uid)
         assert (status.Status, str(found.PatientName)) == (0, "Müller^Jörg")
     finally:
         assoc.release()
@@ -192,3 +193,30 @@ def test_kill_after_success_loses_nothing(tmp_path: Path) -> None:
         assert change(assoc, "1.9.1", ended("1.2.3.4.1")).Status == 0x0110
         assert change(assoc, "1.9.0", ended("1.2.3.4.0")).Status == 0
         assoc.release()
+
+
+def test_permissions_of_a_peer(tmp_path: Path) -> None:
+    config = tmp_path / "v.toml"
+    config.write_text(
+        'unknown_callers = ["echo"]\n'
+        '[peers.ct]\naet = "CT1"\npermissions = ["worklist"]\n'
+        '[peers.mr]\naet = "MR1"\npermissions = ["mpps"]\n'
+    )
+    accepted = {}
+    with Serving(tmp_path / "archive", "--config", str(config), dicom="127.0.0.1:0") as server:
+        for title in ("CT1", "MR1", "XX1"):
+            ae = AE(title)
+            for model in (MPPS, RETRIEVE, MWL):
+                ae.add_requested_context(model, ExplicitVRLittleEndian)
+            made = ae.associate("127.0.0.1", int(server.dicom.rpartition(":")[2]), ae_title="VOXCAST")
+            accepted[title] = {one.abstract_syntax for one in made.accepted_contexts}
+            made.release()
+    assert accepted == {"CT1": {MWL}, "MR1": {MPPS, RETRIEVE}, "XX1": set()}
+
+
+def test_what_is_too_large_costs_its_sender_an_answer_and_nobody_else_anything(assoc: Association) -> None:
+    assert create(assoc, "1.9.8", created("", "1.8")).Status == 0
+    large = {"CommentsOnThePerformedProcedureStep": "x" * 17_000_000}
+    assert change(assoc, "1.9.8", attributes(**large)).Status == 0x0213
+    assert create(assoc, "1.9.9", created("", "1.8", **large)).Status == 0x0213
+    assert change(assoc, "1.9.8", ended("1.8.1.1")).Status == 0

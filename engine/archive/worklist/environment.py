@@ -81,7 +81,7 @@ class Environment:
             folder.mkdir(exist_ok=True)
             sync_folder(self._path)
         try:
-            engine = LmdbEngine(folder, TABLES, is_writable=self._is_writable)
+            engine = LmdbEngine(folder, TABLES, is_writable=self._is_writable, what="worklist")
         except IndexMismatch as error:
             raise WorklistMismatch(str(self._path), error.reason) from error
         try:
