@@ -13,6 +13,7 @@ from engine.archive.index import TABLES
 from engine.archive.lmdb_engine import LmdbEngine
 from engine.archive.lock import WriterLock
 from engine.archive.memory import MemoryBlobs, MemoryEngine
+from engine.archive.outbox_door import OutboxDoor
 from engine.archive.packing import SCHEMA_VERSION, unpack_instance, unpack_series
 from engine.archive.ports import Transaction
 from engine.archive.reading import Reading
@@ -53,6 +54,7 @@ class Archive(Reading):
     Attributes
     ----------
     worklist : what is planned and what was done; nothing of it is in the segments, and no reindex touches it.
+    outbox : what is to go to other archives, in the same way.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Archive(Reading):
         self.path, self._is_writer, self._writing = path, is_writer, writing
         self._writer = Writer(core, replaces=on_conflict == REPLACE)
         self.worklist = Worklist(path, core.limits, is_writer)
+        self.outbox = OutboxDoor(path, core.limits)
 
     # -- opening
 
@@ -134,6 +137,7 @@ class Archive(Reading):
 
     def close(self) -> None:
         self.worklist.close()
+        self.outbox.close()
         self._core.close()
         if self._writing is not None:
             self._writing.release()

@@ -42,7 +42,7 @@ class StoreIntake:
 
 
 def source_of(association: Association) -> Source:
-    return Source("c-store", association.peer)
+    return Source("c-store", association.peer, association.called)
 
 
 def serve(association: Association, message: Message, services: Services) -> None:

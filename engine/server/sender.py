@@ -27,10 +27,9 @@ _CLOSE_S = 7.0  # the supervisor waits 10
 
 
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
-    path = archive_path(settings)
     archive = _opened(settings, stop)
     try:
-        outbox = Outbox.open(path, settings.limits)
+        outbox = archive.outbox.get()
     except OutboxDamaged as error:
         # Images are received and shown all the same.
         _LOG.error("%s", error)
@@ -68,7 +67,6 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     finally:
         if delivery is not None:
             delivery.close(_CLOSE_S)
-        outbox.close()
         archive.close()
 
 

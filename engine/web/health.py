@@ -7,6 +7,7 @@ import json
 from aiohttp import web
 
 from engine.web.load import LOAD
+from engine.web.outbox import gauges
 from engine.web.services import on, services
 
 
@@ -38,5 +39,10 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus text, of all processes of this server together."""
     s = services(request)
-    text = await on(request, s.executors.read, "read", s.metrics.text)
+
+    def read() -> str:
+        outbox = s.archive.outbox.existing()
+        return s.metrics.text() + ("" if outbox is None else gauges(outbox.peers()))
+
+    text = await on(request, s.executors.read, "read", read)
     return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

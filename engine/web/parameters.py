@@ -218,6 +218,18 @@ WORKLIST = (
 )
 PERFORMED = _PAGE_OF_STEPS
 
+# What waits to be sent (docs/forwarding.md).
+OUTBOX = (
+    Parameter("peer", "Only what goes to this peer.", {"type": "string", "maxLength": 64}, example="MAIN"),
+    Parameter("limit", "At most so many entries.", {"type": "integer", "minimum": 1, "maximum": 1000}, example="25"),
+    Parameter(
+        "behind",
+        "Only entries of a higher number: the last one of the page before.",
+        {"type": "integer", "minimum": 0, "maximum": 10**15},
+        example="0",
+    ),
+)
+
 # WADO-URI, which has names of its own for everything.
 _SIDE: JsonSchema = {"type": "integer", "minimum": 1, "maximum": 1000}
 _DECIMAL: JsonSchema = {"type": "string", "pattern": rf"^{_NUMBER}$", "maxLength": 40}

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.dicom.defects import DEFECTS
 from engine.dicom.scheduled_step import State
+from engine.forwarding import PRIORITIES
 
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
@@ -41,6 +42,37 @@ _SERIES = _object(
     modality=_TEXT,
     instances=_COUNT,
     isOfStep={"type": "boolean"},
+)
+_WHEN_OR_NEVER = {"type": ["string", "null"], "format": "date-time"}
+_OUTBOX_PEER = _object(
+    peer=_TEXT,
+    entries=_COUNT,
+    instances=_COUNT,
+    givenUp=_COUNT,
+    failedInstances=_COUNT,
+    oldest=_WHEN_OR_NEVER,
+    failures=_COUNT,
+    nextCall=_WHEN_OR_NEVER,
+    lastError=_TEXT,
+    lastSent=_WHEN_OR_NEVER,
+    sent=_COUNT,
+    sentBytes=_COUNT,
+    failed=_COUNT,
+)
+_OUTBOX_ENTRY = _object(
+    id=_COUNT,
+    peer=_TEXT,
+    studyInstanceUID=_TEXT,
+    reason=_TEXT,
+    priority={"type": "string", "enum": list(PRIORITIES)},
+    state={"type": "string", "enum": ["waiting", "given-up"]},
+    created=_WHEN_OR_NEVER,
+    next=_WHEN_OR_NEVER,
+    attempts=_COUNT,
+    lastError=_TEXT,
+    waiting=_COUNT,
+    sent=_COUNT,
+    failed=_COUNT,
 )
 
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -148,6 +180,19 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         attributes=_ref("DataSet"),
     ),
     "PerformedSteps": _object(performed=_array(_ref("PerformedStep")), more={"type": "boolean"}),
+    "Outbox": _object(peers=_array(_OUTBOX_PEER), entries=_array(_ref("OutboxEntry")), more={"type": "boolean"}),
+    "OutboxEntry": _OUTBOX_ENTRY,
+    "OutboxEntryDetail": {
+        **_OUTBOX_ENTRY,
+        "properties": {
+            **_OUTBOX_ENTRY["properties"],
+            "instances": _array(
+                _object(seriesInstanceUID=_TEXT, sopInstanceUID=_TEXT, attempts=_COUNT, error=_TEXT),
+            ),
+        },
+        "required": [*_OUTBOX_ENTRY["required"], "instances"],
+    },
+    "OutboxChanged": _object(entries=_COUNT),
     "OpenAPI": {"type": "object", "required": ["openapi", "info", "paths"]},
 }
 
@@ -162,6 +207,8 @@ IN_PATHS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         "0123456789abcdef0123456789abcdef",
     ),
+    "entry": ("An entry of the outbox, by its number", {"type": "string", "pattern": "^[0-9]{1,15}$"}, "1"),
+    "peer": ("A peer, by its name in the settings", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "MAIN"),
     "frames": (
         "Frame numbers from 1, separated by commas, in the order in which they are wanted",
         {"type": "string", "pattern": r"^[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*$"},
