@@ -115,6 +115,7 @@ class _Json(_Text):
                 "process": self._process,
                 "logger": record.name,
                 "message": self._message(record),
+                **getattr(record, "fields", {}),  # what a caller has as `extra={"fields": …}`
             }
         )
 

@@ -9,7 +9,10 @@ import mmap
 import os
 import struct
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+
+from engine import peer_metrics
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 KINDS = ("frame", "rendered", "metadata", "search", "retrieve", "store", "page", "changes", "other")
@@ -49,10 +52,12 @@ SLOTS = _slots()
 
 
 class Metrics:
-    """One process's counters; any thread."""
+    """One process's counters; any thread. With the names of `peers` it has theirs too, behind those that each process has."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        size = 8 * len(SLOTS)
+    def __init__(self, path: Path | None = None, peers: Sequence[str] = ()) -> None:
+        self._peers = tuple(peers)
+        self._slots = SLOTS | {name: 8 * at for at, name in enumerate(peer_metrics.names(peers), len(SLOTS))}
+        size = 8 * len(self._slots)
         self._folder = path.parent if path is not None else None
         self._lock = threading.Lock()
         if path is None:
@@ -67,7 +72,7 @@ class Metrics:
             os.close(fd)
 
     def add(self, name: str, value: float = 1.0) -> None:
-        at = SLOTS[name]
+        at = self._slots[name]
         with self._lock:
             _NUMBER.pack_into(self._map, at, _NUMBER.unpack_from(self._map, at)[0] + value)
 
@@ -99,7 +104,7 @@ class Metrics:
                 lines.append(f'voxcast_request_seconds_bucket{{kind="{kind}",le="{le}"}} {count:g}')
             lines.append(f'voxcast_request_seconds_sum{{kind="{kind}"}} {total[f"seconds_sum:{kind}"]:g}')
             lines.append(f'voxcast_request_seconds_count{{kind="{kind}"}} {count:g}')
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *peer_metrics.lines(self._peers, total)]) + "\n"
 
     def _totals(self) -> dict[str, float]:
         maps: list[bytes] = []
@@ -107,5 +112,10 @@ class Metrics:
             maps.append(bytes(self._map))
         else:
             maps += [p.read_bytes() for p in sorted(self._folder.glob("*.counters"))]
-        maps = [m for m in maps if len(m) == 8 * len(SLOTS)]
-        return {name: sum(_NUMBER.unpack_from(m, at)[0] for m in maps) for name, at in SLOTS.items()}
+        whole, first = 8 * len(self._slots), 8 * len(SLOTS)
+        maps = [m for m in maps if len(m) >= first]
+        # Who counts no peers, or others, has nothing behind the first part that is understood here.
+        return {
+            name: sum(_NUMBER.unpack_from(m, at)[0] for m in maps if at < first or len(m) == whole)
+            for name, at in self._slots.items()
+        }

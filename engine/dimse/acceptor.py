@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from engine.archive.archive import Archive
 from engine.dimse.access import Caller, admit
+from engine.dimse.account import RELEASED, Account
 from engine.dimse.association import Association, AssociationEnded
 from engine.dimse.contexts import table_for
 from engine.dimse.lobby import Lobby
@@ -22,6 +23,9 @@ from engine.dimse.transport import Transport, abort_pdu
 from engine.errors import MalformedDataSet
 from engine.ingest.accept import Acceptor
 from engine.limits import Limits
+from engine.metrics import Metrics
+from engine.peer_metrics import OTHER
+from engine.peers import peer_titled
 from engine.settings import Settings
 from engine.tls import Secured, secured, server_context
 
@@ -42,8 +46,10 @@ class DicomAcceptor:
         settings: Settings,
         acceptor: Acceptor,
         archive: Archive,
+        metrics: Metrics,
         with_tls: socket.socket | None = None,
     ) -> None:
+        self._metrics = metrics
         self._settings, self._limits = settings, settings.limits
         self._services = Services(archive, acceptor, settings)
         self._intake = StoreIntake(acceptor)
@@ -119,10 +125,10 @@ class DicomAcceptor:
             if rejection is not None:
                 self._reject(transport, asked, address, rejection)
                 return
+            tls = "" if proof is None else f"{proof.version} {proof.cipher}"
+            association.account = Account(self._metrics, caller.name, tls)
             try:
-                transport.send_pdu(terms.pdu(asked, limits.pdu_bytes_max))
-                transport.feed(more)
-                self._converse(association)
+                self._converse(association, terms.pdu(asked, limits.pdu_bytes_max), more)
             finally:
                 with self._lock:
                     self._associations.pop(association)
@@ -144,6 +150,8 @@ class DicomAcceptor:
 
     def _reject(self, transport: Transport, asked: Request, address: str, rejection: Rejection) -> None:
         _LOG.warning("association of %s from %s is rejected: %s", asked.calling, address, rejection.why)
+        peer = peer_titled(self._settings.peers, asked.calling)
+        self._metrics.add(f"associations:{OTHER if peer is None else peer.name}:rejected")
         transport.send_pdu(rejection.pdu())
         transport.wait_closed(_CLOSE_S)
 
@@ -165,9 +173,10 @@ class DicomAcceptor:
         )
         return association, terms
 
-    def _converse(self, association: Association) -> None:
-        ended = "released"
+    def _converse(self, association: Association, acceptance: bytes, more: bytes) -> None:
+        ended = RELEASED
         try:
+            association.begin(acceptance, more)
             while (message := association.receive()) is not None:
                 serve(association, message, self._services)
         except AssociationEnded as error:
@@ -178,6 +187,5 @@ class DicomAcceptor:
             with contextlib.suppress(AssociationEnded):
                 association.abort()
         finally:
-            _LOG.info(
-                "association of %s from %s: %s; %s", association.peer, association.address, association.summary(), ended
-            )
+            assert association.account is not None
+            association.account.ended(association, ended)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from engine.dimse.negotiation import NOT_ALLOWED, UNKNOWN_CALLED, UNKNOWN_CALLER, Rejection, Request
 from engine.limits import Limits
+from engine.peer_metrics import OTHER
 from engine.peers import PERMISSIONS, Peer, peer_titled
 from engine.settings import ANY_TITLE, Settings
 from engine.tls import Secured
-
-OTHER = "other"  # what callers that are no peer are called together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
+from engine.dimse.account import Account
 from engine.dimse.command import C_STORE, Command
 from engine.dimse.transport import ABORT, RELEASE_RP, RELEASE_RQ, Event, Transport, abort_pdu, release_pdu
 from engine.errors import EngineError, MalformedDataSet, TooLarge
@@ -123,12 +124,18 @@ class Association:
     started: float = field(default_factory=time.monotonic)
     performed: dict[str, int] = field(default_factory=dict)
     failures: int = 0
+    account: Account | None = None
     is_open: bool = True
     _early: deque[Message] = field(default_factory=deque)
     _pending: deque[_Pending] = field(default_factory=deque)
     _last_message_id: int = 0
 
     # -- what comes
+
+    def begin(self, acceptance: bytes, more: bytes) -> None:
+        """Of the acceptor: answer with the PDU `acceptance`; `more` came behind the request. Raises AssociationEnded."""
+        self._put(lambda: self.transport.send_pdu(acceptance))
+        self.transport.feed(more)
 
     def receive(self, timeout_s: float | None = None) -> Message | None:
         """The next message; None when the peer has released the association, and been answered.
@@ -245,7 +252,9 @@ class Association:
         if command.has_data_set:
             is_kept = command.field == C_STORE and self.intake is not None
             intake = self.intake if is_kept else None
-            reader.expect_data(intake.prefix(self, context, command) if intake else b"")
+            prefix = intake.prefix(self, context, command) if intake else b""
+            reader.expect_data(prefix)
+            self.transport.bytes_in -= len(prefix)  # it comes back with the data set
             self._take_data(message, intake)
         return message
 
@@ -306,6 +315,8 @@ class Association:
         except EngineError:
             self.abort()  # half of the data set is with the peer
             raise
+        if self.account is not None and command.is_response:
+            self.account.answered(self, command)
 
     def respond(self, message: Message, status: int, data: Buffer | Sequence[Buffer] | None = None, *,
                 comment: str = "", **more: int | str | tuple[int, ...] | None) -> None:  # fmt: skip
@@ -364,11 +375,6 @@ class Association:
         """Abort; gives the exception to raise."""
         self.abort(source, code)
         return AssociationEnded(reason)
-
-    def summary(self) -> str:
-        """What was done, for one line of the log."""
-        done = ", ".join(f"{count} {name}" for name, count in self.performed.items())
-        return done or "nothing"
 
     def _finish_pending(self) -> None:
         while self._pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import select
 import socket
@@ -25,10 +26,12 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     from engine.archive.archive import Archive
     from engine.dimse.acceptor import DicomAcceptor
     from engine.ingest.accept import Acceptor
+    from engine.metrics import Metrics
 
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
     acceptor = Acceptor(archive, settings.limits)
-    server = DicomAcceptor(listener, settings, acceptor, archive, with_tls)
+    metrics = Metrics(archive_path(settings) / "run" / f"{os.getpid()}.counters", [one.name for one in settings.peers])
+    server = DicomAcceptor(listener, settings, acceptor, archive, metrics, with_tls)
     try:
         stop.wait()
     finally:

@@ -30,7 +30,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     path = archive_path(settings)
     archive = Archive.open(path, settings.limits, on_conflict=settings.on_conflict)
     executors = Executors(os.cpu_count() or 1)
-    metrics = Metrics(path / "run" / f"{os.getpid()}.counters")
+    metrics = Metrics(path / "run" / f"{os.getpid()}.counters", [peer.name for peer in settings.peers])
     acceptor = Acceptor(archive, settings.limits)
     services = Services(
         settings=settings,

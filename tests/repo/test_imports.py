@@ -20,6 +20,7 @@ BASE = {
     "forwarding",
     "tls_settings",
     "tls",
+    "peer_metrics",
     "settings",
     "log",
     "metrics",
@@ -50,6 +51,7 @@ BASE_MAY_IMPORT: dict[str, set[str]] = {
     "tls_settings": {"errors", "setting_values"},
     "tls": {"errors", "peers", "tls_settings"},
     "log": {"settings"},
+    "metrics": {"peer_metrics"},
 }
 
 # library → rooms that may import it; numpy is everyone's
