@@ -259,41 +259,58 @@ class Archive(Reading):
             records = [view.get("instances", sop) for sop in sops]
         return [unpack_instance(data).sop_instance_uid for data in records if data is not None]
 
-    def pending_series(self, quiet_s: float = 0.0, now_ns: int = 0) -> list[tuple[str, str, int]]:
-        """Series whose derived data is out of date (study, series, token), quiet for at least `quiet_s` seconds."""
+    def pending_series(
+        self, quiet_s: float = 0.0, now_ns: int = 0, most: int | None = None
+    ) -> list[tuple[str, str, int]]:
+        """Series whose derived data is out of date (study, series, token), quiet for at least `quiet_s` seconds.
+
+        Parameters
+        ----------
+        most : no more are looked for; however many wait, no more are in memory.
+        """
+        until = now_ns - int(quiet_s * 1e9) if now_ns else 1 << 63
+        found: list[tuple[str, str, int]] = []
         with self._core.engine.read() as view:
-            waiting = [
-                (view.get("series", key), int.from_bytes(since, "big"))
-                for key, since in view.scan("todo")
-            ]  # fmt: skip
-        found = [(unpack_series(data), since) for data, since in waiting if data is not None]
-        return [
-            (s.study_instance_uid, s.series_instance_uid, since)
-            for s, since in found
-            if not now_ns or now_ns - since >= quiet_s * 1e9
-        ]
+            for key, stamp in view.scan("todo"):
+                since = int.from_bytes(stamp, "big")
+                data = view.get("series", key) if since <= until else None
+                if data is not None:
+                    series = unpack_series(data)
+                    found.append((series.study_instance_uid, series.series_instance_uid, since))
+                    if len(found) == most:
+                        break
+        return found
 
     def gone_series(self) -> list[tuple[bytes, int]]:
         """Series that were deleted and whose derived data may still be there: key and token."""
         with self._core.engine.read() as view:
-            waiting = [(key, int.from_bytes(since, "big")) for key, since in view.scan("todo")]
-            return [(key, since) for key, since in waiting if view.get("series", key) is None]
+            return [
+                (key, int.from_bytes(since, "big"))
+                for key, since in view.scan("todo")
+                if view.get("series", key) is None
+            ]
 
-    def series_done(self, key: bytes, token: int) -> None:
-        """The derived data of a series (`index.series_key`) is up to date, unless something came in since `token` was given."""
+    def series_done(self, *done: tuple[bytes, int]) -> None:
+        """The derived data of these series is up to date, unless something came in since the token was given: one commit.
+
+        Parameters
+        ----------
+        done : key of a series (`index.series_key`), and token.
+        """
 
         def clear(txn: Transaction) -> None:
-            stamp = token.to_bytes(8, "big")
-            if txn.get("todo", key) != stamp:
-                return
-            txn.delete("todo", key)
-            data = txn.get("series", key)
-            if data is not None:
-                series = unpack_series(data)
-                row = (ChangeKind.SERIES_QUIET, series.study_instance_uid, series.series_instance_uid, "")
-                changes.append(txn, [row], self.limits)
+            for key, token in done:
+                if txn.get("todo", key) != token.to_bytes(8, "big"):
+                    continue
+                txn.delete("todo", key)
+                data = txn.get("series", key)
+                if data is not None:
+                    series = unpack_series(data)
+                    row = (ChangeKind.SERIES_QUIET, series.study_instance_uid, series.series_instance_uid, "")
+                    changes.append(txn, [row], self.limits)
 
-        self._core.write(clear)
+        if done:
+            self._core.write(clear)
 
     # -- what has changed
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from engine.errors import EngineError
 _LOG = logging.getLogger(__name__)
 _PART = ".part"
 _STALE_S = 3600.0
+_AT_ONCE = 256  # series between two commits of the index
 _GZIP_LEVEL = 4  # 300 CT headers: 0.5 MB become 25 KB in some 6 ms; level 9 saves a tenth and costs four times that
 
 
@@ -60,6 +62,7 @@ class SeriesDocuments:
         self._folder = None if archive.path is None else archive.path / "renditions" / "metadata"
         self._building = threading.Lock()
         self.built = 0
+        self._stale_at = 0.0  # of the monotonic clock
 
     def get(self, study_uid: str, series_uid: str) -> Document:
         """The document of a series; `SeriesNotFound` when there is none."""
@@ -88,17 +91,25 @@ class SeriesDocuments:
     def build_pending(self, quiet_s: float, now_ns: int) -> int:
         """Make the documents of series that changed and have been quiet since, remove those of deleted ones; returns how many."""
         built = 0
-        for key, token in self._archive.gone_series():
+        gone = self._archive.gone_series()
+        for key, _ in gone:
             self._remove(key)  # what was deleted is to be found nowhere any more
-            self._archive.series_done(key, token)
-        for study, series, token in self._archive.pending_series(quiet_s, now_ns):
-            try:
-                self.get(study, series)
-                built += 1
-            except EngineError as error:  # said once; whoever asks for the series hears it again
-                _LOG.error("no metadata document of series %s: %s", series, error)
-            self._archive.series_done(series_key(study, series), token)
-        self._remove_stale()
+        self._archive.series_done(*gone)
+        while True:
+            # Some hundreds, then one commit: one for each would be one fsync for each, beside those of who stores.
+            pending = self._archive.pending_series(quiet_s, now_ns, _AT_ONCE)
+            for study, series, _ in pending:
+                try:
+                    self.get(study, series)
+                    built += 1
+                except EngineError as error:  # said once; whoever asks for the series hears it again
+                    _LOG.error("no metadata document of series %s: %s", series, error)
+            self._archive.series_done(*((series_key(study, series), token) for study, series, token in pending))
+            if len(pending) < _AT_ONCE:
+                break
+        if time.monotonic() >= self._stale_at:
+            self._stale_at = time.monotonic() + _STALE_S / 4
+            self._remove_stale()
         return built
 
     def _build(self, series: SeriesSummary) -> bytes:
@@ -115,7 +126,7 @@ class SeriesDocuments:
         if self._folder is None:
             return None
         stem = _stem(series_key(series.study_instance_uid, series.series_instance_uid))
-        return self._folder / f"{stem}-{series.version:016x}-{series.instance_count}{self._mark}.json.gz"
+        return self._folder / stem[:2] / f"{stem}-{series.version:016x}-{series.instance_count}{self._mark}.json.gz"
 
     def _load(self, series: SeriesSummary) -> bytes | None:
         path = self._path(series)
@@ -143,18 +154,33 @@ class SeriesDocuments:
             self._remove(series_key(series.study_instance_uid, series.series_instance_uid), but=path)
 
     def _remove(self, key: bytes, but: Path | None = None) -> None:
-        if self._folder is not None:
-            for path in self._folder.glob(f"{_stem(key)}-*.json.gz"):
-                if path != but:
-                    path.unlink(missing_ok=True)
+        if self._folder is None:
+            return
+        stem = f"{_stem(key)}-"
+        # Names are looked at in one folder of 256, and not by `glob`, which makes a regular expression of each: 0.2 ms.
+        for name in _names(self._folder / stem[:2]):
+            if name.startswith(stem) and (but is None or name != but.name):
+                (self._folder / stem[:2] / name).unlink(missing_ok=True)
 
     def _remove_stale(self) -> None:
-        """What processes that died while they wrote have left."""
-        if self._folder is not None:
-            for path in self._folder.glob(f"*{_PART}"):
-                with suppress(FileNotFoundError):
-                    if time.time() - path.stat().st_mtime > _STALE_S:
-                        path.unlink()
+        """What processes that died while they wrote have left, and documents that lay in one folder once."""
+        if self._folder is None:
+            return
+        for name in _names(self._folder):
+            if name.endswith(".json.gz"):
+                (self._folder / name).unlink(missing_ok=True)
+        for folder in (self._folder, *(self._folder / f"{part:02x}" for part in range(256))):
+            for name in _names(folder):
+                if name.endswith(_PART):
+                    with suppress(FileNotFoundError):
+                        if time.time() - (folder / name).stat().st_mtime > _STALE_S:
+                            (folder / name).unlink()
+
+
+def _names(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+    return []
 
 
 def instance_document(archive: Archive, record: InstanceRecord, root: str = "") -> bytes:

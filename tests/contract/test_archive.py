@@ -309,7 +309,7 @@ def test_todo_names_changed_and_deleted_series(open_archive: Opener) -> None:
     archive.delete(study_uid="1.2.3")
     assert archive.pending_series() == []
     [(key, later)] = archive.gone_series()
-    archive.series_done(key, token)
+    archive.series_done((key, token))
     assert archive.gone_series() == [(key, later)]  # it changed since
-    archive.series_done(key, later)
+    archive.series_done((key, later))
     assert archive.gone_series() == []

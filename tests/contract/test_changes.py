@@ -126,16 +126,16 @@ def test_a_series_that_has_gone_quiet_is_told_once(open_archive: Opener) -> None
     from engine.archive.index import series_key
 
     last, key = archive.feed().last, series_key("1.2.3", "1.2.3.4")
-    archive.series_done(key, token)
+    archive.series_done((key, token))
     assert archive.feed().last == last, "something came in since"
     [(_, _, token)] = archive.pending_series()
-    archive.series_done(key, token)
-    archive.series_done(key, token)
+    archive.series_done((key, token))
+    archive.series_done((key, token))
     assert brief(since(archive, last)) == [(QUIET, "1.2.3.4", "")]
     archive.delete(study_uid="1.2.3")
     last = archive.feed().last
     [(key, token)] = archive.gone_series()
-    archive.series_done(key, token)
+    archive.series_done((key, token))
     assert archive.feed().last == last
 
 

@@ -55,6 +55,25 @@ def test_scan_is_ordered_and_half_open(engine: IndexEngine) -> None:
         assert list(view.scan("b")) == []
 
 
+def test_lists_of_keys_are_the_keys(engine: IndexEngine) -> None:
+    with engine.write() as txn:
+        for number in range(3000):
+            txn.put("a", b"%04d" % number, b"v")
+    with engine.read() as view:
+        for start, stop in (
+            (b"", None),
+            (b"0007", b"0007"),
+            (b"0007", b"0008"),
+            (b"0000", b"0043"),
+            (b"1", b"2900\0"),
+            (b"9", None),
+        ):
+            lists = list(view.key_lists("a", start, stop))
+            assert [key for keys in lists for key in keys] == list(view.keys("a", start, stop)), (start, stop)
+            assert all(lists)
+        assert list(view.key_lists("b")) == []
+
+
 def test_a_snapshot_does_not_see_later_writes(engine: IndexEngine) -> None:
     with engine.write() as txn:
         txn.put("a", b"k", b"1")

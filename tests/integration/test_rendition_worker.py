@@ -57,7 +57,7 @@ def is_made(made: Made, series: str = SERIES) -> bool:
 def quiet(made: Made) -> None:
     """What the background does once a series is quiet."""
     for study, series, token in made.archive.pending_series():
-        made.archive.series_done(series_key(study, series), token)
+        made.archive.series_done((series_key(study, series), token))
 
 
 def test_it_makes_what_was_there_and_what_comes(tmp_path: Path) -> None:

@@ -111,9 +111,9 @@ def test_the_background_builds_metadata_before_anyone_asks(tmp_path: Path) -> No
         server.store(*(make_instance(f"1.2.3.4.{i}", number=i) for i in range(1, 4)))
         folder = tmp_path / "renditions" / "metadata"
         deadline = time.monotonic() + STATE_DEADLINE_S
-        while not list(folder.glob("*.json.gz")) and time.monotonic() < deadline:
+        while not list(folder.rglob("*.json.gz")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert len(list(folder.glob("*.json.gz"))) == 1
+        assert len(list(folder.rglob("*.json.gz"))) == 1
 
 
 @pytest.mark.peer

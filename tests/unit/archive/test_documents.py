@@ -13,6 +13,7 @@ import pytest
 from archives import LIMITS, incoming
 from data import make_instance
 
+from engine.archive import documents as documents_module
 from engine.archive.archive import Archive
 from engine.archive.documents import SeriesDocuments
 from engine.errors import SeriesNotFound
@@ -30,7 +31,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 def files(archive: Archive) -> list[Path]:
     assert archive.path is not None
-    return sorted((archive.path / "renditions" / "metadata").glob("*"))
+    return sorted((archive.path / "renditions" / "metadata").rglob("*.*"))
 
 
 def test_a_document_is_made_once_and_anew_when_the_series_changes(archive: Archive) -> None:
@@ -108,3 +109,36 @@ def test_documents_of_two_public_addresses_are_not_taken_for_each_other(archive:
     archive.delete(study_uid="1.2.3", series_uid="1.2.3.5")
     plain.build_pending(0, 0)
     assert [path.stat().st_size for path in files(archive)] == [len(plain.get("1.2.3", "1.2.3.4").body_gzip)]
+
+
+def test_many_series_are_one_commit_and_no_folder_is_read_whole(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit for each would be an fsync for each; a look at all documents for each would be work that grows with the archive."""
+    monkeypatch.setattr(documents_module, "_AT_ONCE", 50)
+    documents = SeriesDocuments(archive)
+    assert documents.build_pending(0, 0) == 2
+    archive.store(
+        [incoming(make_instance(f"1.2.5.{i}.1", study="1.2.5", series=f"1.2.5.{i}"), 100 + i) for i in range(1, 121)]
+    )
+    looked: list[int] = []
+    names_of = documents_module._names
+    monkeypatch.setattr(documents_module, "_names", lambda at: (names := names_of(at), looked.append(len(names)))[0])
+    commits, waiting = archive.commits, len(archive.pending_series())
+    assert len(archive.pending_series(most=50)) == 50
+    assert documents.build_pending(0, 0) == waiting == 120
+    assert archive.commits - commits == 3
+    assert len(looked) == 120 and max(looked) < 20, "one folder for each, and not the one of all"
+    assert archive.pending_series() == []
+    assert len(files(archive)) == 122
+
+
+def test_documents_of_the_time_when_there_was_one_folder_go(archive: Archive) -> None:
+    documents = SeriesDocuments(archive)
+    assert archive.path is not None
+    old = archive.path / "renditions" / "metadata" / "0123-0000-1.json.gz"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_bytes(b"")
+    documents.build_pending(0, 0)
+    assert not old.exists()
+    assert len(files(archive)) == 2

@@ -43,6 +43,11 @@ class Counting:
             self.visited += table == "keys"
             yield key
 
+    def key_lists(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[list[bytes]]:
+        for keys in self._view.key_lists(table, start, stop):
+            self.visited += len(keys) * (table == "keys")
+            yield keys
+
 
 def find(archive: Archive, *keys: Match) -> tuple[list[str], int]:
     found = archive.search(Query(level=Level.STUDY, matches=keys, limit=1000))
