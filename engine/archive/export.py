@@ -78,7 +78,7 @@ def export(
     is_complete = False
     try:
         done: set[str] = set()
-        for found in _chosen(archive, uids):
+        for found in chosen(archive, uids):
             if isinstance(found, ExportEvent):
                 yield found
             elif found.sop_instance_uid not in done:
@@ -230,7 +230,7 @@ def _one(archive: Archive, record: InstanceRecord, target: _Target, convert: Con
     return ExportEvent(name=name, sop_instance_uid=uid, length=length, skipped=skipped)
 
 
-def _chosen(archive: Archive, uids: Sequence[str]) -> Iterator[InstanceRecord | ExportEvent]:
+def chosen(archive: Archive, uids: Sequence[str]) -> Iterator[InstanceRecord | ExportEvent]:
     """What the UIDs name, in their order; nothing is kept of a series once it has been walked through."""
     others = [uid for uid in dict.fromkeys(uids) if not _is_instance(archive, uid) and not _is_study(archive, uid)]
     series: dict[str, list[str]] = {uid: [] for uid in others}

@@ -24,6 +24,8 @@ config_app = typer.Typer(help="Every setting, its value and where it came from."
 app.add_typer(config_app, name="config")
 worklist_app = typer.Typer(help="What is planned: worklist files in, and a list.", no_args_is_help=True)
 app.add_typer(worklist_app, name="worklist")
+outbox_app = typer.Typer(help="What waits to be sent to other archives: a list, retry, cancel.", no_args_is_help=True)
+app.add_typer(outbox_app, name="outbox")
 
 ArchiveOption = Annotated[Path | None, typer.Option("--archive", metavar="DIR", help="Folder of the archive.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings in a TOML file.")]
@@ -136,6 +138,29 @@ def export(
         from engine.cli.export import run
 
         raise typer.Exit(run(loaded.settings, uids, to, form, transfer_syntax, quality, near, terminal))
+
+
+@app.command()
+def send(
+    peer: Annotated[str, typer.Argument(help="Name of a peer in the settings.")],
+    what: Annotated[
+        list[str], typer.Argument(help="UIDs of studies, series or instances of the archive; files and folders.")
+    ],
+    priority: Annotated[Literal["high", "medium", "low"], typer.Option(help="What goes first.")] = "medium",
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Put it into the outbox; a running server sends it, as often as it takes.")
+    ] = False,
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send instances to another archive by C-STORE, each as it is stored where that archive takes it."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, False, archive=archive)
+        from engine.cli.send import run
+
+        raise typer.Exit(run(loaded.settings, peer, what, priority, queue, terminal))
 
 
 @app.command()
@@ -254,3 +279,51 @@ def worklist_list(
         from engine.cli.worklist import show
 
         raise typer.Exit(show(loaded.settings, day, station, modality, patient_id, state or [], terminal))
+
+
+@outbox_app.command("list")
+def outbox_list(
+    peer: Annotated[str, typer.Argument(help="Only what goes to this peer.")] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Also each instance that has failed, and why.")] = False,
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How it goes with each peer, and what waits for it."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.outbox import show
+
+        raise typer.Exit(show(loaded.settings, peer, failed, terminal))
+
+
+WhatOption = Annotated[
+    list[str], typer.Argument(metavar="WHAT...", help="Numbers of entries; names of peers for all of theirs.")
+]
+
+
+@outbox_app.command("retry")
+def outbox_retry(
+    what: WhatOption, archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Send at once, what was given up or has failed too."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.outbox import retry
+
+        raise typer.Exit(retry(loaded.settings, what, terminal))
+
+
+@outbox_app.command("cancel")
+def outbox_cancel(
+    what: WhatOption, archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Do not send what has not gone yet."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli.outbox import cancel
+
+        raise typer.Exit(cancel(loaded.settings, what, terminal))

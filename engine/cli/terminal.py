@@ -68,7 +68,7 @@ def bytes_text(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-_PLURALS = {"series": "series", "study": "studies"}
+_PLURALS = {"series": "series", "study": "studies", "entry": "entries"}
 
 
 def plural(count: int, noun: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from engine.archive.archive import Archive
 from engine.archive.outbox import Outbox
@@ -16,7 +16,7 @@ from engine.dimse.association import Association, AssociationEnded
 from engine.dimse.calling import call
 from engine.dimse.negotiation import Proposal
 from engine.dimse.outgoing import FromArchive, Outgoing
-from engine.dimse.sender import CONTEXTS_MAX, WINDOW, Fate, Kind, Sender, contexts_for, kind_of
+from engine.dimse.sender import WINDOW, Fate, Kind, Sender, contexts_for, kind_of, within_contexts
 from engine.errors import EngineError, NotFound, PeerUnavailable
 from engine.metrics import Metrics
 from engine.peers import Peer
@@ -178,7 +178,7 @@ class _Lane(threading.Thread):
         item_of = {id(instance): item for item, instance in page}
         is_wanted = self._watch(entry)
         is_all, refused = True, 0
-        for part in _within_contexts([instance for _, instance in page], self._peer.transcode):
+        for part in within_contexts([instance for _, instance in page], self._peer.transcode):
             sender = Sender(self._call(part), self._delivery.settings.limits, transcode=self._peer.transcode)
             going = (one for one in part if refused < _LATER_MAX and is_wanted())
             try:
@@ -283,18 +283,3 @@ class _Lane(threading.Thread):
                     _LOG.error("entry %d for %s is given up: %s", entry.id, self._peer.name, reason)
                     outbox.give_up(entry.id, reason)
             behind = entries[-1].id
-
-
-def _within_contexts(instances: list[Outgoing], transcode: bool) -> Iterator[list[Outgoing]]:
-    """The instances in parts whose contexts one association has room for; almost always one."""
-    part: list[Outgoing] = []
-    kinds: set[Kind] = set()
-    for instance in instances:
-        kind = kind_of(instance)
-        if kind not in kinds and len(contexts_for({*kinds, kind}, transcode=transcode)) > CONTEXTS_MAX:
-            yield part
-            part, kinds = [], set()
-        part.append(instance)
-        kinds.add(kind)
-    if part:
-        yield part

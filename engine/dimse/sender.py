@@ -73,6 +73,21 @@ def contexts_for(kinds: Iterable[Kind], *, transcode: bool = True) -> list[tuple
     return list(contexts)
 
 
+def within_contexts(instances: list[Outgoing], transcode: bool) -> Iterator[list[Outgoing]]:
+    """The instances in parts whose contexts one association has room for; almost always one."""
+    part: list[Outgoing] = []
+    kinds: set[Kind] = set()
+    for instance in instances:
+        kind = kind_of(instance)
+        if kind not in kinds and len(contexts_for({*kinds, kind}, transcode=transcode)) > CONTEXTS_MAX:
+            yield part
+            part, kinds = [], set()
+        part.append(instance)
+        kinds.add(kind)
+    if part:
+        yield part
+
+
 def fate_of(status: int) -> Fate:
     """What a status of C-STORE means for the instance (PS3.4 table B.2-1, PS3.7 annex C)."""
     if status in (_SUCCESS, _ALREADY_THERE, *_WARNINGS) or status & 0xF000 == 0xB000:
