@@ -119,7 +119,8 @@ def sop_classes() -> str:
             if set(one.transfer_syntaxes) == set(TABLE)
             else ", ".join(f"`{uid}`" for uid in one.transfer_syntaxes)
         )
-        lines.append(f"| {one.service} | {one.name} | `{one.abstract_syntax}` | SCP | {syntaxes} |")
+        role = "SCP, SCU" if one.is_scu and one.is_scp else "SCU" if one.is_scu else "SCP"
+        lines.append(f"| {one.service} | {one.name} | `{one.abstract_syntax}` | {role} | {syntaxes} |")
     return "\n".join(lines)
 
 
@@ -139,7 +140,8 @@ def association() -> str:
         "Implementation Version Name": f"`{IMPLEMENTATION_VERSION_NAME}`",
         "Application context": "`1.2.840.10008.3.1.1.1`",
         "Associations at once, as acceptor": f"{limits.associations_max} (`limits.associations_max`)",
-        "Associations at once, as requestor": f"{limits.outbox_associations_max} (`limits.outbox_associations_max`), to peers only",
+        "Associations at once, as requestor": f"{limits.outbox_associations_max} (`limits.outbox_associations_max`), to peers only,"
+        " and one for each C-MOVE",
         "Maximum PDU": f"{amount('pdu_bytes_max', limits.pdu_bytes_max)} (`limits.pdu_bytes_max`)",
         "An association request has to come within": f"{limits.association_request_s_max} s (`limits.association_request_s_max`)",
         "Idle associations are aborted after": f"{limits.association_idle_s_max} s (`limits.association_idle_s_max`)",

@@ -10,6 +10,7 @@
     │   ├── MissingUid              an instance without a usable SOP Instance, Study or Series UID
     │   ├── InvalidParameter        a query, address or setting that cannot be understood
     │   ├── UnknownLevel            a query at a level that its information model has not
+    │   ├── MissingKey              a retrieval that does not say of what
     │   ├── UnsatisfiableRange      a byte range behind the end of what is there
     │   ├── OtherStudy              sent to the address of a study that it does not belong to
     │   ├── BadBulkData             metadata and the parts sent beside it do not fit together
@@ -93,6 +94,12 @@ class UnknownLevel(InvalidInput):
     def __init__(self, level: str, levels: tuple[str, ...]) -> None:
         self.level, self.levels = level, levels
         super().__init__(f"the Query/Retrieve Level is {level!r}, not one of {', '.join(levels)}")
+
+
+class MissingKey(InvalidInput):
+    def __init__(self, keyword: str, level: str) -> None:
+        self.keyword, self.level = keyword, level
+        super().__init__(f"the identifier has no {keyword}, which a retrieval at level {level} needs")
 
 
 class UnsatisfiableRange(InvalidInput):

@@ -125,6 +125,12 @@ class Settings:
         "a list of " + ", ".join(PERMISSIONS),
         kinds.some_of(*PERMISSIONS),
     )
+    move_retry: bool = setting(
+        True,
+        "what a C-MOVE's destination cannot take at once waits in the outbox and is sent when it can",
+        "true or false",
+        kinds.flag,
+    )
     dicom_tls: DicomTls = field(default=DicomTls())
     limits: Limits = field(default=Limits())
     peers: tuple[Peer, ...] = field(default=())

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 
 from engine.archive.archive import Archive
+from engine.archive.outbox import Outbox
 from engine.dimse.access import Caller, admit
 from engine.dimse.account import RELEASED, Account
 from engine.dimse.association import Association, AssociationEnded
@@ -48,10 +49,11 @@ class DicomAcceptor:
         archive: Archive,
         metrics: Metrics,
         with_tls: socket.socket | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         self._metrics = metrics
         self._settings, self._limits = settings, settings.limits
-        self._services = Services(archive, acceptor, settings)
+        self._services = Services(archive, acceptor, settings, outbox)
         self._intake = StoreIntake(acceptor)
         self._associations: dict[Association, str] = {}  # and by whom, see Caller.account
         self._threads: dict[threading.Thread, str] = {}  # and for which address

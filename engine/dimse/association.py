@@ -8,15 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from engine.dimse.account import Account
-from engine.dimse.command import C_STORE, Command
+from engine.dimse.command import C_CANCEL, C_STORE, Command
+from engine.dimse.message import Intake, Message, PresentationContext, Spool
 from engine.dimse.transport import ABORT, RELEASE_RP, RELEASE_RQ, Event, Transport, abort_pdu, release_pdu
 from engine.errors import EngineError, MalformedDataSet, TooLarge
 from engine.limits import MIB
 from engine.peers import PERMISSIONS
 from engine.types import Buffer
+
+__all__ = ["Association", "AssociationEnded", "Intake", "Message", "PresentationContext", "Spool"]
 
 _IDENTIFIER_BYTES_MAX = 16 * MIB  # of any data set but a C-STORE's
 _IGNORED_BYTES_MAX = 1024 * MIB  # of a data set that could not be taken, read so that the peer gets its status
@@ -32,57 +35,6 @@ class AssociationEnded(Exception):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-@dataclass(frozen=True, slots=True)
-class PresentationContext:
-    """One that was accepted.
-
-    Attributes
-    ----------
-    is_scu, is_scp : the roles that we have in it.
-    """
-
-    id: int
-    abstract_syntax: str
-    transfer_syntax: str
-    is_scu: bool = False
-    is_scp: bool = True
-
-
-class Spool(Protocol):
-    """Where a data set that is too large for memory goes."""
-
-    def write(self, piece: Buffer) -> None: ...
-    def abort(self) -> None: ...
-
-
-class Intake(Protocol):
-    """What takes the data sets of C-STORE requests in."""
-
-    def prefix(self, association: Association, context: PresentationContext, command: Command) -> bytes:
-        """File Meta Information: stands before the data set in the same memory, so that nothing is copied."""
-        ...
-
-    def open_spool(self, association: Association) -> Spool: ...
-
-
-@dataclass(slots=True)
-class Message:
-    """One whole message.
-
-    Attributes
-    ----------
-    data : the data set as it came, behind the intake's prefix if it is a C-STORE's; None without one.
-    spool : has the data set instead of `data` when it was too large for memory.
-    error : kept the data set from being taken; the peer gets to know by the status.
-    """
-
-    context: PresentationContext
-    command: Command
-    data: memoryview | None = None
-    spool: Spool | None = None
-    error: Exception | None = None
 
 
 @dataclass(slots=True)
@@ -127,6 +79,7 @@ class Association:
     account: Account | None = None
     is_open: bool = True
     _early: deque[Message] = field(default_factory=deque)
+    _cancelled: set[int] = field(default_factory=set)
     _pending: deque[_Pending] = field(default_factory=deque)
     _last_message_id: int = 0
 
@@ -150,7 +103,7 @@ class Association:
 
     def poll(self) -> Message | None:
         """A message that has come by now, such as a C-CANCEL; other requests wait their turn in `receive`."""
-        event = self._next(self.idle_s, is_looking=True)
+        event = self._next(0, is_looking=True)
         if event is Event.TIMEOUT:
             return None
         message = self._read(event)
@@ -161,14 +114,33 @@ class Association:
     def is_cancelled(self, message_id: int) -> bool:
         """Whether a C-CANCEL for the request `message_id` has come; keeps what else has come for `receive`."""
         message = self.poll()
-        if message is None:
-            return False
-        if message.command.name == "C-CANCEL" and message.command.number("MessageIDBeingRespondedTo") == message_id:
-            return True
+        if message is not None:
+            self._keep(message)
+        return message_id in self._cancelled
+
+    def next_response(self, timeout_s: float) -> Message | None:
+        """A response to one of our requests, or None when it takes longer; keeps what else comes for `receive`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for place, message in enumerate(self._early):
+                if message.command.is_response:
+                    del self._early[place]
+                    return message
+            event = self._next(max(deadline - time.monotonic(), 0), is_looking=True)
+            if event is Event.TIMEOUT:
+                return None
+            come = self._read(event)
+            if come is None:
+                raise AssociationEnded("released by the peer before it had answered")
+            self._keep(come)
+
+    def _keep(self, message: Message) -> None:
+        if message.command.field == C_CANCEL:
+            self._cancelled.add(message.command.number("MessageIDBeingRespondedTo"))
+            return
         if len(self._early) >= _EARLY_MESSAGES_MAX:
             raise self.fail("more messages than the association's window takes", _PROVIDER, _UNEXPECTED)
         self._early.append(message)
-        return False
 
     def later(self, is_done: Callable[[], bool], answer: Callable[[], None]) -> None:
         """Keep an operation under way while others come in: `answer` runs on this thread once `is_done`, see `wake`.
@@ -217,7 +189,7 @@ class Association:
             left = self.started + self.total_s - time.monotonic()
             if left <= 0:
                 raise self.fail(f"it is older than {self.total_s:g} s", _USER, 0)
-            event = self.transport.receive(0 if is_looking else min(timeout_s, left))
+            event = self.transport.receive(min(timeout_s, left))
             if event is Event.WOKEN:
                 continue
             if event in (Event.TIMEOUT, Event.MORE) and is_looking:
@@ -247,6 +219,7 @@ class Association:
         except MalformedDataSet as error:
             raise self.fail(str(error), _PROVIDER, _INVALID) from error
         if not command.is_response:
+            self._cancelled.discard(command.message_id)  # it has begun anew
             self.performed[command.name] = self.performed.get(command.name, 0) + 1
         message = Message(context, command)
         if command.has_data_set:

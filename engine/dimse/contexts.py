@@ -22,6 +22,7 @@ from engine.dicom.transfer_syntax import (
 )
 from engine.dimse.find import LEVELS
 from engine.dimse.performed import PERFORMED, RETRIEVAL
+from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS
 from engine.dimse.worklist import WORKLIST
 
 _IDENTIFIER_SYNTAXES = (
@@ -62,11 +63,20 @@ CONTEXTS: tuple[Context, ...] = (
     ),
     # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
     *(
-        Context("Storage", "store", str(one.abstract_syntax), str(one.abstract_syntax.name), tuple(TRANSFER_SYNTAXES))
+        Context(
+            "Storage",
+            "store",
+            str(one.abstract_syntax),
+            str(one.abstract_syntax.name),
+            tuple(TRANSFER_SYNTAXES),
+            is_scu=True,
+        )
         for one in AllStoragePresentationContexts
         if one.abstract_syntax is not None
     ),
     *(Context("Query", "find", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
+    *(Context("Retrieve", "move", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in MOVE_LEVELS),
+    *(Context("Retrieve", "get", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in GET_LEVELS),
     Context("Worklist", "worklist", WORKLIST, UID(WORKLIST).name, _IDENTIFIER_SYNTAXES),
     *(Context("Procedure Step", "mpps", uid, UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in (PERFORMED, RETRIEVAL)),
 )

@@ -118,7 +118,7 @@ class FromFile:
 
 
 class Converted:
-    """The data set of an instance in Explicit or Implicit VR Little Endian; `close` gives its temporary file up.
+    """The data set of an instance in another transfer syntax, without loss; `close` gives its temporary file up.
 
     Raises
     ------
@@ -126,9 +126,9 @@ class Converted:
     """
 
     def __init__(self, source: Outgoing, transfer_syntax_uid: str, limits: Limits) -> None:
-        assert transfer_syntax_uid in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
         self._is_implicit = transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
-        self._work = Transcoding(source.opened(), EXPLICIT_VR_LITTLE_ENDIAN, limits)
+        explicit = EXPLICIT_VR_LITTLE_ENDIAN if self._is_implicit else transfer_syntax_uid
+        self._work = Transcoding(source.opened(), explicit, limits)
         try:
             for _ in self._work.steps():
                 pass

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.codec.encoding.base import LOSSLESS
+from engine.codec.encoding.registry import ENCODERS
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from engine.dimse.association import Association, AssociationEnded
 from engine.dimse.command import C_STORE, RESPONSE, Command, request
 from engine.dimse.outgoing import WHOLE_BYTES_MAX, Converted, Outgoing
-from engine.errors import EngineError
+from engine.errors import EngineError, Unsupported
 from engine.limits import Limits
 from engine.types import Buffer
 
 CONTEXTS_MAX = 128  # odd numbers below 256 (PS3.8 9.3.2.2)
 WINDOW = 16  # operations that we propose to invoke at once
 _UNLIMITED = 0
+_LOOK_EVERY_S = 0.25
 _FALLBACK = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+# For who takes nothing else, as requestors of C-GET may.
+_COMPRESSED = tuple(uid for uid, one in ENCODERS.items() if uid not in _FALLBACK and not one.is_lossy(LOSSLESS))
 _PRIORITIES = {"medium": 0, "high": 1, "low": 2}  # PS3.7 9.3.1.1
 _SUCCESS, _ALREADY_THERE = 0x0000, 0x0111
 _WARNINGS = (0x0001, 0x0107, 0x0116)  # and all of Bxxx
@@ -118,7 +124,12 @@ class Sender:
         self._window = WINDOW if window == _UNLIMITED else min(window, WINDOW)
 
     def send(
-        self, instances: Iterable[Outgoing], *, priority: str = "medium", originator: tuple[str, int] | None = None
+        self,
+        instances: Iterable[Outgoing],
+        *,
+        priority: str = "medium",
+        originator: tuple[str, int] | None = None,
+        waiting: Callable[[], None] = lambda: None,
     ) -> Iterator[tuple[Outgoing, Outcome]]:
         """Send these; each with its outcome, in the order in which that is known.
 
@@ -126,6 +137,7 @@ class Sender:
         ----------
         instances : asked for one at a time, while the peer works on those before.
         originator : AE title and message ID of the C-MOVE that this is a sub-operation of (PS3.4 C.4.2.2).
+        waiting : called now and then while the peer takes its time.
 
         Raises
         ------
@@ -149,28 +161,31 @@ class Sender:
                 continue
             if not self.unanswered:
                 return
-            yield self._answer()
+            yield self._answer(waiting)
 
     def _prepare(self, instance: Outgoing) -> _Ready | tuple[Outgoing, Outcome]:
         """Choose the context, and have what is to be sent; the outcome where it cannot be."""
-        stored = instance.transfer_syntax_uid
-        context = self._association.context_for(instance.sop_class_uid, (stored, *_FALLBACK))
-        if context is None:
-            return instance, Outcome(
-                Fate.REFUSED, reason=f"the peer does not take {instance.sop_class_uid} as {stored}"
-            )
+        stored, association = instance.transfer_syntax_uid, self._association
+        reason = f"the peer does not take {instance.sop_class_uid} as {stored}"
         try:
-            if context.transfer_syntax == stored:
+            context = association.context_for(instance.sop_class_uid, (stored,))
+            if context is not None:
                 small = instance.length <= WHOLE_BYTES_MAX
                 data = instance.data_set()
                 return _Ready(instance, context.id, list(data) if small else data)
-            if not self._transcode:
-                reason = f"the peer does not take it as {stored}, and is not to be sent anything else"
-                return instance, Outcome(Fate.REFUSED, reason=reason)
-            converted = Converted(instance, context.transfer_syntax, self._limits)
-            return _Ready(instance, context.id, converted.data_set(), converted)
+            for other in (*_FALLBACK, *_COMPRESSED) if self._transcode else ():
+                context = association.context_for(instance.sop_class_uid, (other,))
+                if context is None:
+                    continue
+                try:
+                    converted = Converted(instance, other, self._limits)
+                except Unsupported as error:
+                    reason += f", and it cannot be converted ({error})"
+                    continue
+                return _Ready(instance, context.id, converted.data_set(), converted)
         except (EngineError, OSError) as error:
-            return instance, Outcome(Fate.REFUSED, reason=str(error))
+            reason = str(error)
+        return instance, Outcome(Fate.REFUSED, reason=reason)
 
     def _put(self, one: _Ready, priority: str, originator: tuple[str, int] | None) -> Outcome | None:
         """Send it; the outcome where it turned out, half sent, that it cannot be."""
@@ -196,16 +211,19 @@ class Sender:
         self.bytes_sent += one.instance.length
         return None
 
-    def _answer(self) -> tuple[Outgoing, Outcome]:
+    def _answer(self, waiting: Callable[[], None]) -> tuple[Outgoing, Outcome]:
         """Wait for the next response."""
-        message = self._association.receive()
-        if message is None:
-            raise AssociationEnded("the peer released it before it had answered")
+        association = self._association
+        deadline = time.monotonic() + association.idle_s
+        while (message := association.next_response(_LOOK_EVERY_S)) is None:
+            if time.monotonic() > deadline:
+                raise association.fail(f"nothing came for {association.idle_s:g} s", 0, 0)
+            waiting()
         command = message.command
         answered = command.number("MessageIDBeingRespondedTo", -1)
         found = next((one for one in self.unanswered if one[0] == answered), None)
         if command.field != C_STORE | RESPONSE or found is None:
-            raise self._association.fail("the peer answers what it was not asked", 0, 0)
+            raise association.fail("the peer answers what it was not asked", 0, 0)
         self.unanswered.remove(found)
         return found[1], outcome_of(command)
 

@@ -8,22 +8,30 @@ from dataclasses import dataclass
 from pynetdicom.sop_class import Verification
 
 from engine.archive.archive import Archive
-from engine.dimse import find, performed, store, worklist
+from engine.archive.outbox import Outbox
+from engine.dimse import find, performed, retrieve, store, worklist
 from engine.dimse.association import Association, Message
-from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_STORE, N_CREATE, N_GET, N_SET
+from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, N_CREATE, N_GET, N_SET
 from engine.dimse.contexts import context_of
 from engine.dimse.status import NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, SUCCESS, UNRECOGNIZED_OPERATION
+from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS
 from engine.ingest.accept import Acceptor
 from engine.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What services work with; any thread."""
+    """What services work with; any thread.
+
+    Attributes
+    ----------
+    outbox : None where nothing is sent later.
+    """
 
     archive: Archive
     acceptor: Acceptor
     settings: Settings
+    outbox: Outbox | None = None
 
 
 Serve = Callable[[Association, Message, Services], None]
@@ -39,6 +47,8 @@ _BY_COMMAND: dict[int, dict[str, Serve]] = {
     N_CREATE: {performed.PERFORMED: performed.create},
     N_SET: {performed.PERFORMED: performed.change},
     N_GET: {performed.RETRIEVAL: performed.retrieve},
+    C_GET: dict.fromkeys(GET_LEVELS, retrieve.serve_get),
+    C_MOVE: dict.fromkeys(MOVE_LEVELS, retrieve.serve_move),
 }
 _OF_SERVICE: dict[int, tuple[str, Serve]] = {C_STORE: ("Storage", store.serve)}
 
@@ -88,7 +98,7 @@ def _handler(message: Message) -> Serve | None:
 
 def agree(sop_class_uid: str, value: bytes) -> bytes | None:
     """What of a SOP class extended negotiation we take, in the words of its service; None for nothing."""
-    return find.agree(sop_class_uid, value) or worklist.agree(sop_class_uid, value)
+    return next((taken for one in (find, worklist, retrieve) if (taken := one.agree(sop_class_uid, value))), None)
 
 
 def _drop(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The one table from error class to DIMSE status of C-STORE and C-FIND (PS3.4 B.2.3, C.4.1.1.4, PS3.7 annex C)."""
+"""The one table from error class to DIMSE status (PS3.4 B.2.3, C.4.1.1.4, C.4.2.1.5, C.4.3.1.4, PS3.7 annex C)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ SUCCESS = 0x0000
 CANCELLED = 0xFE00
 PENDING, PENDING_WITHOUT_SOME_KEYS = 0xFF00, 0xFF01
 NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, UNRECOGNIZED_OPERATION = 0x0118, 0x0124, 0x0211
+SUB_OPERATIONS_FAILED, SUB_OPERATIONS_WARNING = 0xA702, 0xB000
+UNKNOWN_DESTINATION = 0xA801
 _OUT_OF_RESOURCES = 0xA700
 _DOES_NOT_MATCH = 0xA900
 _CANNOT_UNDERSTAND = 0xC000
@@ -21,6 +23,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.MissingUid: _CANNOT_UNDERSTAND,
     e.InvalidParameter: _CANNOT_UNDERSTAND,
     e.UnknownLevel: _DOES_NOT_MATCH,
+    e.MissingKey: _DOES_NOT_MATCH,
     e.UnsatisfiableRange: _CANNOT_UNDERSTAND,
     e.OtherStudy: _DOES_NOT_MATCH,
     e.BadBulkData: _CANNOT_UNDERSTAND,

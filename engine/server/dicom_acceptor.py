@@ -24,19 +24,23 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
         return
     _allow_descriptors()
     from engine.archive.archive import Archive
+    from engine.archive.outbox import Outbox
     from engine.dimse.acceptor import DicomAcceptor
     from engine.ingest.accept import Acceptor
     from engine.metrics import Metrics
 
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
     acceptor = Acceptor(archive, settings.limits)
+    outbox = Outbox.open(archive_path(settings), settings.limits) if settings.peers else None
     metrics = Metrics(archive_path(settings) / "run" / f"{os.getpid()}.counters", [one.name for one in settings.peers])
-    server = DicomAcceptor(listener, settings, acceptor, archive, metrics, with_tls)
+    server = DicomAcceptor(listener, settings, acceptor, archive, metrics, with_tls, outbox)
     try:
         stop.wait()
     finally:
         server.close()
         acceptor.close()
+        if outbox is not None:
+            outbox.close()
         archive.close()
 
 

@@ -18,6 +18,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.InvalidParameter: 400,
     e.UnsatisfiableRange: 416,
     e.UnknownLevel: 400,
+    e.MissingKey: 400,
     e.OtherStudy: 409,
     e.BadBulkData: 409,
     e.MissingAttribute: 400,
