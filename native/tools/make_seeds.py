@@ -115,9 +115,49 @@ def jpeg() -> Iterator[tuple[str, bytes]]:
             yield f"{name}-{width}-{quality}", bytes((width, height, quality)) + pixels
 
 
+def pdus() -> Iterator[tuple[str, bytes]]:
+    """Streams of an acceptor: messages whole and in fragments, several items in a PDU, release and abort.
+
+    A command whose last byte is odd announces a data set.
+    """
+
+    def pdu(kind: int, *items: bytes) -> bytes:
+        body = b"".join(items)
+        return struct.pack(">BxI", kind, len(body)) + body
+
+    def item(context: int, control: int, data: bytes) -> bytes:
+        return struct.pack(">IBB", len(data) + 2, context, control) + data
+
+    noise = values(40, 500, 1, 1).tobytes()
+    echo, store = pdu(4, item(1, 3, b"echo")), pdu(4, item(3, 3, b"store\1"))
+    streams = {
+        "echoes": echo * 5 + pdu(5, bytes(4)),
+        "whole": store + pdu(4, item(3, 2, noise[:2000])) + echo,
+        "fragments": store
+        + b"".join(pdu(4, item(3, 0, noise[n : n + 700])) for n in range(0, 9000, 700))
+        + pdu(4, item(3, 2, b"")),
+        "items": pdu(4, item(3, 1, b"st"), item(3, 3, b"ore\1"), item(3, 0, noise[:900]), item(3, 2, noise[:80]))
+        + echo,
+        "bytes": b"".join(pdu(4, item(1, 1, bytes([n]))) for n in range(200)) + pdu(4, item(1, 3, b"e")),
+        "abort": store + pdu(4, item(3, 0, noise[:100])) + pdu(7, bytes(4)),
+        "empty": store + pdu(4, *[item(3, 0, b"")] * 1000) + pdu(4) * 20 + pdu(4, item(3, 2, b"")) + pdu(4) * 1030,
+        "request": pdu(1, noise[:1500]) + echo,
+        "too long": store + pdu(4, item(3, 0, noise)) + echo,
+    }
+    for name, stream in streams.items():
+        for head in (b"\x3c\x28\x01\x02", b"\xff\x00\x77\x31"):
+            yield f"{name}-{head[0]}", head + stream
+
+
 def main(folder: Path) -> None:
     both = chain(rle(), rle_at_the_end())
-    for name, made in (("rle", both), ("resolutions", resolutions()), ("bits", bits()), ("jpeg", jpeg())):
+    for name, made in (
+        ("rle", both),
+        ("resolutions", resolutions()),
+        ("bits", bits()),
+        ("jpeg", jpeg()),
+        ("pdu", pdus()),
+    ):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, content in made:
             (folder / name / seed).write_bytes(content)
