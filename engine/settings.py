@@ -39,7 +39,7 @@ def is_loopback(host: str) -> bool:
 
 _HOST_PORT = "host:port such as 127.0.0.1:8080 or [::1]:8080 (port 0 picks a free one), or off"
 _CONFLICTS = ("keep-first", "replace")
-_RENDITIONS = ("all", "asked", "off")
+RENDITIONS = ("all", "asked", "off")
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("text", "json")
 
@@ -100,8 +100,8 @@ class Settings:
         "all",
         "of which series packs of quickly decoded, progressive images are made in the background: all, newest first; those"
         " that somebody has asked for; or none",
-        ", ".join(_RENDITIONS[:-1]) + " or " + _RENDITIONS[-1],
-        kinds.choice(*_RENDITIONS),
+        ", ".join(RENDITIONS[:-1]) + " or " + RENDITIONS[-1],
+        kinds.choice(*RENDITIONS),
     )
     log_level: str = setting(
         "info", "least serious messages that are logged", ", ".join(_LEVELS[:-1]) + " or " + _LEVELS[-1], kinds.choice(*_LEVELS)

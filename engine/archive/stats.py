@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from stat import S_ISREG
 
 from engine.archive.packing import unpack_instance
 from engine.archive.ports import SegmentSize, Snapshot
@@ -36,10 +37,19 @@ def measure(view: Snapshot, segments: dict[int, SegmentSize], index_bytes: int, 
         segment_count=len(segments),
         segment_bytes=sum(s.size_bytes for s in segments.values()),
         index_bytes=index_bytes,
-        rendition_bytes=sum(p.stat().st_size for p in renditions if p.is_file()),
+        rendition_bytes=sum(map(_size, renditions)),
         conflicts=view.count("versions"),
         defects=defects,
         transfer_syntaxes=syntaxes,
         oldest_received_ns=oldest,
         newest_received_ns=newest,
     )
+
+
+def _size(path: Path) -> int:
+    """Of a file; derived data may go at any moment."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0
+    return status.st_size if S_ISREG(status.st_mode) else 0

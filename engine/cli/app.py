@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Every setting, its value and where it came from.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+renditions_app = typer.Typer(help="Packs of quickly decoded, progressive images.", no_args_is_help=True)
+app.add_typer(renditions_app, name="renditions")
 worklist_app = typer.Typer(help="What is planned: worklist files in, and a list.", no_args_is_help=True)
 app.add_typer(worklist_app, name="worklist")
 outbox_app = typer.Typer(help="What waits to be sent to other archives: a list, retry, cancel.", no_args_is_help=True)
@@ -29,6 +31,9 @@ app.add_typer(outbox_app, name="outbox")
 
 ArchiveOption = Annotated[Path | None, typer.Option("--archive", metavar="DIR", help="Folder of the archive.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings in a TOML file.")]
+SeriesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[UID]...", help="UIDs of studies or series. [all]")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout, nothing else.")]
 HttpOption = Annotated[
     str | None,
@@ -327,3 +332,37 @@ def outbox_cancel(
         from engine.cli.outbox import cancel
 
         raise typer.Exit(cancel(loaded.settings, what, terminal))
+
+
+def _renditions(what: str, uids: list[str] | None, archive: Path | None, config: Path | None, json: bool) -> None:
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, archive=archive)
+        from engine.cli import renditions
+
+        work = {"list": renditions.show, "make": renditions.make, "drop": renditions.drop}[what]
+        raise typer.Exit(work(loaded.settings, uids or [], terminal))
+
+
+@renditions_app.command("list")
+def renditions_list(
+    uids: SeriesArgument = None, archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """What each pack has, why frames are served as they are stored, and what all of them take."""
+    _renditions("list", uids, archive, config, json)
+
+
+@renditions_app.command("make")
+def renditions_make(
+    uids: SeriesArgument = None, archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Make the packs that are missing now, beside a running server or without one."""
+    _renditions("make", uids, archive, config, json)
+
+
+@renditions_app.command("drop")
+def renditions_drop(
+    uids: SeriesArgument = None, archive: ArchiveOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Delete packs; nothing that is stored is touched."""
+    _renditions("drop", uids, archive, config, json)

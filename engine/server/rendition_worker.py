@@ -22,6 +22,7 @@ from engine.archive.index import series_key
 from engine.archive.records import SeriesSummary
 from engine.archive.renditions.asking import Asked
 from engine.archive.renditions.shelf import Shelf
+from engine.archive.renditions.state import STATE_FILE
 from engine.errors import ChangesGone, EngineError, LimitExceeded, NotFound
 from engine.metrics import Metrics
 from engine.server.child import Job, archive_path, ready, run
@@ -29,7 +30,6 @@ from engine.server.rendition_queue import RenditionQueue, Wanted
 from engine.settings import Settings
 
 _LOG = logging.getLogger(__name__)
-STATE = "renditions.json"
 _IDLE_S = 0.25
 _FEED_EVERY_S = 0.1
 _PENDING_EVERY_S = 5.0
@@ -56,7 +56,7 @@ class RenditionWorker:
     def __init__(self, archive: Archive, settings: Settings, metrics: Metrics, stop: threading.Event) -> None:
         assert archive.path is not None
         self._archive, self._settings, self._stop = archive, settings, stop
-        self._state = archive.path / "run" / STATE
+        self._state = archive.path / "run" / STATE_FILE
         self._deaths = _deaths(self._state)
         self._asked, self._queue = Asked(archive.path), RenditionQueue()
         # Both late, and only where there is work: numpy and the codecs are 30 MB that an idle server does not need.

@@ -52,7 +52,7 @@ def serve(settings: Settings) -> int:
     try:
         for counters in (path / "run").glob("*.counters"):
             counters.unlink()
-        (path / "run" / "renditions.json").unlink(missing_ok=True)  # what it says was about processes of another server
+        (path / "run" / "renditions.json").unlink(missing_ok=True)  # it tells of processes of another server
         keep_kernels_below(path / "run")
         _check_certificates(settings)
         ports = {

@@ -21,7 +21,7 @@ EVERYWHERE = (400, 403, 408, 500, 503)
 _MEANINGS = {
     200: "As asked for.",
     201: "It is made, and safe.",
-    202: "Some of the instances are safe, others were refused, or values were changed; the answer says which.",
+    202: "Some of the instances are safe, others were refused, or values were changed; or it is to be done: the answer says.",
     204: "Nothing matches.",
     206: "The range that was asked for.",
     302: "It is at another address.",

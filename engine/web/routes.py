@@ -19,6 +19,7 @@ from engine.web import (
     page,
     qido,
     rendered,
+    renditions,
     stow,
     thumbnails,
     wado,
@@ -32,6 +33,7 @@ _ROOT = "/dicom-web"
 _STUDY = _ROOT + "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
+_PACK = "/api/renditions/studies/{study}/series/{series}"
 HEALTH, SEARCH, READ, STORE, MANAGE = Permission
 
 
@@ -117,6 +119,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/outbox/{entry}/cancel", outbox.cancel_entry, MANAGE, "other"),
     Route("POST", "/api/outbox/peers/{peer}/retry", outbox.retry_peer, MANAGE, "other"),
     Route("POST", "/api/outbox/peers/{peer}/cancel", outbox.cancel_peer, MANAGE, "other"),
+    Route("GET", "/api/renditions", renditions.show, MANAGE, "other"),
+    Route("GET", _PACK, renditions.show_series, MANAGE, "other"),
+    Route("POST", _PACK, renditions.make, MANAGE, "other"),
+    Route("DELETE", _PACK, renditions.drop, MANAGE, "other"),
     Route("GET", "/api/conflicts", management.conflicts, MANAGE, "other"),
     Route("GET", "/api/defects", management.defects, MANAGE, "other"),
     Route("GET", "/api/defects/{code}", management.with_defect, MANAGE, "other"),

@@ -7,6 +7,7 @@ from typing import Any
 from engine.dicom.defects import DEFECTS
 from engine.dicom.scheduled_step import State
 from engine.forwarding import PRIORITIES
+from engine.settings import RENDITIONS
 
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
@@ -108,6 +109,26 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "StoreResponse": _ref("DataSet"),
     "Deleted": _object(deleted=_COUNT),
     "Stats": {"type": "object", "required": ["studies", "series", "instances"]},
+    "Renditions": _object(
+        mode={"type": "string", "enum": list(RENDITIONS)},
+        packs=_COUNT,
+        bytes=_COUNT,
+        bytesMax=_COUNT,
+        making={
+            "type": ["object", "null"],
+            "properties": {"studyInstanceUID": _TEXT, "seriesInstanceUID": _TEXT},
+        },
+        waiting=_COUNT,
+    ),
+    "SeriesRenditions": _object(
+        isComplete={"type": "boolean"},
+        bytes=_COUNT,
+        coarseBytes=_COUNT,
+        framesMade=_COUNT,
+        framesKept=_COUNT,
+        framesStored=_array(_object(reason=_TEXT, frames={"type": "integer", "minimum": 1})),
+    ),
+    "Asked": _object(isAsked={"type": "boolean"}),
     "Conflicts": _array(
         _object(
             sopInstanceUID=_TEXT,
