@@ -6,6 +6,7 @@ import json
 
 from aiohttp import web
 
+from engine.errors import ArchiveFault
 from engine.web.load import LOAD
 from engine.web.outbox import gauges
 from engine.web.services import on, services
@@ -41,8 +42,11 @@ async def metrics(request: web.Request) -> web.Response:
     s = services(request)
 
     def read() -> str:
-        outbox = s.archive.outbox.existing()
-        return s.metrics.text() + ("" if outbox is None else gauges(outbox.peers()))
+        try:
+            outbox = s.archive.outbox.existing()
+            return s.metrics.text() + ("" if outbox is None else gauges(outbox.peers()))
+        except ArchiveFault:  # /api/outbox says what is wrong with it
+            return s.metrics.text()
 
     text = await on(request, s.executors.read, "read", read)
     return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
