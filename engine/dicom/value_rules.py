@@ -31,6 +31,8 @@ def misfit(vr: str, value: Any) -> str:
         return "" if all(map(_is_name_group, groups)) else "names of at most 64 characters in each group"
     if not isinstance(value, str):
         return ""  # numbers are checked where they are encoded
+    if vr in ("DS", "IS"):
+        return "a number"  # those that are come as numbers
     text = value.strip(" ")
     if vr == "UI":
         return "" if not text or is_valid(text) else "a UID"

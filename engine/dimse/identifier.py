@@ -16,6 +16,7 @@ from engine.dicom.dictionary import hex_of, keyword_of, vr_of
 from engine.dicom.levels import INDEX_TAGS
 from engine.dicom.query import Level, Match, Query
 from engine.dicom.timezone import minutes_of
+from engine.dimse.data_set import element_of
 from engine.errors import InvalidParameter, UnknownLevel
 
 _CHARACTER_SET, _LEVEL, _RETRIEVE_AE, _TIMEZONE = 0x00080005, 0x00080052, 0x00080054, 0x00080201
@@ -103,19 +104,12 @@ def make_answer(found: Attributes, asked: Asked, ae_title: str) -> Dataset:
         if tag == _RETRIEVE_AE:
             ds.RetrieveAETitle = ae_title
         elif key in found:
-            ds.add(DataElement.from_json(Dataset, key, found[key]["vr"], *_value(found[key])))
+            ds.add(element_of(key, found[key]))
         else:
             vr = vr_of(tag)
             ds.add_new(tag, vr, empty_value_for_VR(vr))
     set_character_sets(ds, asked.character_sets)
     return ds
-
-
-def _value(attribute: Attributes) -> tuple[Any, str | None]:
-    for name in ("Value", "InlineBinary"):
-        if name in attribute:
-            return attribute[name], name
-    return "", None
 
 
 def keys_in(element: DataElement, above: tuple[int, ...] = ()) -> list[tuple[tuple[int, ...], str, str]]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pydicom import Dataset
 from pynetdicom.sop_class import ModalityPerformedProcedureStep, ModalityPerformedProcedureStepRetrieve
 
 from engine.archive.worklist.records import PerformedStep
@@ -16,7 +15,7 @@ from engine.dicom.canonical import from_data_set
 from engine.dicom.dictionary import hex_of, tag_of
 from engine.dicom.uid import is_valid
 from engine.dimse.association import Association, Message
-from engine.dimse.data_set import encode
+from engine.dimse.data_set import encode, from_attributes
 from engine.dimse.identifier import set_character_sets
 from engine.dimse.status import SUCCESS, status_of
 from engine.errors import (
@@ -79,7 +78,7 @@ def retrieve(association: Association, message: Message, services: Services) -> 
         tags = message.command.get("AttributeIdentifierList")
         wanted = [hex_of(tag) for tag in tags] if isinstance(tags, tuple) and tags else list(step.attributes)
         found = {key: step.attributes[key] for key in wanted if key in step.attributes}
-        ds = Dataset.from_json(found)
+        ds = from_attributes(found)
         set_character_sets(ds, ())
         status = SUCCESS if len(found) == len(set(wanted)) else _SOME_NOT_SUPPORTED
         association.respond(message, status, encode(ds, message.context.transfer_syntax))

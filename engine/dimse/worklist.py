@@ -17,7 +17,7 @@ from engine.dicom.dictionary import hex_of, keyword_of, vr_of
 from engine.dicom.query import Match
 from engine.dicom.scheduled_step import ENDED, STATUS, STEP, State
 from engine.dimse.association import Association, Message
-from engine.dimse.data_set import decode, encode
+from engine.dimse.data_set import decode, encode, from_attributes
 from engine.dimse.identifier import character_sets_of, keys_in, set_character_sets
 from engine.dimse.status import CANCELLED, PENDING, SUCCESS, status_of
 from engine.errors import EngineError, InvalidParameter
@@ -54,7 +54,7 @@ def serve(association: Association, message: Message, services: Services) -> Non
             if association.is_cancelled(message.command.message_id):
                 association.respond(message, CANCELLED)
                 return
-            answer = Dataset.from_json(_restricted(found, wanted))
+            answer = from_attributes(_restricted(found, wanted))
             set_character_sets(answer, character_sets)
             association.respond(message, PENDING, encode(answer, message.context.transfer_syntax))
     except EngineError as error:

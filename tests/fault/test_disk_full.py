@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 from archives import LIMITS, assert_reindex_is_equal, incoming, problems
 from data import make_instance
+from worklists import created, item
 
 from engine.archive.archive import Archive
+from engine.archive.worklist.records import PerformedStep, StepQuery
+from engine.archive.worklist.worklist import Worklist
+from engine.dicom.scheduled_step import identity
 from engine.errors import ArchiveFault, ArchiveFull
 from engine.ingest.accept import Acceptor
 from engine.ingest.importer import import_paths
@@ -159,3 +163,26 @@ def test_a_full_archive_can_be_opened_and_read(disk: Path) -> None:
         archive = Archive.open(disk / "archive", ROOMY, mode=mode)
         assert archive.read(archive.instance("1.2.3.4.1")) == instance(1)
         archive.close()
+
+
+def test_a_worklist_on_a_full_disk_keeps_what_it_has_said_and_goes_on(disk: Path) -> None:
+    worklist = Worklist(disk, ROOMY, True)
+    worklist.schedule([item("S0")], "test")
+    filler = fill_up(disk, 256 * KIB)
+    said = ["S0"]
+    with pytest.raises(ArchiveFull):
+        for number in range(1, 5000):
+            worklist.schedule([item(f"S{number}")], "test")
+            said.append(f"S{number}")
+    assert 1 < len(said) < 4999
+    with pytest.raises(ArchiveFault):
+        worklist.perform(PerformedStep.new("1.9", created("S0", PatientComments="x" * 500_000), "CT1"))
+    worklist.close()
+    worklist = Worklist(disk, ROOMY, True)
+    assert {one.step_id for one in worklist.find(StepQuery(limit=10_000)).steps} == {identity("1.2.3", s) for s in said}
+    assert worklist.newest_performed(1) == []
+    filler.unlink()
+    worklist.perform(PerformedStep.new("1.9", created("S0"), "CT1"))
+    worklist.schedule([item("more")], "test")
+    assert worklist.get(identity("1.2.3", "S0")).state == "IN PROGRESS"
+    worklist.close()

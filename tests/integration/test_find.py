@@ -212,6 +212,15 @@ def test_attributes_that_only_headers_have(server: Serving) -> None:
     assert (found[0][1].PhotometricInterpretation, found[0][1].BitsStored) == ("MONOCHROME2", 12)
 
 
+def test_a_number_that_is_none_does_not_hide_the_study(server: Serving) -> None:
+    odd = make_instance("1.2.9.1.1", study="1.2.9", series="1.2.9.1", patient_id="P9")
+    patient = element(0x00100020, "LO", b"P9")
+    assert server.store(odd.replace(patient, patient + element(0x00101030, "DS", b"heavy"))).status_code == 200
+    found, final = find(server, keys("STUDY", StudyInstanceUID="1.2.9", PatientWeight="", PatientID=""))
+    assert final == 0
+    assert [(ds.PatientID, ds["PatientWeight"].is_empty) for _, ds in found] == [("P9", True)]
+
+
 def test_a_key_that_is_none_is_said_to_be_ignored(server: Serving) -> None:
     found, final = find(server, keys("STUDY", StudyInstanceUID="1.2.3", BodyPartExamined="HEAD"))
     assert final == 0

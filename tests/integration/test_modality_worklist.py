@@ -20,7 +20,9 @@ from pynetdicom.sop_class import ModalityWorklistInformationFind as MWL
 from serving import Serving
 from worklists import item
 
+from engine.archive.worklist.worklist import Worklist
 from engine.dicom.dictionary import keyword_of
+from engine.limits import Limits
 
 STEP = "ScheduledProcedureStepSequence"
 needs_dcmtk = pytest.mark.skipif(which("wlmscpfs") is None, reason="DCMTK is needed: apt install dcmtk")
@@ -320,6 +322,17 @@ def test_fuzzy_names_where_that_was_agreed(planned: Serving) -> None:
     assert find(planned, asked) == ([], 0)
     asked = keys(PatientName="διο", PatientID="P2", SpecificCharacterSet="ISO_IR 192")
     assert len(find(planned, asked, is_fuzzy=True)[0]) == 1
+
+
+def test_a_number_that_is_none_does_not_hide_the_step(planned: Serving) -> None:
+    """Files from elsewhere hold such things; what cannot be said again is left out of the answer, the rest comes."""
+    beside = Worklist(planned.archive, Limits(), True)
+    odd = item("ODD", study="1.2.6", PatientID="ODD", PatientComments="x")
+    beside.take({**odd, "00101030": {"vr": "DS", "Value": ["heavy"]}}, "import")
+    beside.close()
+    [ds], final = find(planned, keys(PatientID="ODD", PatientWeight="", PatientComments=""))
+    assert final == 0
+    assert (ds["PatientWeight"].is_empty, ds.PatientComments) == (True, "x")
 
 
 def test_keys_of_query_retrieve_are_passed_over_and_nonsense_is_refused(planned: Serving) -> None:

@@ -171,6 +171,19 @@ def test_every_transfer_syntax_and_character_set(server: Serving, syntax: str) -
         assoc.release()
 
 
+def test_a_number_that_is_none_costs_only_itself(server: Serving) -> None:
+    """What a modality sends is kept as it is; what cannot be said again is left out of the answer."""
+    made = associate(server, ImplicitVRLittleEndian)
+    try:
+        json = created("", "1.7")
+        json["00101030"] = {"vr": "LO", "Value": ["heavy"]}  # in implicit VR nobody sees which
+        assert create(made, "1.9.11", json).Status == 0
+        status, found = settled(made).send_n_get([0x00101030, 0x00080060], RETRIEVE, "1.9.11")
+        assert (status.Status, found.Modality, found["PatientWeight"].is_empty) == (0, "CT", True)
+    finally:
+        made.release()
+
+
 def test_kill_after_success_loses_nothing(tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     server = Serving(archive, dicom="127.0.0.1:0").start()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from archives import LIMITS, incoming
-from data import make_instance
+from data import element, make_instance
 from worklists import attributes, created, ended, item
 
 from engine.archive.archive import Archive
@@ -19,6 +19,7 @@ from engine.archive.worklist.records import PerformedStep, StepQuery
 from engine.archive.worklist.worklist import Taken, Worklist
 from engine.dicom.canonical import from_json
 from engine.dicom.dictionary import tag_of, vr_of
+from engine.dicom.elements import sequence_bytes
 from engine.dicom.matching import matches
 from engine.dicom.query import Match
 from engine.dicom.scheduled_step import SEARCHED, State, check, identity, split, with_status
@@ -316,6 +317,19 @@ def test_progress_says_which_instances_are_missing() -> None:
     ]
 
 
+def test_images_that_name_the_step_are_seen_without_any_report() -> None:
+    archive = Archive.in_memory(LIMITS)
+    [step] = archive.worklist.schedule([item("S1")], "test")
+    request = sequence_bytes(0x00400275, element(0x00400009, "SH", b"S1"))
+    before, pixels, behind = make_instance("1.2.3.4.1").partition(b"\xe0\x7f\x10\x00OW")
+    other = make_instance("1.2.3.5.1", series="1.2.3.5")
+    archive.store([incoming(before + request + pixels + behind), incoming(other)])
+    assert {s.series_instance_uid: s.is_of_step for s in stored_series(archive, step)} == {
+        "1.2.3.4": True,
+        "1.2.3.5": False,
+    }
+
+
 def test_a_worklist_outlives_a_restart_and_the_loss_of_the_index(tmp_path: Path) -> None:
     archive = Archive.open(tmp_path, LIMITS)
     archive.store([incoming(make_instance())])
@@ -413,6 +427,7 @@ def _age(worklist: Worklist, step_id: str) -> None:
         ({"PatientName": "X" * 65}, InvalidAttributeValue, "PatientName"),
         ({"ScheduledProcedureStepStatus": "SOON"}, InvalidAttributeValue, "ScheduledProcedureStepStatus"),
         ({"ReferencedPatientSequence": [{"ReferencedSOPInstanceUID": "1.02"}]}, InvalidAttributeValue, "UID"),
+        ({"PatientWeight": "heavy"}, InvalidAttributeValue, "PatientWeight"),
         ({"PatientBirthDate": "1970"}, InvalidAttributeValue, "PatientBirthDate"),
     ],
 )  # fmt: skip
