@@ -21,6 +21,7 @@ from engine.limits import GIB, KIB, MIB, Limits
 from engine.peers import Peer
 from engine.setting_tables import is_needed, keys_of
 from engine.settings import Settings, table
+from engine.users import User
 from engine.web.faces import FACES
 from engine.web.openapi import EVERYWHERE
 from engine.web.parameters import NEGOTIATION, RENDERING, SEARCH, TEXT_NEGOTIATION, WADO_URI
@@ -45,6 +46,10 @@ def settings() -> str:
 
 def peer_keys() -> str:
     return _entry_keys(Peer)
+
+
+def user_keys() -> str:
+    return _entry_keys(User)
 
 
 def rule_keys() -> str:
@@ -207,6 +212,7 @@ TABLES = {
     ("README.md", "limits"): limits,
     ("docs/settings.md", "settings"): settings,
     ("docs/settings.md", "peers"): peer_keys,
+    ("docs/settings.md", "users"): user_keys,
     ("docs/forwarding.md", "rules"): rule_keys,
     ("docs/archive.md", "defects"): defects,
     ("docs/clauses.md", "clauses"): clauses,

@@ -90,6 +90,12 @@ class Peer:
         'a list of names (subject or alternative) or fingerprints such as "sha256:4f…"',
         kinds.texts,
     )
+    needs_user: bool = setting(
+        False,
+        "it must say for which of the users it acts, whatever user_identity of the settings is",
+        "true or false",
+        kinds.flag,
+    )
     associations_max: int = setting(
         0,
         "associations that it may have with us at once; 0 is limits.caller_associations_max",

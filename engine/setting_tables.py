@@ -56,9 +56,8 @@ def read_entry(
         try:
             values[name] = parse(value)
         except (ValueError, TypeError):
-            raise InvalidParameter(
-                f"{where}.{name}", str(value), f"{known[name].metadata['expected']} ({origin})"
-            ) from None
+            shown = "…" if name == "password" else str(value)  # it may be one, where its hash should be
+            raise InvalidParameter(f"{where}.{name}", shown, f"{known[name].metadata['expected']} ({origin})") from None
         if parse is setting_values.path:
             values[name] = base / values[name]  # type: ignore[operator]
         origins[f"{where}.{name}"] = origin

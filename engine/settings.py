@@ -18,9 +18,10 @@ from engine.errors import InvalidParameter
 from engine.forwarding import Rule, check_rules
 from engine.limits import Limits
 from engine.peers import PERMISSIONS, Peer, check_peers
-from engine.setting_tables import keys_of, read_entry, restored
+from engine.setting_tables import Entry, keys_of, read_entry, restored
 from engine.setting_values import endpoint, setting
 from engine.tls_settings import DicomTls
+from engine.users import User
 
 PREFIX = "VOXCAST_"
 _NOT_SETTINGS = (PREFIX + "CONFIG", PREFIX + "TEST_")  # the name of the TOML file, and what only tests read
@@ -38,6 +39,7 @@ def is_loopback(host: str) -> bool:
 
 
 _HOST_PORT = "host:port such as 127.0.0.1:8080 or [::1]:8080 (port 0 picks a free one), or off"
+_IDENTITIES = ("optional", "required")
 _CONFLICTS = ("keep-first", "replace")
 RENDITIONS = ("all", "asked", "off")
 _LEVELS = ("debug", "info", "warning", "error")
@@ -131,6 +133,13 @@ class Settings:
         "true or false",
         kinds.flag,
     )
+    user_identity: str = setting(
+        "optional",
+        "whether callers say for which of the users they act (PS3.7 D.3.3.7); who says so is checked in any case",
+        " or ".join(_IDENTITIES),
+        kinds.choice(*_IDENTITIES),
+    )
+    users: tuple[User, ...] = field(default=())
     dicom_tls: DicomTls = field(default=DicomTls())
     limits: Limits = field(default=Limits())
     peers: tuple[Peer, ...] = field(default=())
@@ -143,10 +152,13 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values = json.loads(text)
-        limits, peers, rules, tls = (values.pop(key) for key in ("limits", "peers", "forward", "dicom_tls"))
+        limits, peers, rules, tls, users = (
+            values.pop(key) for key in ("limits", "peers", "forward", "dicom_tls", "users")
+        )
         return replace(
             restored(cls, values),
             dicom_tls=restored(DicomTls, tls),
+            users=tuple(restored(User, one) for one in users),
             limits=Limits(**limits),
             peers=tuple(restored(Peer, one) for one in peers),
             forward=tuple(restored(Rule, one) for one in rules),
@@ -223,11 +235,15 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
     if config is None and environ.get(PREFIX + "CONFIG"):
         config = Path(environ[PREFIX + "CONFIG"])
     peers: tuple[Peer, ...] = ()
+    users: tuple[User, ...] = ()
     rules: tuple[Rule, ...] = ()
     of_entries: dict[str, str] = {}
     if config is not None:
         tables = _read_toml(config)
-        peers, of_entries = _read_peers(tables.pop("peers", {}), config)
+        peers, of_entries = _read_named(Peer, "peers", tables.pop("peers", {}), config)
+        check_peers(peers)
+        users, of_users = _read_named(User, "users", tables.pop("users", {}), config)
+        of_entries |= of_users
         rules, of_rules = _read_rules(tables.pop("forward", []), config, peers)
         of_entries |= of_rules
         for key, value in _flat(tables).items():
@@ -253,7 +269,7 @@ def load(*, config: Path | None, environ: Mapping[str, str], command_line: Mappi
         raise InvalidParameter(f"dicom_tls.{error.name}", error.value, error.expected) from None
     limits = Limits(**_group(values, "limits."))
     plain = {key: value for key, value in values.items() if "." not in key}
-    settings = Settings(**plain, dicom_tls=tls, limits=limits, peers=peers, forward=rules)
+    settings = Settings(**plain, dicom_tls=tls, limits=limits, peers=peers, forward=rules, users=users)
     _check_reach(settings)
     return Loaded(settings, origins | of_entries)
 
@@ -284,18 +300,19 @@ def _group(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
 
 
-def _read_peers(tables: object, config: Path) -> tuple[tuple[Peer, ...], dict[str, str]]:
-    """The ``[peers.NAME]`` tables, and where each of their values came from."""
+def _read_named(
+    kind: type[Entry], group: str, tables: object, config: Path
+) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """The ``[group.NAME]`` tables, and where each of their values came from."""
     if not isinstance(tables, dict):
-        raise InvalidParameter("peers", str(tables), f"tables such as [peers.NAME] (file {config})")
-    peers: list[Peer] = []
+        raise InvalidParameter(group, str(tables), f"tables such as [{group}.NAME] (file {config})")
+    entries: list[Entry] = []
     origins: dict[str, str] = {}
     for name, table in tables.items():
-        peer, of_peer = read_entry(Peer, f"peers.{name}", table, f"file {config}", config.parent, name=name)
-        peers.append(peer)
-        origins |= of_peer
-    check_peers(peers)
-    return tuple(peers), origins
+        entry, of_entry = read_entry(kind, f"{group}.{name}", table, f"file {config}", config.parent, name=name)
+        entries.append(entry)
+        origins |= of_entry
+    return tuple(entries), origins
 
 
 def _read_rules(tables: object, config: Path, peers: tuple[Peer, ...]) -> tuple[tuple[Rule, ...], dict[str, str]]:
@@ -339,6 +356,12 @@ def _check_reach(settings: Settings) -> None:
             " or what anybody may ask with unknown_callers",
         )
 
+    demanding = [f"peers.{one.name}.needs_user" for one in settings.peers if one.needs_user]
+    demanding += ["user_identity"] if settings.user_identity == "required" else []
+    if demanding and not settings.users:
+        raise InvalidParameter(
+            demanding[0], "true" if "." in demanding[0] else "required", "[users.NAME] tables beside it"
+        )
     for peer in settings.peers:
         if settings.dicom_tls.clients == "off" and (peer.tls_names or peer.tls_client_certificate) and not peer.host:
             key = "tls_names" if peer.tls_names else "tls_client_certificate"

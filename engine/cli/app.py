@@ -217,6 +217,16 @@ def stats(
 
 
 @app.command()
+def password(json: JsonOption = False) -> None:
+    """Make the hash of a password for a [users.NAME] table; asks for it, or takes a line of standard input."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        from engine.cli.password import run
+
+        raise typer.Exit(run(terminal))
+
+
+@app.command()
 def warmup(json: JsonOption = False) -> None:
     """Compile what draws pictures, once, so that no server does it at its first one; an installation step."""
     terminal = Terminal(json)

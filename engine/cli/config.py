@@ -11,6 +11,7 @@ from engine.peers import Peer
 from engine.setting_tables import is_needed, keys_of
 from engine.settings import Loaded, table
 from engine.tls import server_context
+from engine.users import User
 
 
 def show(loaded: Loaded, terminal: Terminal) -> int:
@@ -34,12 +35,14 @@ def show(loaded: Loaded, terminal: Terminal) -> int:
         )
     for peer in loaded.settings.peers:
         _show_entry(f"peers.{peer.name}", f"[peers.{peer.name}]", peer, loaded, terminal)
+    for user in loaded.settings.users:
+        _show_entry(f"users.{user.name}", f"[users.{json.dumps(user.name)}]", user, loaded, terminal)
     for rule in loaded.settings.forward:
         _show_entry(f"forward.{rule.name}", "[[forward]]", rule, loaded, terminal)
     return DONE
 
 
-def _show_entry(where: str, heading: str, entry: Peer | Rule, loaded: Loaded, terminal: Terminal) -> None:
+def _show_entry(where: str, heading: str, entry: Peer | Rule | User, loaded: Loaded, terminal: Terminal) -> None:
     """One table of several of its kind."""
     terminal.heading("\n" + heading)
     for one in keys_of(type(entry)):

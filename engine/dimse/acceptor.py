@@ -16,6 +16,7 @@ from engine.dimse.access import Caller, admit
 from engine.dimse.account import RELEASED, Account
 from engine.dimse.association import Association, AssociationEnded
 from engine.dimse.contexts import table_for
+from engine.dimse.identity import Identified, identify
 from engine.dimse.lobby import Lobby
 from engine.dimse.negotiation import APPLICATION_CONTEXT, BUSY, UNKNOWN_APPLICATION, Rejection, Request, Terms, settle
 from engine.dimse.services import Services, agree, serve
@@ -113,13 +114,14 @@ class DicomAcceptor:
                 transport.wait_closed(_CLOSE_S)
             return
         proof = secured(connection) if isinstance(connection, ssl.SSLSocket) else None
-        caller = self._admit(asked, address, proof)
-        limits = caller.limits if isinstance(caller, Caller) else self._limits
+        found = self._admit(asked, address, proof)
+        limits = self._limits if isinstance(found, Rejection) else found.caller.limits
         with contextlib.closing(self._transport(connection, limits)) as transport:
-            if isinstance(caller, Rejection):
-                self._reject(transport, asked, address, caller)
+            if isinstance(found, Rejection):
+                self._reject(transport, asked, address, found)
                 return
-            association, terms = self._settle(transport, asked, address, caller)
+            caller = found.caller
+            association, terms = self._settle(transport, asked, address, found)
             with self._lock:
                 rejection = self._is_too_many(caller)
                 if rejection is None:
@@ -138,10 +140,11 @@ class DicomAcceptor:
     def _transport(self, connection: socket.socket, limits: Limits) -> Transport:
         return Transport(connection, limits, limits.association_idle_s_max)
 
-    def _admit(self, asked: Request, address: str, proof: Secured | None) -> Caller | Rejection:
+    def _admit(self, asked: Request, address: str, proof: Secured | None) -> Identified | Rejection:
         if asked.application_context != APPLICATION_CONTEXT:
             return UNKNOWN_APPLICATION
-        return admit(asked, address, self._settings, proof)
+        caller = admit(asked, address, self._settings, proof)
+        return caller if isinstance(caller, Rejection) else identify(asked.user, caller, self._settings)
 
     def _is_too_many(self, caller: Caller) -> Rejection | None:
         if len(self._associations) >= self._limits.associations_max:
@@ -157,8 +160,17 @@ class DicomAcceptor:
         transport.send_pdu(rejection.pdu())
         transport.wait_closed(_CLOSE_S)
 
-    def _settle(self, transport: Transport, asked: Request, address: str, caller: Caller) -> tuple[Association, Terms]:
-        terms = settle(asked, table_for(caller.permissions), window_max=self._limits.operations_max, agree=agree)
+    def _settle(
+        self, transport: Transport, asked: Request, address: str, found: Identified
+    ) -> tuple[Association, Terms]:
+        caller = found.caller
+        terms = settle(
+            asked,
+            table_for(caller.permissions),
+            window_max=self._limits.operations_max,
+            agree=agree,
+            user_response=found.response,
+        )
         transport.peer_pdu_bytes_max = asked.pdu_bytes_max
         association = Association(
             transport=transport,
@@ -169,6 +181,7 @@ class DicomAcceptor:
             idle_s=caller.limits.association_idle_s_max,
             total_s=caller.limits.association_total_s_max,
             permissions=caller.permissions,
+            user=found.user,
             extended=terms.extended,
             window=terms.window or (1, 1),
             intake=self._intake,

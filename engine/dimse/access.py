@@ -29,6 +29,7 @@ class Caller:
     permissions: tuple[str, ...]
     associations_max: int
     limits: Limits
+    needs_user: bool = False
 
 
 def admit(asked: Request, address: str, settings: Settings, secured: Secured | None = None) -> Caller | Rejection:
@@ -57,6 +58,7 @@ def admit(asked: Request, address: str, settings: Settings, secured: Secured | N
         permissions=peer.permissions,
         associations_max=peer.associations_max or settings.limits.caller_associations_max,
         limits=_own_limits(peer, settings.limits),
+        needs_user=peer.needs_user,
     )
 
 

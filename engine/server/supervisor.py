@@ -247,9 +247,11 @@ class _Supervisor:
 
 
 def main() -> int:
-    """A process of its own (`cli/serve.py`): the settings as JSON are its one argument."""
+    """A process of its own (`cli/serve.py`): its one argument is a descriptor, from which it reads the settings as JSON."""
     try:
-        return serve(Settings.from_json(sys.argv[1]))
+        with os.fdopen(int(sys.argv[1]), encoding="utf_8") as file:
+            settings = Settings.from_json(file.read())
+        return serve(settings)
     except EngineError as error:
         print(f"voxcast: {error}", file=sys.stderr)
         return 1

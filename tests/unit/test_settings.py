@@ -21,6 +21,7 @@ from engine.setting_tables import keys_of
 from engine.setting_values import endpoint
 from engine.settings import Loaded, Settings, is_loopback, load, table
 from engine.tls_settings import DicomTls
+from engine.users import User
 
 
 def loaded(
@@ -171,8 +172,10 @@ def test_other_machines_reach_the_dicom_port_once_somebody_said_who_may_what(tom
 _EVERY_KEY = Peer(
     name="x", aet="X", host="pacs", port=1, calling_aet="ME", addresses=("10.0.0.0/8",), permissions=("store",), tls="on",
     tls_ca=Path("ca"), tls_certificate=Path("c"), tls_key=Path("k"), tls_verify_host=False, tls_client_certificate=True,
-    tls_names=("x",), associations_max=1, send_associations_max=2, pdu_bytes_max=3, idle_s_max=4, total_s_max=5, transcode=False,
+    tls_names=("x",), associations_max=1, send_associations_max=2, pdu_bytes_max=3, idle_s_max=4, total_s_max=5, needs_user=True,
+    transcode=False,
 )  # fmt: skip
+_EVERY_USER = User(name="ann", password="scrypt:2:1:1:" + "A" * 24 + ":" + "A" * 44, permissions=("find",))
 _EVERY_TLS = DicomTls(
     listen="0.0.0.0:2762",
     certificate=Path("c"),
@@ -201,7 +204,7 @@ def test_every_setting_survives_the_way_to_a_child() -> None:
         archive=Path("a"), http="off", dicom="off", aet="A", workers=2, on_conflict="replace", jpeg_quality=1,
         log_level="error", log_format="json", renditions="off", move_retry=False, trusted_proxies="127.0.0.1", cors_origins="*",
         public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), called_aets=("B",), peers=(_EVERY_KEY,),
-        forward=(_EVERY_CONDITION,), dicom_tls=_EVERY_TLS,
+        forward=(_EVERY_CONDITION,), dicom_tls=_EVERY_TLS, users=(_EVERY_USER,), user_identity="required",
         limits=Limits(**{name: 17 for name, _, _ in Limits.table()}),
     )  # fmt: skip
     default = Settings()
@@ -211,6 +214,7 @@ def test_every_setting_survives_the_way_to_a_child() -> None:
         (_EVERY_KEY, Peer(name="x", aet="")),
         (_EVERY_CONDITION, Rule(name="plain", to=())),
         (_EVERY_TLS, DicomTls()),
+        (_EVERY_USER, User(name="x")),
     ):
         same = [f.name for f in keys_of(type(entry)) if getattr(entry, f.name) == getattr(plain, f.name)]
         assert not same, "this test must change every key"
