@@ -106,7 +106,7 @@ _PICTURES = Face(
 _RENDERED = replace(
     _PICTURES,
     gives=(*_DRAWN, *_in_parts(*_DRAWN), *_FILES, *_in_parts(*_FILES)),
-    statuses=(200, 206, 304, 404, 406, 413, 416, 422),
+    statuses=(200, 206, 304, 404, 406, 413, 416, 422, 507),
 )
 _THUMBNAIL = replace(_PICTURES, gives=_DRAWN, clause="10.4.1.1.4")
 _PAGE = Face(("text/html",), (200, 304, 404))
@@ -153,7 +153,7 @@ FACES: Mapping[Handler, Face] = {
     wado.retrieve_instance: _INSTANCES,
     wado_uri.retrieve: Face(
         (*_DRAWN, DICOM, *_FILES),
-        (200, 206, 304, 404, 406, 413, 416, 422, 501),
+        (200, 206, 304, 404, 406, 413, 416, 422, 501, 507),
         parameters=WADO_URI,
         clause="9",
     ),

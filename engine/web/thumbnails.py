@@ -5,12 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
+from engine.dicom.caption import CaptionKind
 from engine.dicom.presentation import is_presentation_state
-from engine.errors import NoPixels
+from engine.errors import InvalidParameter, NoPixels
 from engine.stream.video import without_pixels
 from engine.web.frames import frame_indexes
 from engine.web.pictures import send_pictures
-from engine.web.render_parameters import wish_of
+from engine.web.render_parameters import Wish, wish_of
 from engine.web.rendered import shown_by
 from engine.web.services import on, services
 from engine.web.wado import record_of
@@ -64,7 +65,7 @@ async def retrieve_study_thumbnail(request: web.Request) -> web.StreamResponse:
 
 async def _thumbnail(request: web.Request, record: InstanceRecord) -> web.StreamResponse:
     if is_presentation_state(record.sop_class_uid):
-        wish = wish_of(request, THUMBNAIL_SIDE)
+        wish = _wish(request)
         shown = await shown_by(request, record, wish)
         return await send_pictures(request, [shown[len(shown) // 2]], wish, record)
     if record.frame_table is None:
@@ -73,4 +74,12 @@ async def _thumbnail(request: web.Request, record: InstanceRecord) -> web.Stream
 
 
 async def _small(request: web.Request, record: InstanceRecord, index: int) -> web.StreamResponse:
-    return await send_pictures(request, [(record, index)], wish_of(request, THUMBNAIL_SIDE), is_small=True)
+    return await send_pictures(request, [(record, index)], _wish(request), is_small=True)
+
+
+def _wish(request: web.Request) -> Wish:
+    """What it shall be like; nothing may say who the patient is (PS3.18 10.4.3.3.4)."""
+    wish = wish_of(request, THUMBNAIL_SIDE)
+    if CaptionKind.PATIENT in wish.captions:
+        raise InvalidParameter("annotation", CaptionKind.PATIENT, "nothing of the patient in a thumbnail")
+    return wish

@@ -43,6 +43,7 @@ def test_options_at_every_address(server: Serving, path: str) -> None:
 
 
 @pytest.mark.clause("PS3.18 8.9.3")
+@pytest.mark.clause("PS3.18 8.9.4")
 def test_the_base_answers_as_it_is_asked(server: Serving) -> None:
     for path in ("/dicom-web", "/dicom-web/"):
         whole = server.get(path)

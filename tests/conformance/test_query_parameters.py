@@ -6,8 +6,10 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from data import make_instance
+from altering import with_attributes
+from data import CT, make_instance
 from PIL import Image
+from pydicom.dataset import Dataset
 from serving import Serving
 
 AT = "/dicom-web/studies/1.2.3/series/1.2.3.4/instances/1.2.3.4.1"
@@ -63,6 +65,8 @@ def test_8_3_3_2_texts_are_utf_8_and_other_character_sets_are_400(server: Servin
 
 @pytest.mark.clause("PS3.18 8.8")
 @pytest.mark.parametrize("path", TEXTS)
+@pytest.mark.clause("PS3.18 8.8.4")
+@pytest.mark.clause("PS3.18 8.8.5")
 def test_8_8_who_refuses_utf_8_is_told(server: Serving, path: str) -> None:
     """8.8.4: sets that are not known are ignored; 8.8.5: where nothing is left, it is UTF-8."""
     for taken in ("utf-8", "iso-8859-1", "iso-8859-1, utf-8;q=0.1", "*", "utf-8, *;q=0", "no list;;"):
@@ -135,3 +139,61 @@ def test_8_3_5_2_thumbnails_take_a_viewport(server: Serving, path: str) -> None:
     assert (usual.format, max(usual.size)) == ("JPEG", 128)
     asked = Image.open(io.BytesIO(server.get(f"{path}/thumbnail?viewport=60,60", "image/png").content))
     assert (asked.format, asked.size) == ("PNG", (60, 40))
+
+
+@pytest.mark.clause("PS3.18 10.4.3.3.4")
+@pytest.mark.parametrize("path", ["/dicom-web/studies/1.2.3", SERIES, AT, f"{AT}/frames/1"])
+def test_10_4_3_3_4_a_thumbnail_is_one_image_and_does_not_name_the_patient(server: Serving, path: str) -> None:
+    for accept in ("image/jpeg", "image/png", "*/*"):
+        assert server.get(f"{path}/thumbnail", accept).headers["Content-Type"].startswith("image/")
+    plain = server.get(f"{path}/thumbnail", "image/png").content
+    assert server.get(f"{path}/thumbnail?annotation=technique", "image/png").content != plain
+    for kinds in ("patient", "technique,patient"):
+        answer = server.get(f"{path}/thumbnail?annotation={kinds}", "image/png")
+        assert (answer.status_code, "of the patient" in answer.json()["detail"]) == (400, True)
+
+
+# Table 10.6.1-5 by level, with values that each kind of attribute may have.
+REQUIRED = {
+    "studies": {
+        "StudyDate": "20210304", "StudyTime": "091500", "AccessionNumber": "ACC7", "ModalitiesInStudy": "CT",
+        "ReferringPhysicianName": "HOUSE^GREGORY", "PatientName": "REQ^UIRED", "PatientID": "RQ1",
+        "StudyInstanceUID": "1.2.77", "StudyID": "SID7",
+    },
+    "series": {
+        "Modality": "CT", "SeriesInstanceUID": "1.2.77.1", "SeriesNumber": "77",
+        "PerformedProcedureStepStartDate": "20210303", "PerformedProcedureStepStartTime": "081500",
+        "RequestAttributesSequence.ScheduledProcedureStepID": "SPS7", "RequestAttributesSequence.RequestedProcedureID": "RP7",
+    },
+    "instances": {"SOPClassUID": CT, "SOPInstanceUID": "1.2.77.1.1", "InstanceNumber": "78"},
+}  # fmt: skip
+
+
+@pytest.mark.clause("PS3.18 10.6.1.2.3")
+def test_10_6_1_2_3_every_required_attribute_is_a_key(server: Serving) -> None:
+    values = {name: value for level in REQUIRED.values() for name, value in level.items() if "." not in name}
+    request = Dataset()
+    request.ScheduledProcedureStepID, request.RequestedProcedureID = "SPS7", "RP7"
+    plain = {n: v for n, v in values.items() if n not in ("ModalitiesInStudy", "SOPClassUID", "SOPInstanceUID")}
+    made = make_instance("1.2.77.1.1", study="1.2.77", series="1.2.77.1")
+    made = with_attributes(made, **plain, RequestAttributesSequence=[request])
+    assert server.store(made).status_code == 200
+    for level, keys in REQUIRED.items():
+        for name, value in keys.items():
+            alone = f"/dicom-web/{level}?StudyInstanceUID=1.2.77"
+            assert len(server.get(f"{alone}&{name}={value}" if name != "StudyInstanceUID" else alone).json()) == 1, name
+            other = {"Modality": "MR", "ModalitiesInStudy": "MR"}.get(name, value[:-1] + "9")
+            if name != "StudyInstanceUID":
+                assert server.get(f"{alone}&{name}={other}").status_code == 204, name
+    assert server.session.delete(server.url + "/dicom-web/studies/1.2.77", timeout=10).status_code == 200
+
+
+@pytest.mark.clause("PS3.18 10.6.3.1")
+def test_10_6_3_1_statuses_of_a_search(server: Serving) -> None:
+    for level in ("studies", "series", "instances"):
+        for query, accept, status in (
+            ("", "", 200), ("PatientID=nobody", "", 204), ("PatientID=nobody", "application/dicom+xml", 204),
+            ("StudyDate=yesterday", "", 400), ("", "image/png", 406),
+        ):  # fmt: skip
+            answer = server.get(f"/dicom-web/{level}?{query}", accept)
+            assert (answer.status_code, bool(answer.content)) == (status, status != 204), (level, query)

@@ -297,6 +297,7 @@ def test_browsers_get_what_is_quick_to_make(server: Serving, accept: str, kind: 
     ],
 )
 @pytest.mark.parametrize("at", [STUDY, VOLUME, f"{CINE}/instances/1.2.3.5.1", f"{CINE}/instances/1.2.3.5.1/frames/2"])
+@pytest.mark.clause("PS3.18 10.4.1.2")
 def test_8_3_5_wrong_parameters_are_told_what_is_right(server: Serving, at: str, query: str, says: str) -> None:
     answer = server.get(f"{at}/rendered?{query}")
     assert (answer.status_code, says in answer.json()["detail"]) == (400, True), answer.text

@@ -138,6 +138,7 @@ def test_8_3_unknown_parameters_are_ignored_and_named(server: Serving) -> None:
     ],
 )
 @pytest.mark.clause("PS3.18 9.3")
+@pytest.mark.clause("PS3.18 9.1.2.2.1")
 def test_9_3_the_media_type_decides(server: Serving, content_type: str | None, accept: str, media_type: str) -> None:
     answer = get(server, accept=accept, contentType=content_type)
     assert answer.status_code == 200
@@ -218,6 +219,7 @@ def test_9_4_1_2_1_anonymize_is_never_pretended(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 9.4.1.2.3")
+@pytest.mark.clause("PS3.18 8.7.3.6")
 def test_9_4_1_2_3_another_transfer_syntax(server: Serving) -> None:
     answer = get(server, contentType=DICOM, transferSyntax=JPEG_LS)
     ds = pydicom.dcmread(io.BytesIO(answer.content))
@@ -253,6 +255,7 @@ def test_9_5_1_2_1_all_frames_in_one_animation(server: Serving) -> None:
     assert get(server, MULTIFRAME, contentType="image/gif", columns=4).status_code == 200
 
 
+@pytest.mark.clause("PS3.18 9.1.2.2.2")
 def test_9_1_2_2_2_charset(server: Serving) -> None:
     assert get(server, charset="utf-8,iso-8859-1;q=0.5").content == get(server).content
     assert "charset" in refusal(get(server, charset="<none>"))

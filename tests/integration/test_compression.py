@@ -49,6 +49,7 @@ def get(
 
 
 @pytest.mark.parametrize("path", TEXTS)
+@pytest.mark.clause("PS3.18 8.4.2")
 def test_a_text_is_the_same_compressed_and_plain(server: Serving, path: str) -> None:
     packed, packed_body = get(server, path, "gzip, deflate, br")
     plain, plain_body = get(server, path, None)
@@ -72,6 +73,7 @@ def test_a_text_is_the_same_compressed_and_plain(server: Serving, path: str) -> 
         ("*;q=0", False), ("identity", False), ("br", False), ("gzip;q=0, *", False), ("", False), ("gzip;q=oops", False),
     ],
 )  # fmt: skip
+@pytest.mark.clause("PS3.18 8.4.1")
 def test_what_the_client_says_is_done(server: Serving, said: str, is_packed: bool) -> None:
     for path in ("/dicom-web/instances", SERIES + "/metadata"):
         answer, body = get(server, path, said)

@@ -40,6 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 @pytest.mark.clause("PS3.18 10.4.1.1.1")
 @pytest.mark.clause("PS3.18 8.6.1.1")
 @pytest.mark.clause("PS3.18 8.6.1.2")
+@pytest.mark.clause("PS3.18 8.7.3.1")
 def test_an_instance_comes_back_byte_for_byte(server: Serving) -> None:
     content = make_instance("1.2.3.4.2", number=2, z=2.0, rows=32, columns=48)
     answer = server.get(f"{AT}/instances/1.2.3.4.2")
@@ -59,6 +60,7 @@ def test_a_series_and_a_study_come_in_slice_order(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 10.4.1.1.6")
+@pytest.mark.clause("PS3.18 8.7.3.5.2")
 def test_frames_as_stored_and_native(server: Serving) -> None:
     content = make_instance("1.2.3.9.1", series="1.2.3.9", frames=3, modality="MR")
     pixels = content[-96:]
@@ -74,6 +76,7 @@ def test_frames_as_stored_and_native(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 10.4.1.1.2")
+@pytest.mark.clause("PS3.18 10.4.3.3.2")
 def test_metadata_is_what_pydicom_reads(server: Serving) -> None:
     for path, count in ((AT, 5), (f"{AT}/instances/1.2.3.4.2", 1), (f"/dicom-web/studies/{STUDY}", 6)):
         answer = server.get(path + "/metadata")
@@ -98,6 +101,7 @@ def test_metadata_is_what_pydicom_reads(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 10.4.1.1.5")
+@pytest.mark.clause("PS3.18 8.7.3.3.1")
 def test_bulk_data_uri_leads_to_the_pixels(server: Serving) -> None:
     document = server.get(f"{AT}/instances/1.2.3.4.2/metadata").json()[0]
     uri = document["7FE00010"]["BulkDataURI"]
@@ -179,6 +183,7 @@ def test_queries_at_three_levels(server: Serving) -> None:
 )
 @pytest.mark.clause("PS3.18 8.5")
 @pytest.mark.clause("PS3.18 10.4.3")
+@pytest.mark.clause("PS3.18 8.6.3")
 def test_what_is_wrong_is_said(server: Serving, path: str, status: int, says: str) -> None:
     answer = server.get(path)
     assert answer.status_code == status

@@ -34,6 +34,7 @@ def headers_of(answer: requests.Response) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.clause("PS3.18 8.4.3")
 def test_head_is_get_without_the_body(server: Serving, path: str) -> None:
     address = re.sub(r"\{(\w+)[^}]*\}", lambda found: VALUES.get(found[1], "nothing"), path) + QUERIES.get(path, "")
     got = server.session.get(server.url + address, timeout=60, allow_redirects=False)

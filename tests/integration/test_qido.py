@@ -130,6 +130,9 @@ def test_a_time_zone_moves_keys_and_rows(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 10.6.3.3")
+@pytest.mark.clause("PS3.18 10.6.3.3.1")
+@pytest.mark.clause("PS3.18 10.6.3.3.2")
+@pytest.mark.clause("PS3.18 10.6.3.3.3")
 def test_rows_have_what_the_standard_computes(server: Serving) -> None:
     [row] = rows(server, "/studies?PatientID=P1")
     assert row["00080056"] == {"vr": "CS", "Value": ["ONLINE"]}
@@ -148,6 +151,7 @@ def test_rows_have_what_the_standard_computes(server: Serving) -> None:
     assert one["00100020"]["Value"] == ["P1"]
 
 
+@pytest.mark.clause("PS3.18 10.6.1.1")
 def test_series_and_instances(server: Serving) -> None:
     assert [r["0020000E"]["Value"][0] for r in rows(server, "/series?Modality=SR")] == ["1.7.1.2"]
     assert [r["0020000E"]["Value"][0] for r in rows(server, "/series?SeriesInstanceUID=1.7.3.1")] == ["1.7.3.1"]
@@ -186,6 +190,7 @@ def test_includefield(server: Serving) -> None:
     assert row["00400275"]["Value"][0]["00401001"]["Value"] == ["RP1"]
 
 
+@pytest.mark.clause("PS3.18 10.6.1.2.1")
 def test_what_is_not_known_is_ignored_and_said(server: Serving) -> None:
     for name, says in (
         ("PatientNam", "PatientName"), ("KVP", "not in the index"), ("BodyPartExamined", "series level"),

@@ -32,6 +32,7 @@ PIXELS = bytes(range(12))
 
 @pytest.mark.clause("PS3.18 10.5.2")
 @pytest.mark.parametrize("media_type", [JSON, XML])
+@pytest.mark.clause("PS3.18 10.5.1.4")
 def test_metadata_and_native_pixels_become_an_instance(server: Serving, media_type: str) -> None:
     sop = f"1.5.1.{'1' if media_type == JSON else '2'}"
     answer = post(
@@ -68,6 +69,7 @@ def test_a_body_of_metadata_alone(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 10.5.3")
+@pytest.mark.clause("PS3.18 10.5.3.1")
 def test_each_failure_is_its_own_and_the_rest_is_stored(server: Serving) -> None:
     missing = metadata("1.5.1.31", **{"7FE00010": {"vr": "OW", "BulkDataURI": "bulk/none"}})
     short = metadata("1.5.1.32", **{"00280010": {"vr": "US", "Value": [200]}})
@@ -118,6 +120,7 @@ def test_rounded_numbers_are_told(server: Serving) -> None:
     assert stored(server, "1.5.1.51").RescaleSlope == 0.3
 
 
+@pytest.mark.clause("PS3.18 10.5.4")
 def test_answers_as_xml(server: Serving) -> None:
     answer = post(server, b"<html/>", Content_Type=XML, Accept=f"{JSON};q=0.5, {XML}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (409, XML)
@@ -332,6 +335,8 @@ def _config(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.clause("PS3.18 8.7.3.2")
+@pytest.mark.clause("PS3.18 10.6.4")
 def test_metadata_and_searches_as_xml(server: Serving) -> None:
     content = make_instance("1.9.1.1", study="1.9", series="1.9.1", patient="XML^Ada", patient_id="PX")
     second = make_instance("1.9.1.2", study="1.9", series="1.9.1", patient="XML^Ada", patient_id="PX", number=2)

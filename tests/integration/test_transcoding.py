@@ -191,6 +191,7 @@ def test_each_converted_frame_is_decoded_once(server: Serving) -> None:
     assert decoded(server) == before + len(FRAMES) + 1
 
 
+@pytest.mark.clause("PS3.18 8.7.8.2")
 def test_a_series_of_mixed_syntaxes(server: Serving) -> None:
     path = f"/dicom-web/studies/{STUDY}/series/{MIXED}"
     all_one = parts_of(server.get(path, dicom(J2K)))
@@ -209,6 +210,7 @@ def test_a_series_of_mixed_syntaxes(server: Serving) -> None:
 
 
 @pytest.mark.clause("PS3.18 8.7.5")
+@pytest.mark.clause("PS3.18 8.7.8.1")
 def test_quality_decides(server: Serving) -> None:
     for accept, uid in (
         (dicom(JLS, q=";q=0.3") + ", " + dicom(J2K, q=";q=0.8"), J2K),
@@ -273,6 +275,8 @@ def test_values_at_the_top_of_their_cells_come_down_with_their_header(server: Se
         (f"image/jphc; transfer-syntax={RPCL}", RPCL),
     ],
 )
+@pytest.mark.clause("PS3.18 8.7.3.3.2")
+@pytest.mark.clause("PS3.18 8.7.9")
 def test_frames_in_every_media_type(server: Serving, media_type: str, uid: str) -> None:
     path, plain_type = f"{at(MULTI)}/frames", media_type.partition(";")[0]
     bare = server.get(f"{path}/2", media_type)
