@@ -221,7 +221,7 @@ PERFORMED = _PAGE_OF_STEPS
 # What waits to be sent (docs/forwarding.md).
 OUTBOX = (
     Parameter("peer", "Only what goes to this peer.", {"type": "string"}, example="MAIN"),
-    Parameter("limit", "At most so many entries.", {"type": "integer", "minimum": 1, "maximum": 1000}, example="25"),
+    Parameter("limit", "At most so many entries.", {"type": "integer", "minimum": 1}, example="25"),
     Parameter(
         "behind",
         "Only entries of a higher number: the last one of the page before.",
