@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -60,10 +61,21 @@ async def _serve(services: Services, listener: socket.socket, stop: threading.Ev
     await server.setup()
     await web.SockSite(server, listener, backlog=1024).start()
     counting = asyncio.create_task(_count(services))
+    settle()
     ready()
     await ended.wait()
     counting.cancel()
     await stop_serving(server, app)
+
+
+def settle() -> None:
+    """What is here after the start stays: a full collection of garbage need not look at it.
+
+    Of the 130 000 objects it would take 35 to 80 ms, for which nothing is answered; 101 rows for OHIF were 5 ms in the median and
+    58 at the worst.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _count(services: Services) -> None:

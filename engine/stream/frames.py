@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -250,6 +251,7 @@ class FrameService:
 
             load_codecs()
             warmup()
+            gc.freeze()  # a hundred thousand objects that stay: no collection need look at them (`server.web_worker.settle`)
 
         threading.Thread(target=load, name="warmup", daemon=True).start()
 
