@@ -44,6 +44,7 @@ from engine.errors import InstanceNotFound
 _GATEWAYS = 4
 _FRAME_EVERY_S, _IDLE_S = 1 / 30, 15.0
 _RATIO_MAX = 2.0
+_KILL_EVERY_S = 12, 25  # more often, and the supervisor begins to wait before it starts another
 _SLICES = 200
 
 
@@ -102,6 +103,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _config(folder: Path, receiver: StoreScp) -> Path:
     path = folder / "voxcast.toml"
     path.write_text(
+        # All modalities call from one address here.
+        "[limits]\nassociations_max = 100\ncaller_associations_max = 80\n\n"
         f'[peers.SECOND]\naet = "SECOND"\nhost = "127.0.0.1"\nport = {receiver.dicom_port}\n\n'
         '[[forward]]\nname = "all"\nto = ["SECOND"]\ndoors = ["c-store"]\n'
     )
@@ -182,7 +185,7 @@ class _Killer(threading.Thread):
 
     def run(self) -> None:
         chance = random.Random(2)
-        while not self._is_over.wait(chance.uniform(3, 8)):
+        while not self._is_over.wait(chance.uniform(*_KILL_EVERY_S)):
             children = subprocess.run(
                 ["pgrep", "-P", str(self._supervisor)], capture_output=True, text=True
             ).stdout.split()
