@@ -10,9 +10,11 @@ import tomllib
 from pathlib import Path
 
 from engine.archive.searchable import LEVEL_OF
+from engine.archive.worklist.keys import LETTERS
 from engine.dicom.defects import DEFECTS
 from engine.dicom.dictionary import keyword_of, vr_of
 from engine.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from engine.dicom.scheduled_step import DATE, SEARCHED
 from engine.dicom.transfer_syntax import TABLE
 from engine.dimse.contexts import CONTEXTS
 from engine.dimse.status import STATUS as DIMSE_STATUS
@@ -208,6 +210,16 @@ def matching_keys() -> str:
     return "\n".join(lines)
 
 
+def worklist_keys() -> str:
+    lines = ["| attribute | tag | VR | in Scheduled Procedure Step Sequence | found by |", "|---|---|---|---|---|"]
+    for path in SEARCHED:
+        tag = path[-1]
+        name, inside = f"({tag >> 16:04X},{tag & 0xFFFF:04X})", "yes" if len(path) > 1 else ""
+        how = "a key of its own" if tag in LETTERS else "the order of start" if tag == DATE else "comparison"
+        lines.append(f"| {keyword_of(tag)} | {name} | {vr_of(tag)} | {inside} | {how} |")
+    return "\n".join(lines)
+
+
 TABLES = {
     ("README.md", "limits"): limits,
     ("docs/settings.md", "settings"): settings,
@@ -220,6 +232,7 @@ TABLES = {
     ("docs/conformance.md", "sop classes"): sop_classes,
     ("docs/conformance.md", "syntaxes taken"): transfer_syntaxes_taken,
     ("docs/conformance.md", "store statuses"): store_statuses,
+    ("docs/conformance.md", "worklist keys"): worklist_keys,
     ("docs/conformance.md", "web resources"): web_resources,
     ("docs/conformance.md", "web parameters"): web_parameters,
     ("docs/conformance.md", "matching keys"): matching_keys,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,10 +190,10 @@ def test_kill_after_success_loses_nothing(tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     server = Serving(archive, dicom="127.0.0.1:0").start()
     try:
-        for number in range(10):
+        for number in range(4):
             plan(server, f"S{number}", "1.2.3")
         assoc = associate(server)
-        for number in range(10):
+        for number in range(4):
             assert create(assoc, f"1.9.{number}", created(f"S{number}", "1.2.3")).Status == 0
             if number % 2:
                 assert change(assoc, f"1.9.{number}", ended(f"1.2.3.4.{number}")).Status == 0
@@ -200,12 +202,52 @@ def test_kill_after_success_loses_nothing(tmp_path: Path) -> None:
     with Serving(archive, dicom="127.0.0.1:0") as server:
         steps = server.get("/api/worklist").json()["steps"]
         states = {one["attributes"]["00400100"]["Value"][0]["00400009"]["Value"][0]: one["state"] for one in steps}
-        assert states == {f"S{n}": "COMPLETED" if n % 2 else "IN PROGRESS" for n in range(10)}
+        assert states == {f"S{n}": "COMPLETED" if n % 2 else "IN PROGRESS" for n in range(4)}
         assoc = associate(server)
         assert create(assoc, "1.9.0", created("S0", "1.2.3")).Status == 0x0111
         assert change(assoc, "1.9.1", ended("1.2.3.4.1")).Status == 0x0110
         assert change(assoc, "1.9.0", ended("1.2.3.4.0")).Status == 0
         assoc.release()
+
+
+def test_kill_while_four_modalities_report(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    server = Serving(archive, dicom="127.0.0.1:0").start()
+    said: list[tuple[str, str]] = []
+
+    def report(modality: int) -> None:
+        assoc = associate(server)
+        assoc.dimse_timeout = 5
+        for number in range(10_000):
+            uid = f"1.9.{modality}.{number}"
+            for json, state in ((created("", "1.2.3"), "IN PROGRESS"), (ended("1.2.3.4.1"), "COMPLETED")):
+                if not settled(assoc).is_established:
+                    return
+                try:
+                    answer = create(assoc, uid, json) if state == "IN PROGRESS" else change(assoc, uid, json)
+                except RuntimeError:  # it was killed just now
+                    return
+                if "Status" not in answer:
+                    return
+                assert answer.Status == 0
+                said.append((uid, state))
+
+    threads = [threading.Thread(target=report, args=(modality,)) for modality in range(4)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 20
+    while len(said) < 40 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    server.kill()
+    for thread in threads:
+        thread.join(20)
+    assert len(said) >= 40
+    with Serving(archive) as server:
+        found = {
+            one["sopInstanceUID"]: one["state"] for one in server.get("/api/performed?limit=1000").json()["performed"]
+        }
+    for uid, state in dict(said).items():  # the last that was said of each
+        assert found[uid] in (state, "COMPLETED")
 
 
 def test_permissions_of_a_peer(tmp_path: Path) -> None:
