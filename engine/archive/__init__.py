@@ -4,4 +4,5 @@
 `reading.Reading.instance` → one index get → `frame_bytes` → one pread
 `segments`, `segment_writer`, `segment_file`, `member`: the files; `lmdb_engine`, `index`, `packing`, `secondary`: the index
 `upkeep`: verify, compaction; `reindex`: the index from the segments alone; `documents`, `export`: ways out
+`renditions`: packs of code streams that decode quickly, coarse before fine; derived
 """

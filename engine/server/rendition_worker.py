@@ -14,7 +14,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.archive.archive import Archive
 from engine.archive.changes import ChangeKind
@@ -28,6 +30,9 @@ from engine.metrics import Metrics
 from engine.server.child import Job, archive_path, ready, run
 from engine.server.rendition_queue import RenditionQueue, Wanted
 from engine.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.stream.making import SeriesMaker
 
 _LOG = logging.getLogger(__name__)
 _IDLE_S = 0.25
@@ -59,11 +64,7 @@ class RenditionWorker:
         self._state = archive.path / "run" / STATE_FILE
         self._deaths = _deaths(self._state)
         self._asked, self._queue = Asked(archive.path), RenditionQueue()
-        # Both late, and only where there is work: numpy and the codecs are 30 MB that an idle server does not need.
-        from engine.stream.making import SeriesMaker
-
-        self._shelf = Shelf(archive.path, settings.limits)
-        self._maker = SeriesMaker(archive, self._shelf, settings.limits, metrics)
+        self._shelf, self._metrics = Shelf(archive.path, settings.limits), metrics
         self._feed = archive.feed().last
         self._fed_at = self._pending_at = self._busy_at = 0.0
         self._look_at = 0.0
@@ -88,6 +89,13 @@ class RenditionWorker:
         finally:
             self._asked.close()
             self._state.unlink(missing_ok=True)
+
+    @cached_property
+    def _maker(self) -> SeriesMaker:
+        """Late: numpy and the codecs are 20 MB that a server without images does not need."""
+        from engine.stream.making import SeriesMaker
+
+        return SeriesMaker(self._archive, self._shelf, self._settings.limits, self._metrics)
 
     # -- what to do
 
