@@ -137,6 +137,19 @@ def some_of(*choices: str) -> Callable[[object], tuple[str, ...]]:
     return parse
 
 
+def words_or_uids(*choices: str) -> Callable[[object], tuple[str, ...]]:
+    """A list of some of these words and of UIDs (PS3.5 9.1); a text with commas does as well."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        words = [text(one).strip() for one in (value.split(",") if isinstance(value, str) else _list(value))]
+        words = [word for word in words if word]
+        if not all(word in choices or re.fullmatch(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+", word) for word in words):
+            raise ValueError
+        return tuple(words)
+
+    return parse
+
+
 def texts(value: object) -> tuple[str, ...]:
     """A list of texts, or one text alone; none of them empty."""
     result = (value,) if isinstance(value, str) else tuple(text(one) for one in _list(value))

@@ -26,6 +26,7 @@ from engine.users import User
 PREFIX = "VOXCAST_"
 _NOT_SETTINGS = (PREFIX + "CONFIG", PREFIX + "TEST_")  # the name of the TOML file, and what only tests read
 ANY_TITLE = "*"  # in `called_aets`
+RETIRED_CLASSES, ANY_CLASS = "retired", "any"  # in `storage_classes`
 _LIMIT_MAX = 2**62  # the scanner takes unsigned 64-bit limits and adds to them
 _SEQUENCE_DEPTH_CEILING = 512  # the scanner recurses: this many of its frames fit a 512 KiB thread stack
 
@@ -132,6 +133,12 @@ class Settings:
         "what a C-MOVE's destination cannot take at once waits in the outbox and is sent when it can",
         "true or false",
         kinds.flag,
+    )
+    storage_classes: tuple[str, ...] = setting(
+        (),
+        "storage SOP classes that are taken beside those of the standard",
+        "a list of retired, any (private and newer ones too) and UIDs",
+        kinds.words_or_uids(RETIRED_CLASSES, ANY_CLASS),
     )
     user_identity: str = setting(
         "optional",

@@ -166,7 +166,7 @@ class DicomAcceptor:
         caller = found.caller
         terms = settle(
             asked,
-            table_for(caller.permissions),
+            table_for(caller.permissions, self._settings.storage_classes),
             window_max=self._limits.operations_max,
             agree=agree,
             user_response=found.response,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from pydicom.uid import UID
 from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
@@ -22,6 +21,7 @@ from engine.dicom.transfer_syntax import (
 )
 from engine.dimse.find import LEVELS
 from engine.dimse.performed import PERFORMED, RETRIEVAL
+from engine.dimse.storage_classes import is_taken
 from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS
 from engine.dimse.worklist import WORKLIST
 
@@ -57,23 +57,16 @@ class Context:
         return transfer_syntax in self.transfer_syntaxes
 
 
+def _storage(uid: str) -> Context:
+    # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
+    return Context("Storage", "store", uid, UID(uid).name, tuple(TRANSFER_SYNTAXES), is_scu=True)
+
+
 CONTEXTS: tuple[Context, ...] = (
     Context(
         "Verification", "echo", str(Verification), str(Verification.name), tuple(map(str, DEFAULT_TRANSFER_SYNTAXES))
     ),
-    # Nothing is decoded on the way in, so every transfer syntax that we can name is taken as it comes.
-    *(
-        Context(
-            "Storage",
-            "store",
-            str(one.abstract_syntax),
-            str(one.abstract_syntax.name),
-            tuple(TRANSFER_SYNTAXES),
-            is_scu=True,
-        )
-        for one in AllStoragePresentationContexts
-        if one.abstract_syntax is not None
-    ),
+    *(_storage(str(one.abstract_syntax)) for one in AllStoragePresentationContexts if one.abstract_syntax is not None),
     *(Context("Query", "find", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
     *(Context("Retrieve", "move", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in MOVE_LEVELS),
     *(Context("Retrieve", "get", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in GET_LEVELS),
@@ -83,22 +76,35 @@ CONTEXTS: tuple[Context, ...] = (
 TABLE: dict[str, Context] = {one.abstract_syntax: one for one in CONTEXTS}
 
 
-def context_of(abstract_syntax: str) -> Context | None:
-    """What we know it as; every accepted context has one."""
-    return TABLE.get(abstract_syntax)
+def context_of(abstract_syntax: str) -> Context:
+    """What an accepted context is for: storage, where the table has it not (`storage_classes` of the settings)."""
+    return TABLE.get(abstract_syntax) or _storage(abstract_syntax)
 
 
-@lru_cache(maxsize=256)  # a table for each set of permissions that peers have
-def table_for(permissions: Collection[str]) -> Mapping[str, Context]:
+def table_for(permissions: Collection[str], storage_classes: Collection[str] = ()) -> Table:
     """What is accepted of a caller with these permissions; for what it may not no role is left: user-rejection (PS3.8 9.3.3.2).
 
     Storage contexts are also what a C-GET brings its instances in: there we are the SCU.
     """
-    return {
-        uid: replace(
+    return Table(permissions, storage_classes)
+
+
+class Table:
+    """See `table_for`."""
+
+    def __init__(self, permissions: Collection[str], storage_classes: Collection[str]) -> None:
+        self._permissions, self._storage_classes = permissions, storage_classes
+
+    def get(self, abstract_syntax: str) -> Context | None:
+        """None for what nobody may use."""
+        one = TABLE.get(abstract_syntax)
+        if one is None:
+            if not is_taken(abstract_syntax, self._storage_classes):
+                return None
+            one = _storage(abstract_syntax)
+        as_scu = "get" if one.service == "Storage" else one.permission
+        return replace(
             one,
-            is_scp=one.is_scp and one.permission in permissions,
-            is_scu=one.is_scu and ("get" if one.service == "Storage" else one.permission) in permissions,
+            is_scp=one.is_scp and one.permission in self._permissions,
+            is_scu=one.is_scu and as_scu in self._permissions,
         )
-        for uid, one in TABLE.items()
-    }

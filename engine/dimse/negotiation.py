@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
@@ -186,11 +186,17 @@ class Terms:
         return bytes(A_ASSOCIATE_AC(primitive).encode())
 
 
+class Offered(Protocol):
+    """SOP classes that we have."""
+
+    def get(self, abstract_syntax: str, /) -> Context | None: ...
+
+
 Agree = Callable[[str, bytes], bytes | None]  # what is taken of a SOP class's extended negotiation
 
 
 def settle(
-    asked: Request, table: Mapping[str, Context], *, window_max: int, agree: Agree, user_response: bytes | None = None
+    asked: Request, table: Offered, *, window_max: int, agree: Agree, user_response: bytes | None = None
 ) -> Terms:
     """What of `asked` is taken: every context whose SOP class `table` has, with the first transfer syntax that we can.
 

@@ -76,7 +76,7 @@ def serve(association: Association, message: Message, services: Services) -> Non
 def _refusal(association: Association, message: Message) -> tuple[int, str]:
     """Of a request in a context that it does not belong in, or that its sender may not make (PS3.7 C.5)."""
     command, ours = message.command, context_of(message.context.abstract_syntax)
-    if ours is None or ours.permission not in association.permissions:
+    if ours.permission not in association.permissions:
         return NOT_AUTHORIZED, f"you may not use {command.name} here"
     if not message.context.is_scp:
         return NO_SUCH_SOP_CLASS, "we are not the SCP in this context"
@@ -92,7 +92,7 @@ def _handler(message: Message) -> Serve | None:
     if handler is None and field in _OF_SERVICE:
         service, of_service = _OF_SERVICE[field]
         ours = context_of(abstract_syntax)
-        handler = of_service if ours is not None and ours.service == service else None
+        handler = of_service if ours.service == service else None
     return handler
 
 

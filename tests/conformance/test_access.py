@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from data import make_instance
 from serving import Serving
 from wire import (
     ABORT,
@@ -203,3 +204,18 @@ def test_who_is_no_peer_is_taken_from_this_machine_unless_told_otherwise(
         assert answer[0] == expected
         if expected == ASSOCIATE_RJ:
             assert rejection(answer) == (PERMANENT, USER, 3)
+
+
+def test_private_storage_is_taken_where_the_settings_say_so(tmp_path: Path) -> None:
+    """And kept as it came."""
+    private = "1.2.276.0.7230010.3.1.0.1"
+    instance = make_instance("1.2.3.4.9").replace(CT_IMAGE.encode() + b"\0", private.encode() + b"\0")
+    data = instance[144 + int.from_bytes(instance[140:144], "little") :]
+    with served(tmp_path, 'storage_classes = ["any"]') as running, Wire.to(dicom_address(running)) as wire:
+        assert results(
+            wire.associate(contexts=((1, private, (EXPLICIT,)), (3, "1.2.840.10008.1.20.2", (IMPLICIT,))))
+        ) == {1: 0, 3: 3}
+        wire.send(p_data(1, 3, store("1.2.3.4.9", sop_class=private)), p_data(1, 2, data))
+        assert status_of(wire.receive()) == 0
+        [found] = running.get("/dicom-web/studies/1.2.3/series/1.2.3.4/instances").json()
+        assert found["00080016"]["Value"] == [private]

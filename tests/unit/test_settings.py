@@ -100,7 +100,8 @@ def test_an_unknown_key_names_the_nearest(
         ("workers", -1), ("workers", 257), ("workers", "1.0"), ("workers", " 1"), ("workers", "1_0"), ("workers", True),
         ("workers", 1.0), ("on_conflict", "keep"), ("on_conflict", None), ("jpeg_quality", 0), ("jpeg_quality", 101),
         ("log_level", "INFO"), ("log_format", ["json"]), ("unknown_callers", "shout"), ("unknown_callers", 3),
-        ("called_aets", ["SEVENTEEN_LETTERS"]), ("called_aets", [""]), ("called_aets", 3),
+        ("called_aets", ["SEVENTEEN_LETTERS"]), ("called_aets", [""]), ("storage_classes", "some"),
+        ("storage_classes", ["1.2.x"]), ("called_aets", 3),
         ("limits.spool_bytes", 0), ("limits.spool_bytes", 2**63), ("limits.sequence_depth_max", 513),
     ],
 )  # fmt: skip
@@ -204,7 +205,7 @@ def test_every_setting_survives_the_way_to_a_child() -> None:
         archive=Path("a"), http="off", dicom="off", aet="A", workers=2, on_conflict="replace", jpeg_quality=1,
         log_level="error", log_format="json", renditions="off", move_retry=False, trusted_proxies="127.0.0.1", cors_origins="*",
         public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), called_aets=("B",), peers=(_EVERY_KEY,),
-        forward=(_EVERY_CONDITION,), dicom_tls=_EVERY_TLS, users=(_EVERY_USER,), user_identity="required",
+        forward=(_EVERY_CONDITION,), dicom_tls=_EVERY_TLS, users=(_EVERY_USER,), user_identity="required", storage_classes=("any",),
         limits=Limits(**{name: 17 for name, _, _ in Limits.table()}),
     )  # fmt: skip
     default = Settings()

@@ -52,8 +52,49 @@ def test_what_unknown_callers_may(address: str, setting: tuple[str, ...] | None,
 
 def test_every_context_needs_a_permission() -> None:
     assert {one.permission for one in CONTEXTS} <= set(PERMISSIONS)
-    assert not any(one.is_scp or one.is_scu for one in table_for(()).values())
-    assert table_for(PERMISSIONS) == {one.abstract_syntax: one for one in CONTEXTS}
-    for permission in PERMISSIONS:
-        allowed = {one.permission for one in table_for((permission,)).values() if one.is_scp}
-        assert allowed <= {permission}
+    for one in CONTEXTS:
+        nothing = table_for(()).get(one.abstract_syntax)
+        assert nothing is not None
+        assert not nothing.is_scp
+        assert not nothing.is_scu
+        assert table_for(PERMISSIONS).get(one.abstract_syntax) == one
+        for permission in PERMISSIONS:
+            allowed = table_for((permission,)).get(one.abstract_syntax)
+            assert allowed is not None
+            assert allowed.is_scp == (one.permission == permission)
+
+
+_RETIRED, _NEWER, _PRIVATE = "1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.601.1", "1.2.276.0.7230010.3.1.0.1"
+_NEVER = (
+    "1.2.840.10008.1.20.1",
+    "1.2.840.10008.1.20.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.3.10",
+    "1.2.840.10008.5.1.1.9",
+    "1.2..3",
+    "",
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "taken"),
+    [
+        ((), set()),
+        (("retired",), {_RETIRED}),
+        (("any",), {_RETIRED, _NEWER, _PRIVATE}),
+        ((_PRIVATE,), {_PRIVATE}),
+        (("retired", _PRIVATE), {_RETIRED, _PRIVATE}),
+    ],
+)
+def test_storage_classes_beside_the_standards(setting: tuple[str, ...], taken: set[str]) -> None:
+    table = table_for(PERMISSIONS, setting)
+    for uid in (_RETIRED, _NEWER, _PRIVATE):
+        found = table.get(uid)
+        assert (found is not None) == (uid in taken), uid
+        if found is not None:
+            assert found.service == "Storage"
+            assert found.is_scp
+            refused = table_for(("echo",), setting).get(uid)
+            assert refused is not None
+            assert not refused.is_scp
+    assert not [uid for uid in _NEVER if uid not in {one.abstract_syntax for one in CONTEXTS} and table.get(uid)]
