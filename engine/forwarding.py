@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 
 from engine import setting_values as kinds
@@ -16,6 +16,7 @@ from engine.types import DOORS
 
 PRIORITIES = ("high", "medium", "low")  # in the order in which they are sent; those of PS3.7 9.3.1.1
 _NAME = re.compile(r"[\w .-]{1,64}")
+_SPANS = 'a list of spans such as "22:00-06:00"'
 _PATTERNS = "a list of texts; * and ? are wildcards, one behind ! must not match; upper and lower case are the same"
 
 
@@ -52,8 +53,9 @@ class Rule:
     series_descriptions: tuple[str, ...] = setting((), "Series Description (0008,103E)", _PATTERNS, kinds.texts)
     institutions: tuple[str, ...] = setting((), "Institution Name (0008,0080)", _PATTERNS, kinds.texts)
     sop_classes: tuple[str, ...] = setting((), "SOP Class UID (0008,0016)", _PATTERNS, kinds.texts)
-    hours: tuple[str, ...] = setting(
-        (), "when it came, by this machine's clock", 'a list of spans such as "22:00-06:00"', _hours
+    hours: tuple[str, ...] = setting((), "when it came, by this machine's clock", _SPANS, _hours)
+    send_hours: tuple[str, ...] = setting(
+        (), "when its sending begins, by this machine's clock; what comes at another time waits", _SPANS, _hours
     )
     priority: str = setting("medium", "what goes first", " or ".join(PRIORITIES), kinds.choice(*PRIORITIES))
     quiet_s: int = setting(
@@ -63,6 +65,17 @@ class Rule:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise InvalidParameter("name", self.name, "1 to 64 letters, digits, blanks, _, - and .")
+
+    def due(self, now: datetime) -> datetime:
+        """When what arrives now may go, both in local time: at once, or when the next span of `send_hours` begins."""
+        if not self.send_hours or any(_is_within(now.time(), one) for one in self.send_hours):
+            return now
+        begins = [
+            datetime.combine(now.date() + timedelta(days=days), _bounds(one)[0])
+            for one in self.send_hours
+            for days in (0, 1)
+        ]
+        return min((one for one in begins if one > now), default=now)  # a span that is empty never comes
 
     def matches(self, found: Arrival) -> bool:
         """Whether what arrived is meant."""

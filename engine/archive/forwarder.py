@@ -112,6 +112,8 @@ class Forwarder:
         orders: list[Order] = []
         for rule, records in arrived:
             meant = [one for one in records if self._is_meant(rule, one)]
+            now = datetime.now()
+            due_ns = 0 if (due := rule.due(now)) <= now else int(due.timestamp() * 1e9)
             for name in rule.to if meant else ():
                 peer = peer_named(self._peers, name)
                 assert peer is not None, "the settings have been checked"
@@ -124,6 +126,7 @@ class Forwarder:
                         instances=instances,
                         reason=f"rule {rule.name}",
                         priority=rule.priority,
+                        due_ns=due_ns,
                         quiet_ns=rule.quiet_s * 10**9,
                     )
                 )

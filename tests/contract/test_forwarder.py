@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,18 @@ def test_who_sent_it_where_and_how_can_be_asked(archive: Archive) -> None:
     store(archive, "1.4", source=Source("c-store", "MR", "FWD"))
     run(forwarder)
     assert waiting(outbox) == ["1.1"]
+
+
+def test_what_has_hours_of_sending_is_due_when_they_begin(archive: Archive) -> None:
+    outbox = Outbox.in_memory()
+    soon = datetime.now() + timedelta(hours=2)
+    span = f"{soon:%H}:00-{soon + timedelta(hours=2):%H}:00"
+    forwarder = begun(archive, outbox, Rule(name="later", to=("A",), send_hours=(span,)))
+    store(archive, "1.1")
+    run(forwarder)
+    [entry] = outbox.entries()
+    assert 0.9 < (entry.next_ns - time.time_ns()) / 3600e9 < 2.01
+    assert outbox.due("A", time.time_ns()) is None
 
 
 def test_what_was_deleted_meanwhile_is_not_sent(archive: Archive) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,7 @@ def test_each_table_is_one_rule_in_order_and_every_value_has_its_origin(read: An
         ),
         ('[[forward]]\nname = "x"\nto = "A"\nhours = "22-6"', "forward.x.hours", "spans"),
         ('[[forward]]\nname = "x"\nto = "A"\nhours = "22:00-25:00"', "forward.x.hours", "spans"),
+        ('[[forward]]\nname = "x"\nto = "A"\nsend_hours = ["noon"]', "forward.x.send_hours", "spans"),
         ('[[forward]]\nname = "x"\nto = "A"\npriority = "urgent"', "forward.x.priority", "high or medium or low"),
         ('[[forward]]\nname = "x"\nto = "A"\ndoors = ["window"]', "forward.x.doors", "c-store"),
     ],
@@ -130,6 +131,22 @@ def test_early_morning_is_within_a_night_that_began_the_day_before() -> None:
     night = rule(hours=("22:00-06:00",))
     assert night.matches(replace(ARRIVAL, at=time(5, 59)))
     assert not night.matches(replace(ARRIVAL, at=time(6, 0)))
+
+
+@pytest.mark.parametrize(
+    ("spans", "now", "due"),
+    [
+        ((), "2026-01-31T12:00", "2026-01-31T12:00"),
+        (("22:00-06:00",), "2026-01-31T12:00", "2026-01-31T22:00"),
+        (("22:00-06:00",), "2026-01-31T23:00", "2026-01-31T23:00"),
+        (("22:00-06:00",), "2026-02-01T05:59", "2026-02-01T05:59"),
+        (("01:00-02:00", "12:30-13:00"), "2026-01-31T12:00", "2026-01-31T12:30"),
+        (("01:00-02:00", "12:30-13:00"), "2026-01-31T13:00", "2026-02-01T01:00"),
+        (("18:00-24:00",), "2026-12-31T00:00", "2026-12-31T18:00"),
+    ],
+)
+def test_what_comes_outside_the_hours_of_sending_waits_for_them(spans: tuple[str, ...], now: str, due: str) -> None:
+    assert rule(send_hours=spans).due(datetime.fromisoformat(now)) == datetime.fromisoformat(due)
 
 
 def test_only_stars_and_question_marks_are_special() -> None:

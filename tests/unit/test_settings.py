@@ -188,6 +188,7 @@ _EVERY_TLS = DicomTls(
 _EVERY_CONDITION = Rule(
     name="r", to=("x",), sources=("a",), doors=("stow",), called=("b",), modalities=("CT",), stations=("c",),
     study_descriptions=("d",), series_descriptions=("e",), institutions=("f",), sop_classes=("1",), hours=("01:00-02:00",),
+    send_hours=("02:00-03:00",),
     priority="low", quiet_s=5,
 )  # fmt: skip
 _TEXT = st.text(min_size=1).filter(lambda t: "\0" not in t)
