@@ -43,7 +43,8 @@
         ├── CorruptInstance         stored bytes no longer have their hash
         ├── WorklistMismatch        worklist.lmdb has another schema, or cannot be read
         ├── IndexMismatch           the index has another schema, or contradicts the segments
-        └── OutboxDamaged           what was waiting to be sent cannot be read
+        ├── OutboxDamaged           what was waiting to be sent cannot be read
+        └── CommitmentsDamaged      requests for storage commitment cannot be read
 
 Leaves carry fields and make their message from them. No patient name or patient ID is ever part of a message.
 `web/errors.py` and `dimse/status.py` map every leaf to a status; a test demands each leaf in both.
@@ -348,4 +349,13 @@ class OutboxDamaged(ArchiveFault):
         super().__init__(
             f"the outbox of archive {path} cannot be used ({reason}); move outbox.lmdb away to go on with an empty one:"
             " what was waiting in it will not be sent"
+        )
+
+
+class CommitmentsDamaged(ArchiveFault):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"the commitments of archive {path} cannot be used ({reason}); move commitments.lmdb away to go on with none:"
+            " who waits for a result in it will not get one"
         )

@@ -124,6 +124,10 @@ class Limits:
     outbox_retry_s_max: int = _limit(7 * 86_400, "seconds of failing after which an entry of the outbox is given up")
     outbox_backoff_s_max: int = _limit(900, "longest pause, in seconds, before a peer that fails is called again")
     outbox_associations_max: int = _limit(16, "associations at once over which the outbox is sent; one thread each")
+    # storage commitment
+    commitments_max: int = _limit(10_000, "requests for storage commitment whose result was not reported yet")
+    commitment_instances_max: int = _limit(2_000_000, "instances that these name, some 0.2 KB each")
+    commitment_retry_s_max: int = _limit(7 * 86_400, "seconds after which a result that nobody takes is given up")
 
     @classmethod
     def table(cls) -> list[tuple[str, int, str]]:

@@ -77,6 +77,10 @@ class Upkeep:
             if problem:
                 yield Checked(uid, _where(member.location), member.location.length, problem)
 
+    def problem_of(self, record: InstanceRecord) -> str:
+        """What is wrong with one stored version: every byte is read and hashed; empty when all is well."""
+        return self._problem(record, self._meta_at(record.location), self._scanned(record.location))
+
     def records(self) -> Iterator[InstanceRecord]:
         """Every stored version, those that are not served too; what comes or goes meanwhile may or may not be seen."""
         for table in ("instances", "versions"):

@@ -15,6 +15,7 @@ from engine.archive.outbox import Outbox
 from engine.dimse.access import Caller, admit
 from engine.dimse.account import RELEASED, Account
 from engine.dimse.association import Association, AssociationEnded
+from engine.dimse.committer import Committer
 from engine.dimse.contexts import table_for
 from engine.dimse.identity import Identified, identify
 from engine.dimse.lobby import Lobby
@@ -51,10 +52,11 @@ class DicomAcceptor:
         metrics: Metrics,
         with_tls: socket.socket | None = None,
         outbox: Outbox | None = None,
+        committer: Committer | None = None,
     ) -> None:
         self._metrics = metrics
         self._settings, self._limits = settings, settings.limits
-        self._services = Services(archive, acceptor, settings, outbox)
+        self._services = Services(archive, acceptor, settings, outbox, committer)
         self._intake = StoreIntake(acceptor)
         self._associations: dict[Association, str] = {}  # and by whom, see Caller.account
         self._threads: dict[threading.Thread, str] = {}  # and for which address

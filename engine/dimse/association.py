@@ -45,7 +45,7 @@ class _Pending:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Association:
-    """Used by one thread, its own; `shut` and `wake` by any.
+    """Used by one thread, its own; `shut`, `post` and `wake` by any.
 
     Attributes
     ----------
@@ -80,6 +80,7 @@ class Association:
     is_open: bool = True
     _early: deque[Message] = field(default_factory=deque)
     _cancelled: set[int] = field(default_factory=set)
+    _posted: deque[Callable[[], None]] = field(default_factory=deque)
     _pending: deque[_Pending] = field(default_factory=deque)
     _last_message_id: int = 0
 
@@ -97,9 +98,19 @@ class Association:
         ------
         AssociationEnded
         """
-        if self._early:
-            return self._early.popleft()
-        return self._read(self._next(self.idle_s if timeout_s is None else timeout_s))
+        while True:
+            while self._posted:
+                self._posted.popleft()()
+            if self._early:
+                return self._early.popleft()
+            event = self._next(self.idle_s if timeout_s is None else timeout_s, may_wake=True)
+            if event is not Event.WOKEN:
+                return self._read(event)
+
+    def post(self, errand: Callable[[], None]) -> None:
+        """Have something done on the association's thread, once it waits for a message; from any thread."""
+        self._posted.append(errand)
+        self.transport.wake()
 
     def poll(self) -> Message | None:
         """A message that has come by now, such as a C-CANCEL; other requests wait their turn in `receive`."""
@@ -183,13 +194,15 @@ class Association:
             raise AssociationEnded(f"aborted by the peer {where} (source {body[2:3].hex()}, reason {body[3:4].hex()})")
         raise self.fail(f"PDU of type {kind} {where}", _PROVIDER, _UNEXPECTED)
 
-    def _next(self, timeout_s: float, *, is_looking: bool = False) -> Event:
+    def _next(self, timeout_s: float, *, is_looking: bool = False, may_wake: bool = False) -> Event:
         while True:
             self._answer_done()
             left = self.started + self.total_s - time.monotonic()
             if left <= 0:
                 raise self.fail(f"it is older than {self.total_s:g} s", _USER, 0)
             event = self.transport.receive(min(timeout_s, left))
+            if event is Event.WOKEN and may_wake and self._posted:
+                return event
             if event is Event.WOKEN:
                 continue
             if event in (Event.TIMEOUT, Event.MORE) and is_looking:

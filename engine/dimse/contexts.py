@@ -19,6 +19,7 @@ from engine.dicom.transfer_syntax import (
 from engine.dicom.transfer_syntax import (
     TABLE as TRANSFER_SYNTAXES,
 )
+from engine.dimse.commitment import PUSH_MODEL
 from engine.dimse.find import LEVELS
 from engine.dimse.performed import PERFORMED, RETRIEVAL
 from engine.dimse.storage_classes import is_taken
@@ -70,6 +71,7 @@ CONTEXTS: tuple[Context, ...] = (
     *(Context("Query", "find", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
     *(Context("Retrieve", "move", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in MOVE_LEVELS),
     *(Context("Retrieve", "get", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in GET_LEVELS),
+    Context("Storage Commitment", "commit", PUSH_MODEL, UID(PUSH_MODEL).name, _IDENTIFIER_SYNTAXES),
     Context("Worklist", "worklist", WORKLIST, UID(WORKLIST).name, _IDENTIFIER_SYNTAXES),
     *(Context("Procedure Step", "mpps", uid, UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in (PERFORMED, RETRIEVAL)),
 )

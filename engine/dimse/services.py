@@ -9,9 +9,10 @@ from pynetdicom.sop_class import Verification
 
 from engine.archive.archive import Archive
 from engine.archive.outbox import Outbox
-from engine.dimse import find, performed, retrieve, store, worklist
+from engine.dimse import commitment, find, performed, retrieve, store, worklist
 from engine.dimse.association import Association, Message
-from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, N_CREATE, N_GET, N_SET
+from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_CREATE, N_GET, N_SET
+from engine.dimse.committer import Committer
 from engine.dimse.contexts import context_of
 from engine.dimse.status import NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, SUCCESS, UNRECOGNIZED_OPERATION
 from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS
@@ -26,12 +27,14 @@ class Services:
     Attributes
     ----------
     outbox : None where nothing is sent later.
+    committer : None where nobody is committed to.
     """
 
     archive: Archive
     acceptor: Acceptor
     settings: Settings
     outbox: Outbox | None = None
+    committer: Committer | None = None
 
 
 Serve = Callable[[Association, Message, Services], None]
@@ -46,6 +49,7 @@ _BY_COMMAND: dict[int, dict[str, Serve]] = {
     C_FIND: {**dict.fromkeys(find.LEVELS, find.serve), worklist.WORKLIST: worklist.serve},
     N_CREATE: {performed.PERFORMED: performed.create},
     N_SET: {performed.PERFORMED: performed.change},
+    N_ACTION: {commitment.PUSH_MODEL: commitment.serve},
     N_GET: {performed.RETRIEVAL: performed.retrieve},
     C_GET: dict.fromkeys(GET_LEVELS, retrieve.serve_get),
     C_MOVE: dict.fromkeys(MOVE_LEVELS, retrieve.serve_move),

@@ -59,6 +59,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.WorklistMismatch: _PROCESSING_FAILURE,
     e.IndexMismatch: _PROCESSING_FAILURE,
     e.OutboxDamaged: _OUT_OF_RESOURCES,
+    e.CommitmentsDamaged: _OUT_OF_RESOURCES,
 }
 
 

@@ -53,6 +53,7 @@ STATUS: dict[type[e.EngineError], int] = {
     e.WorklistMismatch: 500,
     e.IndexMismatch: 500,
     e.OutboxDamaged: 500,
+    e.CommitmentsDamaged: 500,
 }
 # Fields of an error that are UIDs and help whoever reads the answer.
 _UIDS = {
