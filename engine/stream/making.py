@@ -29,7 +29,7 @@ from engine.codec.rendition import (
 from engine.dicom.frame import FrameDescriptor
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.instance import StoredInstance
-from engine.errors import EngineError, SeriesNotFound, TooLarge
+from engine.errors import EngineError, SeriesNotFound, TooLarge, UnsupportedPixels
 from engine.limits import Limits
 from engine.metrics import Metrics
 from engine.types import Buffer
@@ -162,7 +162,7 @@ class _InstanceFrames:
             return self._encoded(body, decoded)
         except EngineError as error:
             # What cannot be decoded or represented is served as it is stored, as it always was.
-            return _stored(str(error), coarse), b"", coarse
+            return _stored(error.what if isinstance(error, UnsupportedPixels) else str(error), coarse), b"", coarse
 
     def _decoded(self, index: int, body: Buffer) -> DecodedFrame:
         first_bit = self._table[index].first_bit

@@ -18,7 +18,9 @@ def test_the_same_days_every_time() -> None:
     assert [one.at for one in days] == sorted(one.at for one in days)
     assert {one.station for one in days} == {f"{kind.modality}{n + 1}" for kind in KINDS for n in range(kind.count)}
     assert len({one.station for one in days}) == 40
-    assert len({one.study_instance_uid for one in days}) == len(days) == 2 * sum(k.count * k.examinations for k in KINDS)
+    assert (
+        len({one.study_instance_uid for one in days}) == len(days) == 2 * sum(k.count * k.examinations for k in KINDS)
+    )
     nights = sum(one.at % 86_400 < 6 * 3600 for one in days)
     assert nights < len(days) / 10
 
