@@ -294,8 +294,10 @@ class PeerFault(EngineError):
 
 
 class PeerUnavailable(PeerFault):
-    def __init__(self, peer: str, why: str) -> None:
-        self.peer, self.why = peer, why
+    """`step`: where it went wrong: connect, tls, reject, context, answer."""
+
+    def __init__(self, peer: str, why: str, step: str = "answer") -> None:
+        self.peer, self.why, self.step = peer, why, step
         super().__init__(f"the peer {peer} {why}")
 
 

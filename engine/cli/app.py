@@ -217,6 +217,26 @@ def stats(
 
 
 @app.command()
+def echo(
+    peer: Annotated[str, typer.Argument(help="Name of a peer in the settings, or AET@HOST:PORT.")],
+    aet: AetOption = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Call AET@HOST:PORT with TLS.")] = False,
+    ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Signs its certificate (PEM). [the system's]")] = None,
+    certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="Ours (PEM), where it wants one.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Of our certificate (PEM).")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask another Application Entity whether it is there and takes us (C-ECHO); the exit code says how far that came."""
+    terminal = Terminal(json)
+    with exit_codes(terminal):
+        loaded = _load(config, False, aet=aet)
+        from engine.cli.echo import run
+
+        raise typer.Exit(run(loaded.settings, peer, tls, ca, certificate, key, terminal))
+
+
+@app.command()
 def password(json: JsonOption = False) -> None:
     """Make the hash of a password for a [users.NAME] table; asks for it, or takes a line of standard input."""
     terminal = Terminal(json)

@@ -21,7 +21,7 @@ def call(peer: Peer, proposal: Proposal, settings: Settings, intake: Intake | No
     PeerUnavailable : cannot be called, or cannot be reached, does not answer, or rejects; says which.
     """
     if not peer.is_reachable:
-        raise PeerUnavailable(peer.name, "has no host in the settings, so it can only call us")
+        raise PeerUnavailable(peer.name, "has no host in the settings, so it can only call us", "connect")
     limits = settings.limits
     if peer.pdu_bytes_max:
         limits = replace(limits, pdu_bytes_max=peer.pdu_bytes_max)
@@ -30,7 +30,7 @@ def call(peer: Peer, proposal: Proposal, settings: Settings, intake: Intake | No
     try:
         tls = client_context(peer, settings.dicom_tls.profile) if peer.tls == "on" else None
     except InvalidParameter as error:
-        raise PeerUnavailable(peer.name, f"cannot be called with TLS as the settings say ({error})") from error
+        raise PeerUnavailable(peer.name, f"cannot be called with TLS as the settings say ({error})", "tls") from error
     return associate(
         (peer.host, peer.port),
         proposal,

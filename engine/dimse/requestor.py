@@ -49,26 +49,28 @@ def associate(
     try:
         connection = socket.create_connection(address, limits.peer_connect_s_max)
     except OSError as error:
-        raise PeerUnavailable(name, f"cannot be reached ({error})") from error
+        raise PeerUnavailable(name, f"cannot be reached ({error})", "connect") from error
     try:
         if tls is not None:
             connection = tls.wrap_socket(connection, server_hostname=address[0])
     except (OSError, ValueError) as error:
         connection.close()
-        raise PeerUnavailable(name, f"TLS failed ({error})") from error
+        raise PeerUnavailable(name, f"TLS failed ({error})", "tls") from error
     if isinstance(connection, ssl.SSLSocket) and tls_names:
         shown = secured(connection).certificate
         if shown is None or not shown.has_one_of(tls_names):
             connection.close()
-            raise PeerUnavailable(name, "TLS failed (it shows a certificate of somebody else)")
+            raise PeerUnavailable(name, "TLS failed (it shows a certificate of somebody else)", "tls")
     transport = Transport(connection, limits, limits.association_idle_s_max)
     try:
         transport.send_pdu(proposal.pdu(calling, called, limits.pdu_bytes_max))
-        granted = _answer(transport, proposal, name)
+        granted = _answer(transport, proposal, name, tls is not None)
     except BaseException as error:
         transport.close()
         if isinstance(error, OSError):
-            raise PeerUnavailable(name, f"the connection broke ({error})") from error
+            raise PeerUnavailable(
+                name, f"broke the connection ({error})", "answer" if tls is None else "tls"
+            ) from error
         raise
     transport.peer_pdu_bytes_max = granted.pdu_bytes_max
     return Association(
@@ -85,21 +87,25 @@ def associate(
     )
 
 
-def _answer(transport: Transport, proposal: Proposal, name: str) -> Granted:
+def _answer(transport: Transport, proposal: Proposal, name: str, is_tls: bool) -> Granted:
     event = transport.receive(_ANSWER_S)
     if event is not Event.PDU:
         why = {Event.TIMEOUT: "does not answer", Event.CLOSED: "closed the connection"}.get(
             event, "does not speak DICOM"
         )
+        if is_tls and event is Event.CLOSED:
+            # With TLS 1.3 the other side looks at our certificate when the handshake is over for us.
+            raise PeerUnavailable(
+                name, "closed the connection behind the TLS handshake: it may want another certificate", "tls"
+            )
         raise PeerUnavailable(name, why)
     kind = transport.reader.pdu_type
     body = transport.reader.take_pdu()
     if kind == ASSOCIATE_RJ:
         result, source, reason = bytes(body[1:4].ljust(3, b"\0"))
         why = _WHY.get((source, reason), "without saying why")
-        raise PeerUnavailable(
-            name, f"rejects the association{' for now' if result == _REJECTED_FOR_NOW else ''}: {why}"
-        )
+        for_now = " for now" if result == _REJECTED_FOR_NOW else ""
+        raise PeerUnavailable(name, f"rejects the association{for_now}: {why}", "reject")
     if kind != ASSOCIATE_AC:
         raise PeerUnavailable(name, f"answers the association request with a PDU of type {kind}")
     try:
