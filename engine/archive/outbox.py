@@ -42,6 +42,7 @@ FOLDER = "outbox.lmdb"
 TABLES = ("meta", "entries", "items", "ready", "queued", "open", "peers", "rules")
 SCHEMA = b"1"
 _RETRY_AFTER_S = 60
+_GROUP_INSTANCES = 2000  # changed in one transaction: some 0.1 s
 
 
 class Outbox:
@@ -224,16 +225,14 @@ class Outbox:
         OutboxEntryNotFound
         """
 
-        def work(txn: Transaction) -> int:
-            chosen = tables.chosen(txn, entry, peer)
-            for name in {one.peer for one in chosen}:
-                state = replace(tables.peer_of(txn, name), failures=0, first_failure_ns=0, next_ns=0)
-                txn.put("peers", name.encode(), state.pack())
-            for one in chosen:
-                tables.again(txn, one)
-            return len(chosen)
+        def again(txn: Transaction, one: Entry) -> None:
+            state = tables.peer_of(txn, one.peer)
+            if state.failures:
+                state = replace(state, failures=0, first_failure_ns=0, next_ns=0)
+                txn.put("peers", one.peer.encode(), state.pack())
+            tables.again(txn, one)
 
-        return self._write(work)
+        return self._each(entry, peer, again)
 
     def cancel(self, *, entry: int | None = None, peer: str | None = None) -> int:
         """Forget entries and their instances; returns the number of entries.
@@ -243,15 +242,35 @@ class Outbox:
         OutboxEntryNotFound
         """
 
-        def work(txn: Transaction) -> int:
-            chosen = tables.chosen(txn, entry, peer)
-            for one in chosen:
-                for item in list(tables.items_of(txn, one.id)):
-                    tables.drop(txn, one, item)
-                tables.forget(txn, one)
-            return len(chosen)
+        def gone(txn: Transaction, one: Entry) -> None:
+            for item in list(tables.items_of(txn, one.id)):
+                tables.drop(txn, one, item)
+            tables.forget(txn, one)
 
-        return self._write(work)
+        return self._each(entry, peer, gone)
+
+    def _each(self, entry: int | None, peer: str | None, change: Callable[[Transaction, Entry], None]) -> int:
+        """In several transactions where it is much: a second of one would hold up whoever else writes."""
+        with self._engine.read() as view:
+            chosen = tables.chosen(view, entry, peer)
+        groups: list[list[int]] = []
+        size = _GROUP_INSTANCES
+        for one in chosen:
+            if size >= _GROUP_INSTANCES:
+                groups.append([])
+                size = 0
+            groups[-1].append(one.id)
+            size += one.waiting + one.failed
+
+        def work(txn: Transaction, numbers: list[int]) -> None:
+            for number in numbers:
+                now = tables.entry_of(txn, number)
+                if now is not None:  # done meanwhile
+                    change(txn, now)
+
+        for numbers in groups:
+            self._write(lambda txn, numbers=numbers: work(txn, numbers))  # type: ignore[misc]
+        return len(chosen)
 
     # -- looking
 

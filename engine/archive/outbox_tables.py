@@ -185,7 +185,7 @@ def summary(name: str, entries: list[Entry], state: PeerState) -> PeerSummary:
         entries=len(waiting),
         instances=sum(one.waiting for one in waiting),
         given_up=len(entries) - len(waiting),
-        failed_instances=sum(one.failed if one in waiting else one.failed + one.waiting for one in entries),
+        failed_instances=sum(one.failed + (0 if one.state == State.WAITING else one.waiting) for one in entries),
         oldest_ns=min((one.created_ns for one in waiting), default=0),
         state=state,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.archive import outbox as module
 from engine.archive.outbox import Outbox
 from engine.archive.outbox_records import Item, Order, ReadTo, Result, Settled, State, Taken
 from engine.errors import OutboxDamaged, OutboxEntryNotFound, TooBusy
@@ -158,6 +159,19 @@ def test_what_was_given_up_may_be_ordered_again(outbox: Outbox) -> None:
     assert outbox.retry(peer="A") == 2
     assert (sops(outbox.items(1, 9)), sops(outbox.items(2, 9))) == ("a", "b"), "and waits only once"
     assert (outbox.entry(1).waiting, outbox.count()) == (1, 2)
+
+
+def test_what_is_changed_in_several_transactions_is_changed_whole(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GROUP_INSTANCES", 3)
+    outbox.put(*(order(two, study=f"1.{two}") for two in ("ab", "cd", "ef", "gh", "ij")))
+    for entry in outbox.entries():
+        outbox.give_up(entry.id, "x")
+    assert outbox.retry(peer="A") == 5
+    assert {one.state for one in outbox.entries()} == {State.WAITING}
+    assert outbox.cancel(peer="A") == 5
+    assert is_empty(outbox)
 
 
 def test_what_is_cancelled_is_gone_even_while_it_is_sent(outbox: Outbox) -> None:
