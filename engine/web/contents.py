@@ -58,7 +58,7 @@ async def send_file(
     form: str = "",
 ) -> web.StreamResponse:
     """As `send_content`, of any pieces; `form` names what was made of the stored bytes, the same ones every time."""
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept, Sec-Fetch-Dest"}
     boundary = boundary_for("content", record.data_set_sha256.hex(), record.received_ns, media_type, in_parts, form)
     if in_parts:
         pieces = [part_head(boundary, media_type), *pieces, b"\r\n" + closing(boundary)]

@@ -108,10 +108,14 @@ async def _as_file(request: web.Request, record: InstanceRecord) -> web.StreamRe
     offers: tuple[str, ...] = (content.media_type,)
     rather_not: tuple[str, ...] = ()
     if is_stream(record):
-        is_picture_first = is_rendering(request) or content.media_type in _UNPLAYABLE
-        video = (content.media_type,) if content.media_type else ()
-        offers = (JPEG, PNG, *video) if is_picture_first else (*video, JPEG, PNG)
-        rather_not = (*mp4_beside(record, content), WEBP, GIF)
+        mp4, video = mp4_beside(record, content), (content.media_type,) if content.media_type else ()
+        if request.headers.get("Sec-Fetch-Dest") == "video":  # a browser's <video>, which says */* and plays files
+            offers, mp4 = (*mp4, *video, JPEG, PNG), ()
+        elif is_rendering(request) or content.media_type in _UNPLAYABLE:
+            offers = (JPEG, PNG, *video)
+        else:
+            offers = (*video, JPEG, PNG)
+        rather_not = (*mp4, WEBP, GIF)
     wanted, media_type = chosen_range(request, offers, rather_not)
     if media_type == MP4 != content.media_type:
         _refuse_rendering(request)

@@ -113,6 +113,11 @@ def test_who_gets_a_still(server: Serving, name: str) -> None:
     ):
         answer = server.get(at + query, accept)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind), (accept, query)
+    # A browser's <video> says what it is for, and nothing of what it plays.
+    answer = server.get(at, "*/*", Sec_Fetch_Dest="video", Range="bytes=0-")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (206, "video/mp4")
+    assert "Sec-Fetch-Dest" in answer.headers["Vary"]
+    assert server.get(at, "*/*", Sec_Fetch_Dest="image").headers["Content-Type"] != "video/mp4" or "MP4" in name
 
 
 @EACH
