@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import WEBGL, Browser, Page, needs_chromium
+from data import make_instance
 from PIL import Image
 from recording import Recording
 from serving import Serving
+from videos import KINDS, encoded, instance
 from viewing import OHIF, ROOT, STUDY, viewers_study
 
 pytestmark = [
@@ -138,10 +142,83 @@ def test_the_study_list_and_a_search_by_a_part_of_a_name(server: Serving) -> Non
 
     async def quiet(page: Page) -> None:
         await steps(page)
-        # dicomweb-client's JavaScript says so of every search without a match, which is 204 (PS3.18 10.6.3).
-        page.problems = [p for p in page.problems if "empty response for request" not in p]
+        quiet_about_no_match(page)
 
     seen(server, quiet, "")
+
+
+_ASKED = "performance.getEntriesByType('resource').map(e => e.name)"
+
+
+def quiet_about_no_match(page: Page) -> None:
+    """dicomweb-client's JavaScript says so of every search without a match, which is 204 (PS3.18 10.6.3)."""
+    page.problems = [p for p in page.problems if "empty response for request" not in p]
+
+
+def test_searches_by_patient_id_and_by_date(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        at = await page.value("location.href.split('?')[0]")
+        for query, key, found in (
+            ("mrn=1820", "00100020=*1820*", True),
+            ("mrn=1821", "00100020=*1821*", False),
+            ("startDate=20240229&endDate=20240229", "StudyDate=20240229-20240229", True),
+            ("startDate=20240301&endDate=20240401", "StudyDate=20240301-20240401", False),
+        ):
+            await page.open(f"{at}?{query}")
+            await page.until(f"{_ASKED}.some(name => name.includes({key!r}))")
+            await says(page, "Nightingale" if found else "No studies available")
+            assert await page.value("document.body.innerText.includes('Nightingale')") is found
+        quiet_about_no_match(page)
+
+    seen(server, steps, "?mrn=N1820")
+
+
+def test_the_upload_dialog_stores_a_file(server: Serving, tmp_path: Path) -> None:
+    file = tmp_path / "new.dcm"
+    file.write_bytes(make_instance("1.2.50.1.1", study="1.2.50", series="1.2.50.1", patient="SEACOLE^MARY"))
+
+    async def steps(page: Page) -> None:
+        await says(page, "Nightingale")
+        await says(page, "Confirm and hide")
+        await page.value(f"{_BUTTONS}.forEach(b => b.click())")
+        await page.value("[...document.querySelectorAll('button')].find(b => b.innerText.trim() === 'Upload').click()")
+        await page.until("document.querySelector('input[type=file]') !== null")
+        document = await page.call("DOM.getDocument")
+        chooser = await page.call("DOM.querySelector", nodeId=document["root"]["nodeId"], selector="input[type=file]")
+        await page.call("DOM.setFileInputFiles", nodeId=chooser["nodeId"], files=[str(file)])
+        await says(page, "1 file completed")
+        # React's advice to OHIF's authors.
+        page.problems = [p for p in page.problems if "for {DialogContent}" not in p]
+
+    seen(server, steps, "")
+    stored = server.get("/dicom-web/studies/1.2.50/series/1.2.50.1/instances/1.2.50.1.1", "application/dicom")
+    assert stored.content == file.read_bytes()
+    assert server.session.delete(server.url + "/dicom-web/studies/1.2.50", timeout=10).status_code == 200
+
+
+def test_a_video_stored_as_a_transport_stream_plays(server: Serving) -> None:
+    """OHIF's video element asks for ``rendered``; only as MP4 can Chromium play it."""
+    kind = replace(KINDS["H.264, transport stream"], suffix="102")  # the one that OHIF takes for a video
+    video = instance(kind, encoded(kind, 50), 50, "1.2.41.1.1", study="1.2.41", series="1.2.41.1")
+    assert server.store(video).status_code == 200
+
+    async def steps(page: Page) -> None:
+        await says(page, "VIDEO")
+        await dismiss(page)
+
+        def is_frame(picture: np.ndarray) -> bool:
+            """Green at the left below, magenta at the right above, as `videos.picture` has it."""
+            height, width = picture.shape[:2]
+            left, right = picture[height * 3 // 4, width // 20], picture[height // 3, width * 9 // 10]
+            return bool(left[1] - max(left[0], left[2]) > 60 and min(right[0], right[2]) - right[1] > 30)
+
+        assert is_frame(await settles(page, is_frame)), "no frame of the video is shown"
+        # OHIF's own: what its data source is, as a warning, and a video's camera and place asked for before they are there.
+        known = ("dataSource=", "initialCamera", "Unable to apply reference viewable")
+        page.problems = [p for p in page.problems if not any(word in p for word in known)]
+
+    seen(server, steps, "viewer?StudyInstanceUIDs=1.2.41")
+    assert server.session.delete(server.url + "/dicom-web/studies/1.2.41", timeout=10).status_code == 200
 
 
 def test_scroll_and_window(server: Serving) -> None:
