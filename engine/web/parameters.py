@@ -221,11 +221,13 @@ PERFORMED = _PAGE_OF_STEPS
 # What waits to be sent (docs/forwarding.md).
 OUTBOX = (
     Parameter("peer", "Only what goes to this peer.", {"type": "string"}, example="MAIN"),
-    Parameter("limit", "At most so many entries.", {"type": "integer", "minimum": 1}, example="25"),
+    Parameter(
+        "limit", "At most so many entries.", {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}, example="25"
+    ),
     Parameter(
         "behind",
         "Only entries of a higher number: the last one of the page before.",
-        {"type": "integer", "minimum": 0, "maximum": 10**15},
+        {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
         example="0",
     ),
 )
