@@ -104,7 +104,7 @@ def _send(
 ) -> None:
     limits = services.settings.limits
     sender = Sender(receiver, limits, transcode=transcode)
-    instances = work.instances(services.archive, limits, is_elsewhere=originator is not None)
+    instances = work.instances(services.archive, limits)
     for instance, outcome in sender.send(instances, originator=originator, waiting=work.wait):
         work.settle(instance.sop_instance_uid, outcome)
 

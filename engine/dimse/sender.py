@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -135,7 +136,7 @@ class Sender:
 
         Parameters
         ----------
-        instances : asked for one at a time, while the peer works on those before.
+        instances : asked for one at a time, while those before are on their way. They are read on a thread beside.
         originator : AE title and message ID of the C-MOVE that this is a sub-operation of (PS3.4 C.4.2.2).
         waiting : called now and then while the peer takes its time.
 
@@ -143,25 +144,27 @@ class Sender:
         ------
         AssociationEnded
         """
-        coming, ready = iter(instances), deque[_Ready | tuple[Outgoing, Outcome]]()
-        while True:
-            # What comes next is read and hashed while the peer is busy with what it has.
-            if not ready and (instance := next(coming, None)) is not None:
-                ready.append(self._prepare(instance))
-            if ready and isinstance(ready[0], tuple):
-                yield ready.popleft()  # type: ignore[misc]
-                continue
-            if ready and len(self.unanswered) < self._window:
-                one = ready.popleft()
-                assert isinstance(one, _Ready)
-                failure = self._put(one, priority, originator)
-                if failure is not None:
-                    yield one.instance, failure
-                    raise AssociationEnded(f"an instance could not be sent to its end: {failure.reason}")
-                continue
-            if not self.unanswered:
-                return
-            yield self._answer(waiting)
+        coming, ahead = iter(instances), _Ahead(self._prepare)
+        try:
+            ahead.begin(next(coming, None))
+            while True:
+                if ahead.is_busy and len(self.unanswered) < self._window:
+                    prepared = ahead.take(waiting)
+                    # What comes next is read and hashed while this one goes out and the peer is busy with it.
+                    ahead.begin(next(coming, None))
+                    if isinstance(prepared, tuple):
+                        yield prepared
+                        continue
+                    failure = self._put(prepared, priority, originator, waiting)
+                    if failure is not None:
+                        yield prepared.instance, failure
+                        raise AssociationEnded(f"an instance could not be sent to its end: {failure.reason}")
+                    continue
+                if not self.unanswered:
+                    return
+                yield self._answer(waiting)
+        finally:
+            ahead.close()
 
     def _prepare(self, instance: Outgoing) -> _Ready | tuple[Outgoing, Outcome]:
         """Choose the context, and have what is to be sent; the outcome where it cannot be."""
@@ -187,7 +190,9 @@ class Sender:
             reason = str(error)
         return instance, Outcome(Fate.REFUSED, reason=reason)
 
-    def _put(self, one: _Ready, priority: str, originator: tuple[str, int] | None) -> Outcome | None:
+    def _put(
+        self, one: _Ready, priority: str, originator: tuple[str, int] | None, waiting: Callable[[], None]
+    ) -> Outcome | None:
         """Send it; the outcome where it turned out, half sent, that it cannot be."""
         association, message_id = self._association, self._association.next_message_id()
         command = request(
@@ -201,13 +206,14 @@ class Sender:
         )
         self.unanswered.append((message_id, one.instance))
         try:
-            association.send(one.context_id, command, one.data)
+            # Who has asked for a C-MOVE hears of a large one on its own association; nothing can be said in the midst of a C-GET's.
+            is_watched = originator is not None and isinstance(one.data, Iterator)
+            association.send(one.context_id, command, _watched(one.data, waiting) if is_watched else one.data)
         except EngineError as error:
             self.unanswered.pop()
             return Outcome(Fate.REFUSED, reason=str(error))
         finally:
-            if one.converted is not None:
-                one.converted.close()
+            one.close()
         self.bytes_sent += one.instance.length
         return None
 
@@ -242,3 +248,46 @@ class _Ready:
     context_id: int
     data: list[Buffer] | Iterator[Buffer]
     converted: Converted | None = None
+
+    def close(self) -> None:
+        if self.converted is not None:
+            self.converted.close()
+
+
+class _Ahead:
+    """One instance that is being prepared on a thread beside."""
+
+    def __init__(self, prepare: Callable[[Outgoing], _Ready | tuple[Outgoing, Outcome]]) -> None:
+        self._prepare, self._pool = prepare, ThreadPoolExecutor(1, thread_name_prefix="read ahead")
+        self._future: Future[_Ready | tuple[Outgoing, Outcome]] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._future is not None
+
+    def begin(self, instance: Outgoing | None) -> None:
+        self._future = None if instance is None else self._pool.submit(self._prepare, instance)
+
+    def take(self, waiting: Callable[[], None]) -> _Ready | tuple[Outgoing, Outcome]:
+        """What `begin` was given, once it is prepared."""
+        assert self._future is not None
+        future, self._future = self._future, None
+        try:
+            while not wait((future,), _LOOK_EVERY_S).done:
+                waiting()
+        except BaseException:
+            self._future = future
+            raise
+        return future.result()
+
+    def close(self) -> None:
+        """Waits for what is being prepared, and gives it up."""
+        self._pool.shutdown()
+        if self._future is not None and isinstance(left := self._future.result(), _Ready):
+            left.close()
+
+
+def _watched(data: Iterable[Buffer], watch: Callable[[], None]) -> Iterator[Buffer]:
+    for piece in data:
+        watch()
+        yield piece

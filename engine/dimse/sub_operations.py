@@ -6,13 +6,12 @@ PS3.4 C.4.2.3.1, C.4.3.3.1, PS3.7 9.1.3, 9.1.4.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydicom import Dataset
 
 from engine.archive.archive import Archive
-from engine.archive.records import InstanceRecord
 from engine.dimse.association import Association, Message
 from engine.dimse.data_set import encode
 from engine.dimse.outgoing import FromArchive, Outgoing
@@ -27,7 +26,6 @@ from engine.dimse.status import (
 from engine.dimse.wanted import Wanted
 from engine.errors import EngineError
 from engine.limits import Limits
-from engine.types import Buffer
 
 PENDING_EVERY_S = 0.25  # often enough for a progress bar, and for those who take silence for a fault
 _COUNT_MAX = 0xFFFF  # US
@@ -58,13 +56,8 @@ class SubOperations:
         self._reason = ""
         self._said = 0.0
 
-    def instances(self, archive: Archive, limits: Limits, *, is_elsewhere: bool) -> Iterator[Outgoing]:
-        """What is to be sent, one at a time, until it is all or the requestor cancels.
-
-        Parameters
-        ----------
-        is_elsewhere : the receiver has an association of its own, so that the requestor can hear of a large instance's progress.
-        """
+    def instances(self, archive: Archive, limits: Limits) -> Iterator[Outgoing]:
+        """What is to be sent, one at a time, until it is all or the requestor cancels."""
         for one in list(self.unsettled.values()):
             self.look()
             if self.is_cancelled:
@@ -74,10 +67,7 @@ class SubOperations:
             except EngineError as error:  # deleted meanwhile
                 self.settle(one.sop_instance_uid, Outcome(Fate.REFUSED, reason=str(error)))
                 continue
-            if is_elsewhere:
-                yield _Watched(archive, record, limits, self.tell)
-            else:
-                yield FromArchive(archive, record, limits)
+            yield FromArchive(archive, record, limits)
 
     def look(self) -> None:
         """See whether the requestor has cancelled. Raises AssociationEnded when it is gone."""
@@ -138,19 +128,6 @@ class SubOperations:
         if has_remaining:
             counts["Remaining"] = len(self.unsettled)
         return {f"NumberOf{name}Suboperations": min(count, _COUNT_MAX) for name, count in counts.items()}
-
-
-class _Watched(FromArchive):
-    """See `FromArchive`; `watch` is called while it is read."""
-
-    def __init__(self, archive: Archive, record: InstanceRecord, limits: Limits, watch: Callable[[], None]) -> None:
-        super().__init__(archive, record, limits)
-        self._watch = watch
-
-    def data_set(self) -> Iterator[Buffer]:
-        for piece in super().data_set():
-            self._watch()
-            yield piece
 
 
 def _fitting(uids: Iterable[str]) -> Iterator[str]:
