@@ -100,6 +100,8 @@ class DicomAcceptor:
             self._answer(connection, address[0], pdu, more)
         except OSError as error:
             _LOG.info("association request from %s could not be answered (%s)", address[0], error)
+        except Exception:  # noqa: BLE001 - ours; it costs this caller its association, and the others notice nothing
+            _LOG.exception("association request from %s could not be answered", address[0])
         finally:
             connection.close()
             with self._lock:

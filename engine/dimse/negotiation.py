@@ -220,10 +220,11 @@ def settle(
         if wanted is not None:
             # The requestor's SCP role is our SCU role.
             is_scp, is_scu = wanted[0] and ours.is_scp, wanted[1] and ours.is_scu
-            roles[abstract_syntax] = (is_scp, is_scu)
         if not is_scu and not is_scp:
             rejected[number] = _USER_REJECTION
             continue
+        if wanted is not None:
+            roles[abstract_syntax] = (is_scp, is_scu)
         contexts[number] = PresentationContext(number, abstract_syntax, taken, is_scu, is_scp)
     accepted = {one.abstract_syntax for one in contexts.values()}
     extended = {

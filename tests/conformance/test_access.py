@@ -22,6 +22,7 @@ from wire import (
     VERIFICATION,
     Wire,
     echo,
+    item,
     p_data,
     results,
     status_of,
@@ -129,6 +130,14 @@ def test_contexts_that_a_caller_may_not_use_are_rejected_by_the_user(
 ) -> None:
     with Wire.to(address, source) as wire:
         assert results(wire.associate(calling=calling, contexts=_ALL)) == expected
+
+
+@pytest.mark.parametrize(("scu", "scp"), [(0, 1), (0, 0)])
+def test_a_role_that_nobody_has_is_no_context(address: tuple[str, int], scu: int, scp: int) -> None:
+    """PS3.7 D.3.3.4: who wants to be the SCP of Verification finds no SCU in us."""
+    role = item(0x54, len(VERIFICATION).to_bytes(2, "big") + VERIFICATION.encode() + bytes((scu, scp)))
+    with Wire.to(address) as wire:
+        assert results(wire.associate(calling="WHOEVER", contexts=_ALL[:2], more=role)) == {1: 1, 3: 1}
 
 
 def test_a_message_of_another_service_in_a_context_is_refused(address: tuple[str, int]) -> None:
