@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine import setting_values as kinds
 from engine.errors import InvalidParameter
+from engine.peer_metrics import OTHER
 from engine.setting_values import needed, setting
 
 PERMISSIONS = ("echo", "store", "find", "move", "get", "commit", "worklist", "mpps")
@@ -134,8 +135,8 @@ class Peer:
     )
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidParameter("name", self.name, "1 to 64 letters, digits, _ and -")
+        if not _NAME.fullmatch(self.name) or self.name == OTHER:
+            raise InvalidParameter("name", self.name, f"1 to 64 letters, digits, _ and -, and not {OTHER}")
         if self.tls_key is not None and self.tls_certificate is None:
             raise InvalidParameter("tls_key", str(self.tls_key), "tls_certificate beside it")
         if self.tls_client_certificate and self.tls == "off":

@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # inside the base, an order of its own
 BASE_MAY_IMPORT: dict[str, set[str]] = {
     "setting_tables": {"errors", "setting_values"},
-    "peers": {"errors", "setting_values"},
+    "peers": {"errors", "peer_metrics", "setting_values"},
     "forwarding": {"errors", "peers", "setting_values", "types"},
     "settings": {
         "errors",

@@ -124,6 +124,7 @@ def test_a_peer_calls_from_its_addresses(read: Any, address: str, is_it: bool) -
         ('[peers.A]\naet = "A"\ntls_client_certificate = true', "peers.A.tls_client_certificate", "tls = .on."),
         ('[peers.A]\naet = "A"\ntls_names = ["a"]', "peers.A.tls_names", "tls = .on."),
         ('[peers."a b"]\naet = "A"', "peers.a b.name", "letters"),
+        ('[peers.other]\naet = "A"', "peers.other.name", "not other"),
         ('[peers.A]\naet = "A"\n[peers.B]\naet = "A"', "peers.B.aet", r"peers\.A has it"),
     ],
 )
