@@ -102,6 +102,15 @@ class Limits:
     client_requests_max: int = _limit(64, "requests under way for one client address")
     waiting_clients_max: int = _limit(256, "clients that wait for changes in one worker process")
     changes_per_answer_max: int = _limit(10_000, "changes in one answer; read on from its last")
+    # stream
+    stream_sessions_max: int = _limit(256, "sessions of the stream in one worker process")
+    stream_series_max: int = _limit(64, "series open in one session; a frame takes some 60 bytes in each session")
+    stream_viewports_max: int = _limit(64, "viewports in one session")
+    stream_in_flight_bytes_max: int = _limit(
+        8 * MIB, "bytes sent to one session and not acknowledged: 1 Gbit/s with a round trip of 60 ms"
+    )
+    stream_word_bytes_max: int = _limit(4 * MIB, "one word of a client; what it holds of 200 000 frames")
+    stream_words_per_s_max: int = _limit(5_000, "words of one session read in a second; more of them wait")
     # dimse
     associations_max: int = _limit(50, "associations at once; each costs a thread")
     pdu_bytes_max: int = _limit(128 * KIB, "largest PDU offered and taken")

@@ -16,6 +16,7 @@ from engine.web.pictures import PRESENTED
 from engine.web.request_body import defer
 from engine.web.routes import OPTIONS, ROUTES, allowed
 from engine.web.services import SERVICES, Services
+from engine.web.stream import STREAMS, Streams
 from engine.web.videos import VIDEO_FILES
 from engine.web.wadl import wadl
 from engine.web.watch import WATCH, Watch
@@ -40,6 +41,7 @@ def build(services: Services) -> web.Application:
     app[WATCH] = Watch(
         lambda: services.archive.feed().last, services.executors.read, services.settings.limits.waiting_clients_max
     )
+    app[STREAMS] = Streams(services)
     app[DESCRIBING] = Describing(
         kept(lambda root, below: as_json(document(ROUTES, root, below))),
         kept(lambda root, below: wadl(ROUTES, root, below)),
@@ -79,5 +81,6 @@ async def stop(server: web.AppRunner, app: web.Application) -> None:
     for site in list(server.sites):
         await site.stop()
     app[WATCH].close()
+    await app[STREAMS].close()
     await app[LOAD].drain(_DRAIN_S)
     await server.cleanup()

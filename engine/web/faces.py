@@ -25,6 +25,7 @@ from engine.web import (
     rendered,
     renditions,
     stow,
+    stream,
     thumbnails,
     wado,
     wado_uri,
@@ -199,6 +200,7 @@ FACES: Mapping[Handler, Face] = {
     health.alive: Face((_TEXT,)),
     health.ready: Face((_TEXT,), (200, 503)),
     health.metrics: Face((_TEXT,)),
+    stream.stream: Face((), (101, 403, 426)),
     ohif.redirect: Face((), (302,)),
     ohif.page: Face(
         (

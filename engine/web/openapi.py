@@ -19,6 +19,7 @@ _JSON = "application/json"
 # Statuses that any address may answer with.
 EVERYWHERE = (400, 403, 408, 500, 503)
 _MEANINGS = {
+    101: "Another protocol is spoken on this connection from here on.",
     200: "As asked for.",
     201: "It is made, and safe.",
     202: "Some of the instances are safe, others were refused, or values were changed; or it is to be done: the answer says.",
@@ -37,6 +38,7 @@ _MEANINGS = {
     415: "A body of a kind that is not taken.",
     416: "The range begins behind the end.",
     417: "Expect can be 100-continue.",
+    426: "Only by a WebSocket.",
     422: "What was stored cannot be decoded.",
     500: "An error of the server; its log names the request.",
     501: "By design not done here.",

@@ -21,6 +21,7 @@ from engine.web import (
     rendered,
     renditions,
     stow,
+    stream,
     thumbnails,
     wado,
     wado_uri,
@@ -95,6 +96,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _INSTANCE + "/frames/{frames}/thumbnail", thumbnails.retrieve_frame_thumbnail, READ, "rendered"),
     # WADO-URI (PS3.18 9)
     Route("GET", "/wado", wado_uri.retrieve, READ, "rendered"),
+    # The WebSocket session (docs/stream.md)
+    Route("GET", "/stream", stream.stream, READ, "frame"),
     # Management
     Route("GET", "/api/explain/{level}", qido.explain, SEARCH, "search"),
     Route("GET", "/api/changes", changes.changes, SEARCH, "changes"),

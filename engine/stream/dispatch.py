@@ -1,0 +1,67 @@
+"""The one task that asks the scheduler what goes next, for all sessions of a process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+
+from engine.stream.grant import Grant
+from engine.stream.recipient import Recipient
+from engine.stream.scheduler import Scheduler
+
+_TURN = 64  # decisions before others on the event loop have their turn: about a millisecond
+
+
+class Dispatcher:
+    """One event loop. `wake` it after anything was said to a `Recipient`."""
+
+    def __init__(self) -> None:
+        self._scheduler = Scheduler()
+        self._give: dict[Hashable, Callable[[Grant], None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_due = False
+
+    def join(
+        self, session: Hashable, give: Callable[[Grant], None], in_flight_bytes_max: int, held_bytes_max: int | None
+    ) -> Recipient:
+        """A session, whose grants are handed to `give` one after the other; it must not block."""
+        recipient = self._scheduler.join(
+            session, in_flight_bytes_max=in_flight_bytes_max, held_bytes_max=held_bytes_max
+        )
+        self._give[session] = give
+        return recipient
+
+    def leave(self, session: Hashable) -> None:
+        """No harm when it is not there."""
+        self._scheduler.leave(session)
+        self._give.pop(session, None)
+
+    def wake(self) -> None:
+        """Decide soon; many calls at once are one."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._decide)
+
+    @staticmethod
+    def now() -> float:
+        """The clock of the scheduler's times."""
+        return asyncio.get_running_loop().time()
+
+    def _decide(self) -> None:
+        self._is_due = False
+        now = self.now()
+        for _ in range(_TURN):
+            grant = self._scheduler.next(now)
+            if grant is None:
+                self._sleep()
+                return
+            self._give[grant.session](grant)
+        self.wake()
+
+    def _sleep(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self._scheduler.wakes_at()
+        if at is not None:
+            self._timer = asyncio.get_running_loop().call_at(at, self.wake)

@@ -1,0 +1,207 @@
+"""The words of ``voxcast.stream.v1``: what a client says as JSON, what the server sends as records (docs/stream.md)."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from engine.errors import InvalidParameter
+from engine.stream.demand import Demand, Quality, Spread
+
+PROTOCOL = "voxcast.stream.v1"
+HEAD = struct.Struct("<BBHIIIII")
+COMPLETE, SEEN = 1, 2
+_NUMBER_MAX = (1 << 32) - 1
+_SIDE_MAX = 1 << 20
+
+
+class Record(IntEnum):
+    """The kind of a record, its first byte."""
+
+    CHUNK = 1
+    RUN = 2
+    DROP = 3
+    SERIES = 4
+
+
+def head(
+    kind: Record, series: int, *, level: int = 0, flags: int = 0, generation: int = 0, position: int = 0, detail: int = 0,
+    length: int = 0,
+) -> bytes:  # fmt: skip
+    """The 24 bytes in front of a record's payload."""
+    return HEAD.pack(kind, level, flags, series, generation & _NUMBER_MAX, position, detail, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first word: what the client has room for, in bytes; None: it drops nothing."""
+
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A series is wanted under a number of the client's; `held` counts if `tag` is still that of the series."""
+
+    series: int
+    study_uid: str
+    series_uid: str
+    tag: str
+    held: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A viewport; its demand names the series by its number."""
+
+    viewport: int
+    demand: Demand
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """No such viewport, or no such series, any more."""
+
+    what: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The client gave up frames' bytes: position → bytes kept."""
+
+    series: int
+    kept: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """Payload bytes of chunks and runs in all."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Answered with the same value."""
+
+    value: int
+
+
+Word = Hello | Open | Look | Close | Forget | Got | Ping
+
+
+def parse(text: str) -> Word:
+    """One word of a client; members that it does not know are passed over.
+
+    Raises
+    ------
+    InvalidParameter : no JSON object, no such type, or a member that is missing or out of range.
+    """
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidParameter("word", text[:80], "a JSON object") from None
+    if not isinstance(said, dict):
+        raise InvalidParameter("word", text[:80], "a JSON object")
+    kind = said.get("type")
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        raise InvalidParameter("type", str(kind)[:80], ", ".join(_READERS))
+    return reader(said)
+
+
+def _hello(said: Mapping[str, Any]) -> Hello:
+    memory = said.get("memory")
+    return Hello(None if memory is None else _whole(said, "memory", 1 << 20, 1 << 50))
+
+
+def _open(said: Mapping[str, Any]) -> Open:
+    return Open(
+        _whole(said, "series", 0, _NUMBER_MAX), _text(said, "study"), _text(said, "seriesInstanceUID"),
+        _text(said, "tag", ""), _pairs(said, "held"),
+    )  # fmt: skip
+
+
+def _look(said: Mapping[str, Any]) -> Look:
+    reach = said.get("reach")
+    demand = Demand(
+        series=_whole(said, "series", 0, _NUMBER_MAX),
+        position=_whole(said, "position", -_NUMBER_MAX, _NUMBER_MAX, 0),
+        width=_whole(said, "width", 1, _SIDE_MAX, _SIDE_MAX),
+        height=_whole(said, "height", 1, _SIDE_MAX, _SIDE_MAX),
+        velocity=_real(said, "velocity", -1e5, 1e5, 0.0),
+        direction=_whole(said, "direction", -1, 1, 1),
+        quality=_one_of(said, "quality", Quality, Quality.EXACT),
+        spread=_one_of(said, "spread", Spread, Spread.AROUND),
+        reach=None if reach is None else _whole(said, "reach", 0, _NUMBER_MAX),
+        is_loop=said.get("loop") is True,
+        weight=_real(said, "weight", 0.01, 100.0, 1.0),
+    )
+    return Look(_whole(said, "viewport", 0, _NUMBER_MAX), demand)
+
+
+def _close(said: Mapping[str, Any]) -> Close:
+    what = "viewport" if "viewport" in said else "series"
+    return Close(what, _whole(said, what, 0, _NUMBER_MAX))
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Word]] = {
+    "hello": _hello,
+    "open": _open,
+    "look": _look,
+    "close": _close,
+    "forget": lambda said: Forget(_whole(said, "series", 0, _NUMBER_MAX), _pairs(said, "frames")),
+    "got": lambda said: Got(_whole(said, "bytes", 0, 1 << 62)),
+    "ping": lambda said: Ping(_whole(said, "value", 0, 1 << 53)),
+}
+
+
+def _whole(said: Mapping[str, Any], name: str, low: int, high: int, default: int | None = None) -> int:
+    value = said.get(name, default)
+    if type(value) is not int or not low <= value <= high:
+        raise InvalidParameter(name, str(value)[:80], f"a whole number from {low} to {high}")
+    return value
+
+
+def _real(said: Mapping[str, Any], name: str, low: float, high: float, default: float) -> float:
+    value = said.get(name, default)
+    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
+        raise InvalidParameter(name, str(value)[:80], f"a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _text(said: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    value = said.get(name, default)
+    if not isinstance(value, str) or len(value) > 128:
+        raise InvalidParameter(name, str(value)[:80], "a text of at most 128 characters")
+    return value
+
+
+def _one_of(said: Mapping[str, Any], name: str, kind: type[Any], default: Any) -> Any:
+    value = said.get(name, default.value)
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidParameter(name, str(value)[:80], ", ".join(one.value for one in kind)) from None
+
+
+def _pairs(said: Mapping[str, Any], name: str) -> dict[int, int]:
+    value = said.get(name, [])
+    if not isinstance(value, list):
+        raise InvalidParameter(name, str(value)[:80], "a list of [position, bytes]")
+    found: dict[int, int] = {}
+    for pair in value:
+        if (
+            not isinstance(pair, list)
+            or len(pair) != 2
+            or any(type(n) is not int or not 0 <= n < 1 << 40 for n in pair)
+        ):
+            raise InvalidParameter(name, str(pair)[:80], "a list of [position, bytes]")
+        found[pair[0]] = pair[1]
+    return found

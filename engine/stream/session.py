@@ -1,0 +1,275 @@
+"""One session of ``voxcast.stream.v1``: a client's words in, records out, whatever carries them (docs/stream.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from engine.errors import EngineError, InvalidParameter, TooBusy
+from engine.limits import Limits
+from engine.stream.dispatch import Dispatcher
+from engine.stream.framing import (
+    COMPLETE,
+    PROTOCOL,
+    SEEN,
+    Close,
+    Forget,
+    Got,
+    Hello,
+    Look,
+    Open,
+    Ping,
+    Record,
+    Word,
+    head,
+    parse,
+)
+from engine.stream.grant import Grant
+from engine.stream.opened import OpenedSeries, OpenSeries
+from engine.stream.recipient import Recipient
+
+_BATCH_BYTES = 256 * 1024  # grants that wait are sent as one message, up to so many bytes
+_OPENING_MAX = 4
+_WRITE_DEADLINE_S = 30.0
+
+
+class Carrier(Protocol):
+    """Takes messages to the client, in order; waits while more than a little of them is not sent."""
+
+    async def send(self, message: bytes | str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A series as the scheduler knows it: its number, and which opening of it."""
+
+    number: int
+    opening: int
+
+
+class Session:
+    """One event loop. The door calls `heard` for each message, runs `write` beside it, and `close` in the end.
+
+    Reading and copying is done on `read`; `index` opens series.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        dispatcher: Dispatcher,
+        series: OpenedSeries,
+        limits: Limits,
+        read: Executor,
+        index: Executor,
+    ) -> None:
+        self._carrier, self._dispatcher, self._series, self._limits = carrier, dispatcher, series, limits
+        self._read, self._index = read, index
+        self._recipient: Recipient | None = None
+        self._keys: dict[int, _Key] = {}
+        self._open: dict[_Key, OpenSeries] = {}
+        self._viewports: set[int] = set()
+        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._early: dict[int, dict[int, Look]] = {}  # of a series that is being opened: the last word of each viewport
+        self._gate = asyncio.Semaphore(_OPENING_MAX)
+        self._openings = 0
+        self._out: deque[Grant | bytes | str] = deque()
+        self._has_more = asyncio.Event()
+
+    def heard(self, text: str) -> None:
+        """One word of the client.
+
+        Raises
+        ------
+        InvalidParameter : it is none, or not for this moment: the session is to be ended.
+        """
+        word = parse(text)
+        if self._recipient is None:
+            if not isinstance(word, Hello):
+                raise InvalidParameter("type", type(word).__name__.lower(), "hello, before anything else")
+            in_flight = self._limits.stream_in_flight_bytes_max
+            self._recipient = self._dispatcher.join(self, self._push, in_flight, word.memory)
+            self._push(json.dumps({"type": "welcome", "protocol": PROTOCOL, "inFlight": in_flight}))
+            return
+        self._act(word, self._recipient)
+        self._dispatcher.wake()
+
+    async def write(self) -> None:
+        """Send what there is to send, until cancelled.
+
+        Raises
+        ------
+        TimeoutError : the client took nothing for half a minute.
+        ConnectionError : it is gone.
+        """
+        while True:
+            while not self._out:
+                self._has_more.clear()
+                await self._has_more.wait()
+            message = self._out.popleft()
+            if isinstance(message, Grant):
+                message = await self._records(message)
+            if message:
+                async with asyncio.timeout(_WRITE_DEADLINE_S):
+                    await self._carrier.send(message)
+
+    def close(self) -> None:
+        """The client is gone."""
+        self._dispatcher.leave(self)
+        for task in self._opening.values():
+            task.cancel()
+
+    def _act(self, word: Word, recipient: Recipient) -> None:
+        now = self._dispatcher.now()
+        match word:
+            case Got(total):
+                try:
+                    recipient.acknowledge(total, now)
+                except ValueError:
+                    raise InvalidParameter("bytes", str(total), "no more than was sent") from None
+            case Look():
+                self._look(word, recipient, now)
+            case Open():
+                self._begin(word, recipient)
+            case Close("viewport", number):
+                self._viewports.discard(number)
+                recipient.close(number)
+            case Close(_, number):
+                self._shut(number, recipient)
+            case Forget(series, kept):
+                if (key := self._keys.get(series)) is not None:
+                    for position, keep in kept.items():
+                        recipient.forget(key, position, keep)
+            case Ping(value):
+                self._push(json.dumps({"type": "pong", "value": value}))
+            case Hello():
+                raise InvalidParameter("type", "hello", "said once")
+
+    def _look(self, word: Look, recipient: Recipient, now: float) -> None:
+        number = word.demand.series
+        assert isinstance(number, int)
+        if len(self._viewports | {word.viewport}) > self._limits.stream_viewports_max:
+            raise InvalidParameter("viewport", str(word.viewport), f"{self._limits.stream_viewports_max} at most")
+        if number in self._opening:
+            self._early.setdefault(number, {})[word.viewport] = word
+        elif (key := self._keys.get(number)) is not None:
+            recipient.look(word.viewport, replace(word.demand, series=key), now)
+        else:
+            return  # opening it failed, and the client was told
+        self._viewports.add(word.viewport)
+
+    def _begin(self, word: Open, recipient: Recipient) -> None:
+        if word.series in self._opening:
+            raise InvalidParameter("series", str(word.series), "one that is not being opened")
+        if len(self._keys.keys() | self._opening.keys() | {word.series}) > self._limits.stream_series_max:
+            self._fail(word.series, TooBusy("series (limits.stream_series_max)"))
+            return
+        self._shut(word.series, recipient)
+        self._opening[word.series] = asyncio.create_task(self._opened(word, recipient))
+
+    async def _opened(self, word: Open, recipient: Recipient) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with self._gate:
+                found = await loop.run_in_executor(self._index, self._series.open, word.study_uid, word.series_uid)
+            held = word.held if word.tag == found.tag else {}
+            self._openings += 1
+            key = _Key(word.series, self._openings)
+            recipient.offer(key, found.supply, held)
+        except EngineError as error:
+            self._fail(word.series, error)
+            return
+        except ValueError:
+            self._fail(word.series, InvalidParameter("held", f"series {word.series}", "bytes that its frames have"))
+            return
+        finally:
+            del self._opening[word.series]
+            early = self._early.pop(word.series, {})
+        self._keys[word.series], self._open[key] = key, found
+        detail = int(word.tag == found.tag)
+        self._push(head(Record.SERIES, word.series, detail=detail, length=len(found.table)) + found.table)
+        for look in early.values():
+            self._look(look, recipient, self._dispatcher.now())
+        self._dispatcher.wake()
+
+    def _shut(self, number: int, recipient: Recipient) -> None:
+        key = self._keys.pop(number, None)
+        if key is not None:
+            del self._open[key]
+            recipient.withdraw(key)
+
+    def _fail(self, series: int, error: EngineError, position: int | None = None) -> None:
+        told = {"type": "error", "series": series, "error": type(error).__name__, "detail": str(error)}
+        self._push(json.dumps(told if position is None else told | {"position": position}))
+
+    def _push(self, message: Grant | bytes | str) -> None:
+        self._out.append(message)
+        self._has_more.set()
+
+    async def _records(self, first: Grant) -> bytes:
+        """This grant and those that wait behind it, as one message; read on a thread, for a mapped page may wait for the disk."""
+        batch, size = [first], first.size
+        while self._out and isinstance(self._out[0], Grant) and size + self._out[0].size <= _BATCH_BYTES:
+            grant = self._out.popleft()
+            assert isinstance(grant, Grant)
+            batch.append(grant)
+            size += grant.size
+        known = [(grant, self._open.get(grant.series)) for grant in batch if isinstance(grant.series, _Key)]
+        loop = asyncio.get_running_loop()
+        message, lost = await loop.run_in_executor(self._read, _read_records, known)
+        assert self._recipient is not None
+        for grant, error in lost:
+            self._recipient.settle(grant, 0)
+            if error is not None:
+                assert isinstance(grant.series, _Key)
+                self._fail(grant.series.number, error, grant.position)
+        if lost:
+            self._dispatcher.wake()
+        return message
+
+
+def _read_records(
+    batch: Sequence[tuple[Grant, OpenSeries | None]],
+) -> tuple[bytes, list[tuple[Grant, EngineError | None]]]:
+    """The records of grants, and the grants of which there are none: their series was closed, or cannot be read."""
+    parts: list[bytes | memoryview] = []
+    lost: list[tuple[Grant, EngineError | None]] = []
+    for grant, series in batch:
+        assert isinstance(grant.series, _Key)
+        number = grant.series.number
+        if series is None:
+            lost.append((grant, None))
+            continue
+        for drop in grant.drops:
+            if isinstance(drop.series, _Key):
+                parts.append(head(Record.DROP, drop.series.number, position=drop.position, detail=drop.keep))
+        try:
+            payload = [
+                series.pieces.read_bytes(
+                    position, grant.first, grant.end if grant.count == 1 else series.supply.end(position, grant.level)
+                )
+                for position in range(grant.position, grant.position + grant.count)
+            ]
+        except EngineError as error:
+            lost.append((grant, error))
+            continue
+        flags = (COMPLETE if grant.is_complete else 0) | (SEEN if grant.is_seen else 0)
+        kind, detail = (Record.CHUNK, grant.first) if grant.count == 1 else (Record.RUN, grant.count)
+        parts.append(
+            head(
+                kind,
+                number,
+                level=grant.level,
+                flags=flags,
+                generation=grant.generation,
+                position=grant.position,
+                detail=detail,
+                length=grant.size,
+            )
+        )
+        parts += payload
+    return b"".join(parts), lost

@@ -1,0 +1,132 @@
+"""The door of ``voxcast.stream.v1``: a WebSocket (RFC 6455) at ``/stream``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from engine.errors import InvalidParameter, TooBusy
+from engine.stream.dispatch import Dispatcher
+from engine.stream.framing import PROTOCOL
+from engine.stream.opened import OpenedSeries
+from engine.stream.session import Session
+from engine.web.addresses import is_own_origin
+from engine.web.client import client_of
+from engine.web.cors import is_welcome
+from engine.web.load import LOAD
+from engine.web.services import BEGUN, Services, services
+
+_HEARTBEAT_S = 20.0  # a client that does not answer a ping within half of it is gone
+_WORDS_IN_A_ROW = 16
+_CLOSE_S = 2.0
+
+
+class Streams:
+    """All sessions of one worker."""
+
+    def __init__(self, s: Services) -> None:
+        self.dispatcher = Dispatcher()
+        self.series = OpenedSeries(s.archive, s.frames.decoded.shelf, s.frames.decoded.asking)
+        self._max = s.settings.limits.stream_sessions_max
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    def admit(self, socket: web.WebSocketResponse) -> None:
+        if len(self._sockets) >= self._max:
+            raise TooBusy("stream (limits.stream_sessions_max)", 5)
+        self._sockets.add(socket)
+
+    def remove(self, socket: web.WebSocketResponse) -> None:
+        self._sockets.discard(socket)
+
+    async def close(self) -> None:
+        """The server stops: sessions end with 1001, so that clients come back and resume."""
+        ends = [socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server stops") for socket in self._sockets]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(*ends, return_exceptions=True)
+
+
+STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
+
+
+class _Socket:
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+
+    async def send(self, message: bytes | str) -> None:
+        if isinstance(message, str):
+            await self._socket.send_str(message)
+        else:
+            await self._socket.send_bytes(message)
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """The WebSocket session ``voxcast.stream.v1``: frames as they are looked at, coarse before fine."""
+    s = services(request)
+    origin = request.headers.get("Origin")
+    if origin is not None and not is_own_origin(request, origin) and not is_welcome(request):
+        # A page may open a WebSocket to anywhere: no browser asks CORS first (RFC 6455 10.2).
+        raise web.HTTPForbidden(text="a page of another origin; the setting cors_origins names those that may")
+    offered = [one.strip() for one in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    if request.headers.get("Upgrade", "").lower() != "websocket" or request.method != "GET":
+        raise web.HTTPUpgradeRequired(text="a WebSocket is spoken here", headers={"Upgrade": "websocket"})
+    if PROTOCOL not in offered:
+        raise InvalidParameter("Sec-WebSocket-Protocol", ",".join(offered)[:80], PROTOCOL)
+    streams = request.app[STREAMS]
+    socket = web.WebSocketResponse(
+        protocols=(PROTOCOL,), heartbeat=_HEARTBEAT_S, compress=False,
+        max_msg_size=s.settings.limits.stream_word_bytes_max, timeout=_CLOSE_S,
+    )  # fmt: skip
+    streams.admit(socket)
+    try:
+        with request.app[LOAD].paused(client_of(request)):
+            await socket.prepare(request)
+            request[BEGUN] = True
+            await _converse(socket, streams, s)
+    finally:
+        streams.remove(socket)
+    return socket
+
+
+async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services) -> None:
+    limits, executors = s.settings.limits, s.executors
+    session = Session(_Socket(socket), streams.dispatcher, streams.series, limits, executors.read, executors.index)
+    writing = asyncio.create_task(session.write())
+    listening = asyncio.create_task(_listen(socket, session, limits.stream_words_per_s_max))
+    try:
+        done, _ = await asyncio.wait((writing, listening), return_when=asyncio.FIRST_COMPLETED)
+        code, reason = WSCloseCode.OK, ""
+        for task in done:
+            match task.exception():
+                case None:
+                    pass
+                case InvalidParameter() as error:
+                    code, reason = WSCloseCode.POLICY_VIOLATION, str(error)
+                case TimeoutError() | ConnectionError():
+                    code, reason = WSCloseCode.TRY_AGAIN_LATER, "nothing was taken for too long"
+                case error:
+                    raise error
+        await socket.close(code=code, message=reason.encode()[:120])
+    finally:
+        writing.cancel()
+        listening.cancel()
+        session.close()
+        await asyncio.gather(writing, listening, return_exceptions=True)
+
+
+async def _listen(socket: web.WebSocketResponse, session: Session, words_per_s_max: int) -> None:
+    """Until the client closes. One that floods is read no faster than the limit: its own line fills up then."""
+    loop = asyncio.get_running_loop()
+    began, count = loop.time(), 0
+    async for message in socket:
+        if message.type is not WSMsgType.TEXT:
+            raise InvalidParameter("message", message.type.name.lower(), "text")
+        session.heard(message.data)
+        count += 1
+        if count % _WORDS_IN_A_ROW == 0:
+            await asyncio.sleep(0)
+        if count >= words_per_s_max:
+            await asyncio.sleep(max(0.0, began + 1.0 - loop.time()))
+            began, count = loop.time(), 0

@@ -1,0 +1,195 @@
+"""The stream as docs/stream.md has it, by a client that was written from that page alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from data import make_instance
+from serving import Serving
+
+STUDY, SERIES, COUNT = "1.2.3", "1.2.3.4", 12
+
+
+class Reader:
+    """Decodes records, keeps frames, says what it got."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket, self.got = socket, 0
+        self.tables: dict[int, dict[str, Any]] = {}
+        self.resumed: dict[int, bool] = {}
+        self.frames: dict[tuple[int, int], bytearray] = {}
+        self.texts: list[dict[str, Any]] = []
+        self.order: list[int] = []
+
+    async def say(self, **word: object) -> None:
+        await self.socket.send_str(json.dumps(word))
+
+    async def hear(self) -> None:
+        message = await self.socket.receive(timeout=10)
+        if message.type is aiohttp.WSMsgType.TEXT:
+            self.texts.append(json.loads(message.data))
+            return
+        assert message.type is aiohttp.WSMsgType.BINARY, message
+        data, at = message.data, 0
+        while at < len(data):
+            kind, level, _, series, _, position, detail, length = struct.unpack_from("<BBHIIIII", data, at)
+            payload = data[at + 24 : at + 24 + length]
+            assert len(payload) == length
+            at += 24 + length
+            if kind == 4:
+                self.tables[series], self.resumed[series] = json.loads(zlib.decompress(payload)), bool(detail)
+            elif kind == 1:
+                frame = self.frames.setdefault((series, position), bytearray())
+                assert len(frame) == detail, "every byte once, in order"
+                frame += payload
+                self.got += length
+                self.order.append(position)
+            elif kind == 2:
+                begin = 0
+                for other in range(position, position + detail):
+                    ends = self.tables[series]["frames"][other][7:]
+                    end = ends[max(0, level - self.tables[series]["levels"] + len(ends))]
+                    self.frames[series, other] = bytearray(payload[begin : begin + end])
+                    begin += end
+                assert begin == length
+                self.got += length
+        await self.say(type="got", bytes=self.got)
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not done():
+                await self.hear()
+
+    def is_whole(self, series: int) -> bool:
+        rows = self.tables.get(series, {}).get("frames", [])
+        return bool(rows) and all(len(self.frames.get((series, at), b"")) == row[-1] for at, row in enumerate(rows))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = tmp_path_factory.mktemp("stream") / "archive"
+    with Serving(path, "--workers", "1") as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+def pixels(server: Serving) -> list[bytes]:
+    made = []
+    for number in range(COUNT):
+        own = bytes((number * 17 + k) % 251 for k in range(2 * 64 * 64))
+        instance = make_instance(
+            f"{SERIES}.{number + 1}", series=SERIES, number=number + 1, z=float(number), rows=64, columns=64, pixels=own
+        )
+        body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + instance + b"\r\n--b--\r\n"
+        kind = 'multipart/related; type="application/dicom"; boundary=b'
+        assert server.session.post(f"{server.url}/dicom-web/studies", body, headers={"Content-Type": kind}).ok
+        made.append(own)
+    return made
+
+
+def converse(server: Serving, talk: Callable[[Reader], Awaitable[None]], **options: Any) -> None:
+    async def run() -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(
+                f"{server.url}/stream", protocols=("voxcast.stream.v1",), max_msg_size=0, **options
+            ) as socket,
+        ):
+            await talk(Reader(socket))
+
+    asyncio.run(run())
+
+
+async def opened(reader: Reader, **more: object) -> None:
+    await reader.say(type="hello")
+    await reader.say(type="open", series=5, study=STUDY, seriesInstanceUID=SERIES, **more)
+
+
+def test_a_resting_viewport_gets_the_whole_series_as_stored(server: Serving, pixels: list[bytes]) -> None:
+    async def talk(reader: Reader) -> None:
+        await opened(reader)
+        await reader.say(type="look", viewport=1, series=5, position=7)
+        await reader.until(lambda: reader.is_whole(5))
+        assert reader.texts[0]["type"] == "welcome"
+        assert reader.order[0] == 7
+        assert [bytes(reader.frames[5, at]) for at in range(COUNT)] == pixels
+        table = reader.tables[5]
+        assert [table["instances"][row[0]] for row in table["frames"]] == [f"{SERIES}.{n + 1}" for n in range(COUNT)]
+
+    converse(server, talk)
+
+
+def test_a_session_that_comes_back_gets_only_what_it_lacks(server: Serving, pixels: list[bytes]) -> None:
+    async def talk(reader: Reader) -> None:
+        await opened(reader)
+        await reader.until(lambda: 5 in reader.tables)
+        tag = reader.tables[5]["tag"]
+        await reader.say(
+            type="open", series=6, study=STUDY, seriesInstanceUID=SERIES, tag=tag, held=[[0, 8192], [3, 100]]
+        )
+        await reader.until(lambda: 6 in reader.tables)
+        assert reader.resumed == {5: False, 6: True}
+        reader.frames[6, 0], reader.frames[6, 3] = bytearray(pixels[0]), bytearray(pixels[3][:100])
+        await reader.say(type="look", viewport=1, series=6, position=0)
+        await reader.until(lambda: reader.is_whole(6))
+        assert reader.got == COUNT * 8192 - 8192 - 100
+        assert bytes(reader.frames[6, 3]) == pixels[3]
+
+    converse(server, talk)
+
+
+def test_a_client_that_says_nothing_of_what_it_got_gets_no_more_than_a_window(
+    server: Serving, pixels: list[bytes]
+) -> None:
+    async def talk(reader: Reader) -> None:
+        await opened(reader)
+        await reader.say(type="look", viewport=1, series=5, position=0)
+        heard = 0
+        try:
+            while True:
+                message = await reader.socket.receive(timeout=1)
+                heard += len(message.data) if message.type is aiohttp.WSMsgType.BINARY else 0
+        except TimeoutError:
+            pass
+        assert 8192 < heard < 64 * 1024
+
+    converse(server, talk)
+
+
+@pytest.mark.parametrize(
+    "word", ["no json", "[]", '{"type":"fly"}', '{"type":"hello","memory":-1}', '{"type":"look","series":5}']
+)
+def test_a_word_that_is_none_ends_the_session_with_its_reason(server: Serving, word: str) -> None:
+    async def talk(reader: Reader) -> None:
+        await reader.socket.send_str(word)
+        message = await reader.socket.receive(timeout=10)
+        assert message.type is aiohttp.WSMsgType.CLOSE
+        assert message.data == 1008
+
+    converse(server, talk)
+
+
+def test_errors_name_the_series_and_the_session_goes_on(server: Serving, pixels: list[bytes]) -> None:
+    async def talk(reader: Reader) -> None:
+        await reader.say(type="hello")
+        await reader.say(type="open", series=1, study=STUDY, seriesInstanceUID="9.9.9")
+        await reader.until(lambda: len(reader.texts) == 2)
+        assert (reader.texts[1]["error"], reader.texts[1]["series"]) == ("SeriesNotFound", 1)
+        await reader.say(type="ping", value=3)
+        await reader.until(lambda: reader.texts[-1] == {"type": "pong", "value": 3})
+
+    converse(server, talk)
+
+
+def test_pages_of_other_origins_and_plain_requests_are_refused(server: Serving) -> None:
+    assert server.session.get(f"{server.url}/stream").status_code == 426
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        converse(server, lambda reader: asyncio.sleep(0), headers={"Origin": "https://elsewhere.example"})
+    assert caught.value.status == 403
