@@ -2,9 +2,10 @@
 
     python -m benchmarks.searching [--quick]
 
-The index alone is generated, by the program's own `Indexer`: no instance is stored, and nothing is fetched over a socket. Traps:
-one patient searched again and again flatters a cache, so every call asks for the next one; pages of an index that was just written
-are in memory, as they are in a server that has run for a while. The same searches on a hundredth of the archive are the peer.
+The index alone is generated, by the program's own `Indexer`: no instance is stored, and nothing is fetched over a socket, but for
+C-FIND, which a process of its own answers over one association. Traps: one patient searched again and again flatters a cache, so
+every call asks for the next one; pages of an index that was just written are in memory, as they are in a server that has run for a
+while. The same searches on a hundredth of the archive are the peer.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
 import random
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from benchmarks.asking import Asker
 from benchmarks.measure import Report, interleave
+from engine.archive.archive import Archive
 from engine.archive.index import TABLES, Indexer, check_schema
 from engine.archive.lmdb_engine import LmdbEngine
 from engine.archive.records import InstanceRecord
@@ -27,6 +34,9 @@ from engine.dicom.query import Findings, Level, Match, Query
 from engine.dicom.scanned import ScannedInstance
 from engine.limits import Limits
 from engine.types import Location, Source
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 LIMITS = Limits()
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
@@ -51,7 +61,7 @@ GIVEN = [
     "Nora",
     "Omar",
 ]
-QUICK_MS, CONTAINS_MS = 0.5, 50.0
+QUICK_MS, CONTAINS_MS, FIND_MS = 0.5, 50.0, 2.0
 
 
 def dump(**values: tuple[str, object]) -> bytes:
@@ -98,9 +108,10 @@ def no_rescan(_: InstanceRecord) -> ScannedInstance:
 
 
 def build(folder: Path, studies: int, each: int) -> LmdbEngine:
-    """An index of so many studies, committed in groups."""
-    folder.mkdir()
-    engine = LmdbEngine(folder, TABLES, is_writable=True)
+    """The index of an archive of so many studies, committed in groups."""
+    (folder / "segments").mkdir(parents=True)
+    (folder / "index.lmdb").mkdir()
+    engine = LmdbEngine(folder / "index.lmdb", TABLES, is_writable=True)
     pending = instances(studies, each)
     is_first = True
     while True:
@@ -169,6 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
                 )
             for engine in engines.values():
                 engine.close()
+            find(report, f"C-FIND of one study by its UID: {studies} × {each} [ms]", folder, sizes, each)
     finally:
         shutil.rmtree(folder)
     report.finish()
@@ -199,6 +211,53 @@ def measure(
     found = {size: [len(run(i).rows) for i in range(5)] for size, run in runs.items()}
     samples = interleave(runs, rounds, seconds_max=20.0)
     report.add(f"{name} [ms]", "ms", samples, limit=limit, rows_found=found)
+
+
+def find(report: Report, name: str, folder: Path, sizes: dict[str, int], each: int) -> None:
+    """From the first byte of a C-FIND request to the last of its final response."""
+
+    def one(asker: Asker, studies: int) -> Callable[[int], None]:
+        def run(i: int) -> None:
+            asker.study_instance_uid = f"1.2.826.0.1.3680043.10.1.{(i * 7919 + 13) % studies}"
+            asker.find(i)
+
+        return run
+
+    with ExitStack() as stack:
+        ports = {size: stack.enter_context(front_end(folder / f"{n}-{each}")) for size, n in sizes.items()}
+        runs = {size: one(Asker(ports[size]), n) for size, n in sizes.items()}
+        report.add(name, "ms", interleave(runs, 200, burst=5, seconds_max=20.0), limit=FIND_MS)
+
+
+@contextmanager
+def front_end(archive: Path) -> Iterator[int]:
+    """The port of a DICOM front end in a process of its own, which answers from this index."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=answer, args=(archive, theirs))
+    process.start()
+    try:
+        yield int(ours.recv())
+    finally:
+        ours.send("end")
+        process.join()
+
+
+def answer(path: Path, control: Connection) -> None:
+    """Say the port, and answer until something is said."""
+    from engine.dimse.acceptor import DicomAcceptor
+    from engine.ingest.accept import Acceptor
+    from engine.metrics import Metrics
+    from engine.settings import Settings
+
+    archive = Archive.open(path, LIMITS, mode="read")
+    acceptor = Acceptor(archive, LIMITS)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = DicomAcceptor(listener, Settings(limits=LIMITS), acceptor, archive, Metrics())
+    control.send(listener.getsockname()[1])
+    control.recv()
+    server.close()
+    acceptor.close()
+    archive.close()
 
 
 if __name__ == "__main__":
