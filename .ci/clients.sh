@@ -2,6 +2,7 @@
 # Fetches the viewers that tests run unmodified, from the npm registry into build/clients, exactly these versions, once:
 #   build/clients/ohif           OHIF as its authors built it
 #   build/clients/node_modules   what tests/clients bundles into a page (cornerstone3D)
+#   clients/ts/node_modules      what the TypeScript client is checked, tested and built with
 # Without npm, or without the network, what needs them is skipped, and this says so.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,10 +31,18 @@ libraries() {
     rm "$TO/npm-shrinkwrap.json" && mv "$TO/wanted.json" "$TO/package-lock.json"
 }
 
+# What a package of ours is tested with: as its lock file says, and a copy of that to know it by.
+package() {
+    cmp -s "$1/package-lock.json" "$1/node_modules/.voxcast-lock.json" && return 0
+    (cd "$1" && npm ci --silent --ignore-scripts --no-audit --no-fund) || return 1
+    cp "$1/package-lock.json" "$1/node_modules/.voxcast-lock.json"
+}
+
 if ! command -v npm >/dev/null; then
-    echo "without npm: tests of OHIF and cornerstone3D are skipped (sudo apt install npm)" >&2
+    echo "without npm: tests of OHIF, cornerstone3D and the TypeScript client are skipped (sudo apt install npm)" >&2
     exit 0
 fi
 ohif || echo "OHIF $OHIF could not be fetched: its tests are skipped" >&2
 libraries || echo "cornerstone3D could not be fetched: its tests are skipped" >&2
+package clients/ts || echo "the test tools of clients/ts could not be fetched: its tests are skipped" >&2
 exit 0
