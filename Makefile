@@ -23,17 +23,21 @@ NATIVE_TESTS := tests/unit/dicom/test_scan.py tests/conformance tests/property/t
 	--deselect tests/property/test_scan_hostile.py::test_hostile_lengths_allocate_nothing_of_their_size \
 	--deselect tests/property/test_scan_hostile.py::test_a_deflated_bomb_ends_at_its_limit
 
-.PHONY: help demo test lint format docs lock bench torture fuzz sanitize wheel clean
+.PHONY: help demo viewer test lint format docs lock bench torture fuzz sanitize wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.runs ## fill a temporary archive with sample images and serve it (DATA=folder for your own)
+demo: $(VENV)/.runs viewer ## fill a temporary archive with sample images and serve it (DATA=folder for your own)
 	@$(PY) -P -m engine.cli demo $(if $(DATA),"$(DATA)")
+
+viewer: ## the page, from engine/viewer/src into engine/viewer/dist, where Node.js is there
+	@.ci/viewer.sh build
 
 test: lint ## format, types, and every test but the long ones
 	@PYTHON=$(PY) .ci/system.sh peers
 	@.ci/clients.sh
+	@.ci/viewer.sh test
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not torture" $(ARGS)
 
 lint: $(VENV)/.tests ## ruff and mypy
@@ -81,7 +85,7 @@ sanitize: $(VENV)/.tests ## the tests of the native part, against a build with A
 	$(PY) -c 'import engine._native as n; print("testing", n.__file__); assert "/build/sanitize/" in n.__file__' && \
 	$(PY) -m pytest -p no:cacheprovider $(NATIVE_TESTS) $(ARGS)
 
-wheel: $(VENV)/.tests ## a wheel in dist/
+wheel: $(VENV)/.tests viewer ## a wheel in dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 lock: ## renew requirements.lock: the newest versions that pyproject.toml allows
@@ -97,7 +101,7 @@ lock: ## renew requirements.lock: the newest versions that pyproject.toml allows
 	rm -rf build/lock
 
 clean: ## remove what make has made, the virtual environment too
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist engine/viewer/dist engine/viewer/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find engine tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # -- the virtual environment; each stamp stands for a state of it

@@ -1,1 +1,1 @@
-"""The first page: static files that `engine.web.page` serves; they speak DICOMweb (PS3.18) to the same origin and nothing else."""
+"""The page, asking this server alone: `dist` is built from `src`, `plain` needs no build; `engine.web.page` serves both."""

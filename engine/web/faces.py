@@ -111,6 +111,7 @@ _RENDERED = replace(
 )
 _THUMBNAIL = replace(_PICTURES, gives=_DRAWN, clause="10.4.1.1.4")
 _PAGE = Face(("text/html",), (200, 304, 404))
+_PAGE_FILES = ("text/html", "text/css", "text/javascript", "image/svg+xml")
 _CHANGING = (409, 413, 415, 417, 507)  # of the worklist
 
 
@@ -210,5 +211,7 @@ FACES: Mapping[Handler, Face] = {
         (200, 206, 304, 404, 416),
     ),
     page.index: _PAGE,
-    page.static: Face(("text/html", "text/css", "text/javascript", "image/svg+xml"), _PAGE.statuses),
+    page.static: Face((*_PAGE_FILES, "application/wasm"), _PAGE.statuses),
+    page.plain_index: _PAGE,
+    page.plain_static: Face(_PAGE_FILES, _PAGE.statuses),
 }

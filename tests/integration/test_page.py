@@ -1,4 +1,4 @@
-"""The first page in a real Chromium against a real server: list, thumbnails, wheel, drag, and whose image it is."""
+"""The plain page in a real Chromium against a real server: list, thumbnails, wheel, drag, and whose image it is."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def browse(server: Serving, steps: Callable[[Page], Awaitable[None]], width: int
 
     async def run() -> None:
         async with Browser(width, height) as page:
-            await page.open(server.url + "/")
+            await page.open(server.url + "/plain/")
             await page.until(f"{LISTED} === 4")
             await steps(page)
             assert page.problems == []

@@ -20,6 +20,7 @@ LINES_MAX = {
     ".py": 400,
     ".js": 400,
     ".ts": 400,
+    ".tsx": 400,
     ".cpp": 400,
     ".hpp": 400,
 }  # a C++ file spends a third on braces and types
@@ -35,6 +36,7 @@ TEXT = {
     ".txt",
     ".js",
     ".ts",
+    ".tsx",
     ".css",
     ".html",
     ".sh",

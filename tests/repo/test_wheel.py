@@ -37,9 +37,14 @@ def test_everything_is_in_it_and_nothing_else(unpacked: Path) -> None:
     source = {
         str(p.relative_to(ROOT))
         for p in (ROOT / "engine").rglob("*")
-        if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".so"
+        if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".so" and "viewer" not in p.parts
     }
     assert source <= inside, sorted(source - inside)
+    # Of the page what is served, not what it is made from.
+    page = {name for name in inside if name.startswith("engine/viewer/")}
+    assert {Path(name).parts[2] for name in page} <= {"__init__.py", "plain", "dist"}
+    built = {str(p.relative_to(ROOT)) for p in (ROOT / "engine/viewer/dist").glob("*")}
+    assert page >= built | {"engine/viewer/__init__.py", "engine/viewer/plain/index.html"}
     assert {Path(name).parts[0] for name in inside} <= {
         "engine",
         *(p.name for p in unpacked.glob("*.dist-info")),
@@ -50,7 +55,7 @@ def test_it_works_from_another_folder(unpacked: Path, tmp_path: Path) -> None:
     script = (
         "import engine, engine._native, engine.web.app\n"
         "from importlib.resources import files\n"
-        "assert files('engine.viewer').joinpath('index.html').is_file()\n"
+        "assert files('engine.viewer').joinpath('plain/index.html').is_file()\n"
         "print(engine.__file__, engine._native.__file__)\n"
     )
     # -S: the editable install's hook would answer for the source tree; libraries come by their path alone

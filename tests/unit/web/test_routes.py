@@ -43,7 +43,13 @@ def test_each_line_is_complete() -> None:
     assert all(route.permission in (Permission.STORE, Permission.MANAGE) for route in changing)
     patients = [r for r in ROUTES if r.permission is Permission.HEALTH]
     described = {"/dicom-web", "/dicom-web/", "/api/openapi.json"}
-    assert {r.path for r in patients} == {"/healthz", "/readyz", "/metrics", "/static/{name}"} | described
+    assert {r.path for r in patients} == {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/static/{name}",
+        "/plain/{name}",
+    } | described
 
 
 def test_every_handler_has_a_face_and_every_face_a_handler() -> None:
