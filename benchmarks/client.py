@@ -29,11 +29,14 @@ class Response:
 
 
 class Connection:
-    """One TCP connection with TCP_NODELAY; not for several threads."""
+    """One TCP connection with TCP_NODELAY, made here or `connected` elsewhere; not for several threads."""
 
-    def __init__(self, host: str, port: int, *, seconds_max: float = 60.0, buffer_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self, host: str, port: int, *, seconds_max: float = 60.0, buffer_bytes: int = 1 << 20,
+        connected: socket.socket | None = None,
+    ) -> None:  # fmt: skip
         self._host = f"{host}:{port}"
-        self._socket = socket.create_connection((host, port), timeout=seconds_max)
+        self._socket = connected or socket.create_connection((host, port), timeout=seconds_max)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(buffer_bytes)
         self._have = 0

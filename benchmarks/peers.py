@@ -226,7 +226,7 @@ def orthanc_config(folder: Path, port: int, dicom_port: int = 0) -> dict[str, ob
     }
 
 
-def nginx_config(folder: Path, files: Path, port: int) -> str:
+def nginx_config(folder: Path, files: Path, port: int, host: str = "127.0.0.1") -> str:
     """One worker, everything below `folder`."""
     temporary = "".join(
         f"  {kind}_temp_path {folder}/tmp-{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -237,5 +237,5 @@ def nginx_config(folder: Path, files: Path, port: int) -> str:
         + "events { worker_connections 1024; }\n"
         + f"http {{\n{temporary}  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  tcp_nodelay on;\n"
         + "  keepalive_timeout 600s;\n  keepalive_requests 100000000;\n  default_type application/octet-stream;\n"
-        + f"  server {{ listen 127.0.0.1:{port}; root {files}; }}\n}}\n"
+        + f"  server {{ listen {host}:{port}; root {files}; }}\n}}\n"
     )

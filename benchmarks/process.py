@@ -47,6 +47,7 @@ class Group:
         *,
         stdout: int | None = None,
         environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.log = log
         with log.open("wb") as sink:
@@ -57,6 +58,7 @@ class Group:
                 stderr=sink,
                 start_new_session=True,
                 env=environment,
+                pass_fds=descriptors,
             )
 
     def wait_until(self, is_ready: Callable[[], bool], seconds_max: float = 30.0) -> float:

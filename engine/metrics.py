@@ -35,6 +35,8 @@ _COUNTERS = {
     "outbox_calls_failed": "associations with peers that could not be made",
     "renditions_made": "packs of renditions published",
     "rendition_frames_made": "frames encoded for packs, and proven to come back as they were",
+    "stream_sessions": "sessions of the stream that were opened",
+    "stream_bytes": "bytes of the stream's binary messages: records with what they carry",
     "rendition_hits": "frames that a rendition answered instead of the stored bytes",
 }
 _NUMBER = struct.Struct("<d")

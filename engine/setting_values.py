@@ -124,6 +124,13 @@ def choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
+def kernel_name(value: object) -> str:
+    """A name that Linux gives an algorithm (TCP_CA_NAME_MAX), or nothing."""
+    if not re.fullmatch(r"[a-z0-9_]{0,15}", text(value)):
+        raise ValueError
+    return text(value)
+
+
 def some_of(*choices: str) -> Callable[[object], tuple[str, ...]]:
     """A list of some of these words, given back in the order of `choices`; a text with commas does as well."""
 

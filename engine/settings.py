@@ -96,6 +96,13 @@ class Settings:
         "addresses or networks such as 127.0.0.1 or 10.0.0.0/8, separated by commas",
         kinds.networks,
     )
+    congestion_control: str = setting(
+        "",
+        "how TCP finds the rate of web clients' lines, by the kernel's name for it; bbr keeps it where packets are lost on the"
+        " air; empty leaves the machine's own",
+        "a name of at most 15 letters, digits and underscores, such as bbr or cubic",
+        kinds.kernel_name,
+    )
     jpeg_quality: int = setting(
         90, "quality of a rendered JPEG where the client names none", "a number from 1 to 100", kinds.number(1, 100)
     )

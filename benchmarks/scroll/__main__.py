@@ -17,10 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.measure import RESULTS
-from benchmarks.scroll.figures import Figures, figures
+from benchmarks.scroll.figures import figures
 from benchmarks.scroll.line import LINES
 from benchmarks.scroll.others import Cornerstone, Latest, Sequential
 from benchmarks.scroll.ours import Ours
+from benchmarks.scroll.page import cells, with_table
 from benchmarks.scroll.personas import PERSONAS, Trace
 from benchmarks.scroll.simulation import run
 from benchmarks.scroll.strategies import SIDE, Strategy
@@ -30,10 +31,6 @@ STRATEGIES: dict[str, Callable[[Trace, int], Strategy]] = {
 }  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "stream.md"
 BEGIN, END = "<!-- simulated: made by `python -m benchmarks.scroll --page` -->", "<!-- end of simulated -->"
-HEADER = (
-    "reader", "line", "strategy", "picture in time", "≥ 1/4 size", "as needed", "blank", "first picture p99", "exact, median",
-    "exact, worst", "lag of windows", "MB", "stale",
-)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,29 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "scroll.json").write_text(json.dumps(rows, indent=1) + "\n")
     if options.page:
-        PAGE.write_text(with_table(PAGE.read_text(), rows))
+        PAGE.write_text(with_table(PAGE.read_text(), rows, BEGIN, END))
     return 0
-
-
-def cells(reader: str, line: str, strategy: str, f: Figures) -> tuple[str, ...]:
-    """One line of the table."""
-    shares = (f"{share:.1%}" for share in (f.picture, f.quarter, f.needed, f.blank))
-    times = (f"{ms:.0f} ms" for ms in (f.first_ms_p99, f.exact_ms_p50, f.exact_ms_worst, f.lag_ms_p50))
-    return reader, line, strategy, *shares, *times, f"{f.megabytes:.0f}", f"{f.stale:.1%}"
-
-
-def with_table(page: str, rows: list[dict[str, object]]) -> str:
-    """The page with the table between its two marks made new."""
-    before, mark, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise ValueError("the page has no place for the table")
-    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
-    for row in rows:
-        said = {key: value for key, value in row.items() if key not in ("reader", "line", "strategy")}
-        f = Figures(**said)  # type: ignore[arg-type]
-        lines.append("| " + " | ".join(cells(str(row["reader"]), str(row["line"]), str(row["strategy"]), f)) + " |")
-    return before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

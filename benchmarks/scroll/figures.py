@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import numpy as np
 from benchmarks.scroll.personas import Step
 from benchmarks.scroll.simulation import Log
 from benchmarks.scroll.strategies import SIDE, Series, supply
+from engine.stream.supply import Supply
 
 DEADLINE_S = 1 / 60
 MOVING_S = 0.25  # a visit that is shorter is one in passing
@@ -65,10 +67,36 @@ class _Visit:
     end: float
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A visit of `levels` that its frame has, and the finest of them that was there by the deadline; -1: none."""
+
+    begin: float
+    level: int
+    levels: int
+
+
+def seen(log: Log) -> list[Seen]:
+    """All visits of a log, in order."""
+    supplies = _supplies(log)
+    times, ends = _history(log)
+    found = []
+    for visit in _visits(log):
+        own, key = supplies[visit.series[0]], (visit.series, visit.position)
+        index = bisect_right(times[key], min(visit.begin + DEADLINE_S, visit.end))
+        level = own.level_of(visit.position, ends[key][index - 1] if index else 0)
+        found.append(Seen(visit.begin, level, own.levels))
+    return found
+
+
+def _supplies(log: Log) -> Sequence[Supply]:
+    return log.supplies or [supply(log.trace, viewport) for viewport in range(len(log.trace.slices))]
+
+
 def figures(log: Log, side: int = SIDE) -> Figures:
     """Look at all visits of a log."""
     visits = _visits(log)
-    supplies = [supply(log.trace, viewport) for viewport in range(len(log.trace.slices))]
+    supplies = _supplies(log)
     times, ends = _history(log)
     levels: list[int] = []
     firsts, exacts, overs, blanks = [], [], [], 0
@@ -100,7 +128,8 @@ def figures(log: Log, side: int = SIDE) -> Figures:
     return Figures(
         len(visits), float((at >= 0).mean()), float((at >= quarter).mean()), float((at >= need).mean()), blanks / len(visits),
         float(np.percentile(firsts, 50)), float(np.percentile(firsts, 99)),
-        float(np.median(exacts)), float(max(exacts)), float(max(overs)), _lag(log), total / 1e6, stale / total, unused / total,
+        float(np.median(exacts)), float(max(exacts)), float(max(overs)), _lag(log), total / 1e6,
+        stale / max(total, 1.0), unused / max(total, 1.0),
     )  # fmt: skip
 
 

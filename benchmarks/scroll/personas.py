@@ -75,9 +75,9 @@ def steady() -> Trace:
     return _trace("60 slices/s", hand)
 
 
-def fling() -> Trace:
+def fling(seed: int = 11) -> Trace:
     """Throws of 40 to 150 slices a second that run out, forth and back, with looks of half a second to two between them."""
-    dice, hand = random.Random(11), _Hand(SLICES, position=SLICES // 2)
+    dice, hand = random.Random(seed), _Hand(SLICES, position=SLICES // 2)
     hand.rest(0.5)
     for throw in range(10):
         speed = dice.uniform(40, 150) * (1 if throw % 3 else -1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.scroll.line import Line, LineSpec
 from benchmarks.scroll.personas import Step, Trace
 from benchmarks.scroll.strategies import Parcel, Strategy
 from engine.stream.motion import Motion
+from engine.stream.supply import Supply
 
 
 @dataclass(slots=True)
@@ -22,11 +24,12 @@ class Arrival:
 
 @dataclass(slots=True)
 class Log:
-    """What happened."""
+    """What happened. `supplies`: of each viewport, what there was to send; None: the simulated slices."""
 
     trace: Trace
     line: LineSpec
     arrivals: list[Arrival] = field(default_factory=list)
+    supplies: Sequence[Supply] | None = None
 
 
 def run(trace: Trace, spec: LineSpec, strategy: Strategy) -> Log:

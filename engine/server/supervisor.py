@@ -56,7 +56,7 @@ def serve(settings: Settings) -> int:
         keep_kernels_below(path / "run")
         _check_certificates(settings)
         ports = {
-            "http": listen("http", settings.http),
+            "http": listen("http", settings.http, settings.congestion_control),
             "dicom": listen("dicom", settings.dicom),
             "dicom_tls": listen("dicom_tls.listen", settings.dicom_tls.listen),
         }

@@ -19,6 +19,9 @@ ROUND_TRIP_S_MAX = 10.0  # a minimal round trip older than this is measured agai
 QUANTA, QUANTUM_S = 16, 0.001
 RATE_ROUNDS = 8  # the best rate of so many rounds is the bandwidth
 FULL_ROUNDS = 3  # so many rounds without a quarter more: the line is full
+GUST_MAX = (
+    0.625  # of what the path holds; with two chunks more it stays below twice the path, which shallow queues hold
+)
 SLACK_S = 0.004  # a round trip longer than the best by a half and this much has waited behind other bytes
 
 
@@ -217,7 +220,8 @@ class Credit:
         if self._is_starting:
             window = max(INITIAL, int(2 * path))
         else:
-            window = int(path) + 2 * self.quantum + int(min(max(0.0, self._gusts[0][1] - self.quantum), path))
+            gust = min(max(0.0, self._gusts[0][1] - self.quantum), GUST_MAX * path)
+            window = int(path) + 2 * self.quantum + int(gust)
             if now - self._round_trip_at > ROUND_TRIP_S_MAX:  # until a chunk went on a clear line, and was answered
                 window = self._clear
         self._window = min(window, self._bytes_max - self.quantum)

@@ -8,6 +8,7 @@ import contextlib
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from engine.errors import InvalidParameter, TooBusy
+from engine.metrics import Metrics
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import PROTOCOL
 from engine.stream.opened import OpenedSeries
@@ -52,13 +53,14 @@ STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
 
 
 class _Socket:
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
+    def __init__(self, socket: web.WebSocketResponse, metrics: Metrics) -> None:
+        self._socket, self._metrics = socket, metrics
 
     async def send(self, message: bytes | str) -> None:
         if isinstance(message, str):
             await self._socket.send_str(message)
         else:
+            self._metrics.add("stream_bytes", len(message))
             await self._socket.send_bytes(message)
 
 
@@ -92,7 +94,10 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services) -> None:
     limits, executors = s.settings.limits, s.executors
-    session = Session(_Socket(socket), streams.dispatcher, streams.series, limits, executors.read, executors.index)
+    s.metrics.add("stream_sessions")
+    session = Session(
+        _Socket(socket, s.metrics), streams.dispatcher, streams.series, limits, executors.read, executors.index
+    )
     writing = asyncio.create_task(session.write())
     listening = asyncio.create_task(_listen(socket, session, limits.stream_words_per_s_max))
     try:

@@ -204,6 +204,7 @@ def test_a_child_gets_equal_settings(archive: Path | None, workers: int, spool_b
 def test_every_setting_survives_the_way_to_a_child() -> None:
     changed = Settings(
         archive=Path("a"), http="off", dicom="off", aet="A", workers=2, on_conflict="replace", jpeg_quality=1,
+        congestion_control="bbr",
         log_level="error", log_format="json", renditions="off", move_retry=False, trusted_proxies="127.0.0.1", cors_origins="*",
         public_url="https://pacs.example", ohif=Path("o"), unknown_callers=("echo",), called_aets=("B",), peers=(_EVERY_KEY,),
         forward=(_EVERY_CONDITION,), dicom_tls=_EVERY_TLS, users=(_EVERY_USER,), user_identity="required", storage_classes=("any",),

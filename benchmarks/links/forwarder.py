@@ -1,0 +1,104 @@
+"""`forward.cpp` as a process: compiled once into build/, started between two namespaces, its account read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.links.namespaces import CannotLink, Namespace
+
+_SOURCE = Path(__file__).with_name("forward.cpp")
+ACCOUNT_S = 0.1  # from entry to entry
+_BUILD = Path(__file__).parents[2] / "build" / "links"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What one direction has carried since the begin: packets and bytes delivered (IP headers too), lost, without room."""
+
+    packets: int
+    bytes: int
+    lost: int
+    no_room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The account at one moment of CLOCK_MONOTONIC: towards the reader, and from the reader."""
+
+    at: float
+    down: Carried
+    up: Carried
+
+
+def compiled() -> Path:
+    """The program; compiled when it is not there or its source is another.
+
+    Raises
+    ------
+    CannotLink : no C++ compiler, or it refuses.
+    """
+    target = _BUILD / f"forward-{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}"
+    if target.exists():
+        return target
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        raise CannotLink("there is no C++ compiler for the forwarder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    command = [compiler, "-std=c++17", "-O2", "-Wall", "-Wextra", "-o", str(part), str(_SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise CannotLink(f"the forwarder does not compile: {done.stderr[-500:]}")
+    part.rename(target)
+    return target
+
+
+class Forwarder:
+    """Carries packets between two devices, which it makes, until closed, or the thread that started it has ended.
+
+    Parameters
+    ----------
+    server, reader : namespace and name of the device in it.
+    delay_s : one way.
+    loss : share of the packets, in either direction.
+    account : the file that it writes its account into.
+    """
+
+    def __init__(
+        self, server: tuple[Namespace, str], reader: tuple[Namespace, str], delay_s: float, loss: float, account: Path,
+        seed: int = 1,
+    ) -> None:  # fmt: skip
+        self._account = account
+        ends = [word for namespace, device in (server, reader) for word in (namespace.name, device)]
+        command = [str(compiled()), *ends, str(round(delay_s * 1e6)), str(loss), str(seed), str(account)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        if self.process.stdout.readline() != "ready\n":
+            said = self.process.communicate(timeout=5)[1]
+            raise CannotLink(f"the forwarder did not start: {said.strip()}")
+
+    def account(self) -> list[Entry]:
+        """Everything so far, a tenth of a second apart."""
+        return entries(self._account.read_text().splitlines())
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def entries(lines: Sequence[str]) -> list[Entry]:
+    """Lines of the account; the last one may be cut."""
+    found = []
+    for line in lines:
+        words = line.split()
+        if len(words) == 9:
+            counts = [int(word) for word in words[1:]]
+            found.append(Entry(float(words[0]), Carried(*counts[:4]), Carried(*counts[4:])))
+    return found

@@ -1,0 +1,173 @@
+"""Two hundred readers at once: python -m benchmarks.readers.crowd [--readers 200] [--links 10] [--seconds 20] [--keep FOLDER].
+
+Links of 30 Mbit/s and 10 ms, as many readers on each, all of whom throw themselves through a thousand slices at 40 to 150 a second.
+Counted: positions with a picture within 16.7 ms, over all and of the reader who has it worst; bytes of the reader who got least and
+of the median one; processor time and memory of the server's processes. The readers and the links' packets take processor
+time on the same machine: how much is said, and what is late because of them counts as late.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.links.namespaces import why_not
+from benchmarks.links.site import Link, Site
+from benchmarks.measure import RESULTS
+from benchmarks.process import Group, Memory
+from benchmarks.readers.arrivals import rows_as_arrivals
+from benchmarks.readers.cells import LINKS, run
+from benchmarks.readers.hand import cut
+from benchmarks.readers.material import Look, prepared
+from benchmarks.readers.server import Served, voxcast
+from benchmarks.scroll.figures import Figures, figures
+from benchmarks.scroll.line import LineSpec
+from benchmarks.scroll.personas import fling
+from benchmarks.scroll.simulation import Log
+from benchmarks.scroll.strategies import SIDE
+
+_PATIENCE_S = 90.0
+
+
+@dataclass(slots=True)
+class Watched:
+    """The server while it is looked at, ten times in five seconds."""
+
+    cpu_s: float = 0.0
+    memories: list[Memory] = field(default_factory=list)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    missing = why_not()
+    if missing:
+        print(missing, file=sys.stderr)
+        return 1
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="readers-")))
+        look = prepared(folder, ("left",)).series["left"]
+        site = stack.enter_context(Site())
+        served = stack.enter_context(
+            voxcast(folder / "archive", site.server, site.folder / "voxcast", options.control, *options.option)
+        )
+        links = [site.link(LINKS[options.line], seed=number + 1) for number in range(options.links)]
+        idle = served.group.memory()
+        with watching(served.group) as watched:
+            seats, generator_s = crowd(links, served, look, options.readers, options.seconds, site.folder)
+        link_cpu_s = sum(link.cpu_seconds() for link in links)
+        delivered = sum(link.account()[-1].down.bytes for link in links)
+        said = served.counter("stream_bytes")
+        no_room = sum(link.account()[-1].down.no_room for link in links)
+    result = summary(seats, watched, idle) | {
+        "generator_cpu_s": generator_s, "links_cpu_s": link_cpu_s, "link_mb": delivered / 1e6, "server_mb": said / 1e6,
+        "no_room": no_room, "load_before": options.load[0], "seconds": options.seconds, "links": options.links,
+    }  # fmt: skip
+    for name, value in result.items():
+        print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "crowd.json").write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def crowd(
+    links: list[Link], served: Served, look: Look, readers: int, seconds: float, folder: Path
+) -> tuple[list[tuple[Figures, float]], float]:
+    """Of each reader the figures and how late its process was with its hand; processor seconds of these processes."""
+
+    def on(pair: tuple[int, Link]) -> tuple[list[tuple[Figures, float]], float]:
+        number, link = pair
+        seeds = list(range(number, readers, len(links)))
+        job = look.job() | {"url": served.url, "seeds": seeds, "seconds": seconds, "side": SIDE}
+        source, target = folder / f"seats{number}.json", folder / f"seated{number}.json"
+        source.write_text(json.dumps(job))
+        run(link.reader, "benchmarks.readers.seats", source, target, seconds + _PATIENCE_S)
+        said = json.loads(target.read_text())
+        spec = link.spec
+        line = LineSpec("", spec.rate / len(seeds), spec.delay_s, spec.loss)
+        found = []
+        for seed, seat in zip(seeds, said["seats"], strict=True):
+            trace = cut(fling(seed), seconds)
+            arrivals = [one for one in rows_as_arrivals(seat["rows"]) if one.at <= trace.seconds]
+            found.append((figures(Log(trace, line, arrivals, [look.supply]), SIDE), seat["late_s"]))
+        return found, said["cpu_s"]
+
+    with ThreadPoolExecutor(len(links)) as pool:
+        answers = list(pool.map(on, enumerate(links)))
+    return [seat for seats, _ in answers for seat in seats], sum(cpu for _, cpu in answers)
+
+
+@contextmanager
+def watching(group: Group) -> Iterator[Watched]:
+    """Its processor time between begin and end, its memory twice a second."""
+    watched, stop, before = Watched(), threading.Event(), group.cpu_seconds()
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            watched.memories.append(group.memory())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield watched
+    finally:
+        stop.set()
+        thread.join()
+        watched.cpu_s = group.cpu_seconds() - before
+
+
+def summary(seats: list[tuple[Figures, float]], watched: Watched, idle: Memory) -> dict[str, object]:
+    """One line each."""
+    found = [one for one, _ in seats]
+    visits = np.array([one.visits for one in found], float)
+    shares = {
+        name: np.array([getattr(one, name) for one in found]) for name in ("picture", "quarter", "needed", "stale")
+    }
+    megabytes = np.array([one.megabytes for one in found])
+    most = max(watched.memories, key=lambda one: one.pss_mb)
+    return {
+        "readers": len(found),
+        "positions": int(visits.sum()),
+        **{f"{name}_share": float((share * visits).sum() / visits.sum()) for name, share in shares.items()},
+        "picture_share_of_the_worst": float(shares["picture"].min()),
+        "megabytes_of_the_least": float(megabytes.min()),
+        "megabytes_median": float(np.median(megabytes)),
+        "exact_ms_median": float(np.median([one.exact_ms_p50 for one in found])),
+        "hand_late_ms_median": float(np.median([late for _, late in seats]) * 1e3),
+        "hand_late_ms_worst": max(late for _, late in seats) * 1e3,
+        "server_cpu_s": watched.cpu_s,
+        "server_processes": most.processes,
+        "server_pss_mb": most.pss_mb,
+        "server_anonymous_mb": max(one.anonymous_mb for one in watched.memories),
+        "server_idle": asdict(idle),
+    }
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.readers.crowd", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--readers", type=int, default=200)
+    parser.add_argument("--links", type=int, default=10)
+    parser.add_argument("--line", default="30 Mbit/s, 10 ms", choices=list(LINKS))
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--control", default="cubic", choices=("cubic", "bbr", "reno"))
+    parser.add_argument("--keep", type=Path, help="make the series here, and find them here the next time")
+    parser.add_argument("--option", action="append", default=[], help="of `voxcast serve`; may be repeated")
+    options = parser.parse_args(arguments)
+    options.load = os.getloadavg()
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""A client of ``voxcast.stream.v1`` from docs/stream.md: says where the hand is, notes what arrives, keeps no pixel."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from benchmarks.readers.arrivals import Arrivals
+from benchmarks.scroll.personas import Step
+
+PROTOCOL = "voxcast.stream.v1"
+_HEAD = struct.Struct("<BBHIIIII")
+_CHUNK, _RUN, _DROP, _SERIES = 1, 2, 3, 4
+
+
+class BadStream(Exception):
+    """The server said what docs/stream.md does not allow."""
+
+
+class Streaming:
+    """One session; a series for each viewport, under the viewport's number. One event loop.
+
+    Parameters
+    ----------
+    series : of each viewport, its study and series UID.
+    """
+
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse, series: Sequence[tuple[str, str]], arrivals: Arrivals,
+        *, side: int, is_loop: bool = False,
+    ) -> None:  # fmt: skip
+        self._socket, self._series, self._arrivals = socket, series, arrivals
+        self._side, self._is_loop = side, is_loop
+        self._words: asyncio.Queue[str] = asyncio.Queue()
+        self._got = 0
+        self._ends: dict[int, tuple[int, list[list[int]]]] = {}  # of each series: levels, ends of each frame
+        self._held: dict[tuple[int, int], int] = {}
+        self._opened: set[int] = set()
+        self.overhead = 0
+
+    def say(self, **word: Any) -> None:
+        self._words.put_nowait(json.dumps(word))
+
+    def moved(self, step: Step, velocity: float, direction: int) -> None:
+        """The hand's word; opens the series with the first one of a viewport."""
+        number = step.viewport
+        if number not in self._opened:
+            self._opened.add(number)
+            study, series = self._series[number]
+            self.say(type="open", series=number, study=study, seriesInstanceUID=series)
+        self.look(number, step.position, velocity=velocity, direction=direction)
+
+    def look(self, number: int, position: int, **more: Any) -> None:
+        """A viewport's demand."""
+        self.say(
+            type="look", viewport=number, series=number, position=position, width=self._side, height=self._side,
+            loop=self._is_loop, **more,
+        )  # fmt: skip
+
+    async def speak(self) -> None:
+        """Send what is said, until cancelled."""
+        while True:
+            await self._socket.send_str(await self._words.get())
+
+    async def listen(self) -> None:
+        """Take what comes, until cancelled; raises BadStream, also when the session ends."""
+        async for message in self._socket:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                word = json.loads(message.data)
+                if word["type"] == "error":
+                    raise BadStream(message.data)
+            else:
+                self._take(message.data)
+                self.say(type="got", bytes=self._got)
+        raise BadStream(f"the session ended with {self._socket.close_code}")
+
+    def _take(self, data: bytes) -> None:
+        at, now = 0, self._arrivals.now()
+        while at < len(data):
+            kind, level, _, series, _, position, detail, length = _HEAD.unpack_from(data, at)
+            at += _HEAD.size
+            if at + length > len(data):
+                raise BadStream("a record is longer than its message")
+            if kind == _CHUNK:
+                self._hold(series, position, detail, detail + length)
+                self._arrivals.note(now, series, position, (detail + length,), length)
+            elif kind == _RUN:
+                ends = tuple(self._end(series, other, level) for other in range(position, position + detail))
+                if sum(ends) != length:
+                    raise BadStream("a run has another length than its frames")
+                for other, end in enumerate(ends, position):
+                    self._hold(series, other, 0, end)
+                self._arrivals.note(now, series, position, ends, length)
+            elif kind == _SERIES:
+                table = json.loads(zlib.decompress(data[at : at + length]))
+                self._ends[series] = table["levels"], [row[7:] for row in table["frames"]]
+                self.overhead += length
+            elif kind != _DROP:
+                raise BadStream(f"a record of kind {kind}")
+            self._got += length if kind in (_CHUNK, _RUN) else 0
+            at += length
+
+    def _end(self, series: int, position: int, level: int) -> int:
+        levels, ends = self._ends[series]
+        own = ends[position]
+        return own[max(0, level - levels + len(own))]
+
+    def _hold(self, series: int, position: int, first: int, end: int) -> None:
+        have = self._held.get((series, position), 0)
+        if first != have:
+            raise BadStream(f"bytes from {first} of a frame of which {have} are here")
+        self._held[series, position] = end

@@ -1,0 +1,140 @@
+"""The readers of benchmarks/readers against a real server on loopback: whatever the way, they note all of what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from renditions import SERIES, STUDY, ct
+from serving import Serving
+
+from benchmarks.readers import opener, reader, seats
+from benchmarks.readers.arrivals import read
+from benchmarks.readers.cells import ReaderFailed, run
+from benchmarks.readers.requesting import BadAnswer
+from benchmarks.readers.streaming import BadStream
+from benchmarks.scroll.personas import PERSONAS, Step, Trace
+from engine.archive.archive import Archive
+from engine.archive.renditions.shelf import Shelf
+from engine.archive.renditions.supply import pieces
+from engine.ingest.accept import Acceptor
+from engine.limits import Limits
+from engine.metrics import Metrics
+from engine.stream.making import SeriesMaker
+from engine.types import Source
+
+COUNT = 8
+LIMITS = Limits(rendition_reserve_bytes=1)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, list[int]]]:
+    """A series with its pack, and the bytes of its frames' code streams."""
+    path = tmp_path_factory.mktemp("readers") / "archive"
+    archive = Archive.open(path, LIMITS)
+    acceptor, shelf = Acceptor(archive, LIMITS), Shelf(path, LIMITS)
+    for waiting in [acceptor.submit(ct(number), Source("import", "test")) for number in range(1, COUNT + 1)]:
+        waiting.result(30)
+    acceptor.close()
+    for _ in SeriesMaker(archive, shelf, LIMITS, Metrics()).make(STUDY, SERIES, 1):
+        pass
+    sizes = [frame.ends[-1] for frame in pieces(archive, shelf, STUDY, SERIES).frames]
+    archive.close()
+    with Serving(path, "--workers", "1") as server:
+        assert server.get(f"/dicom-web/studies/{STUDY}/series/{SERIES}/rendered", "image/jpeg").ok  # codecs are loaded
+        yield server, sizes
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A persona that looks at the middle for a second, and then at the next slice."""
+    trace = Trace("still", (COUNT,), (Step(0.0, 0, 4), Step(1.0, 0, 5)), 1.5)
+    monkeypatch.setitem(PERSONAS, "still", lambda: trace)
+    drawn = Trace("drawn", (COUNT,), (Step(0.0, 0, 4), Step(1.0, 0, 4, 1)), 2.5, is_drawn=True)
+    monkeypatch.setitem(PERSONAS, "drawn", lambda: drawn)
+
+
+def job(server: Serving, sizes: list[int], **more: Any) -> dict[str, Any]:
+    frames = [(f"{SERIES}.{number}", 1) for number in range(1, COUNT + 1)]
+    series = {"name": "x", "study": STUDY, "series": SERIES, "frames": frames, "sizes": sizes}
+    known = {
+        "persona": "still",
+        "seconds": 9.0,
+        "is_static": False,
+        "url": server.url,
+        "side": 512,
+        "viewports": [series],
+    }
+    return known | more
+
+
+def arrived(folder: Path, told: dict[str, Any]) -> dict[int, int]:
+    """Position → the most that could be shown of it."""
+    (folder / "job.json").write_text(json.dumps(told))
+    assert reader.main([str(folder / "job.json"), str(folder / "arrivals.json")]) == 0
+    found: dict[int, int] = {}
+    for arrival in read(folder / "arrivals.json")[0]:
+        for position, end in enumerate(arrival.parcel.ends, arrival.parcel.position):
+            found[position] = max(found.get(position, 0), end)
+    return found
+
+
+@pytest.mark.parametrize("how", ["stream", "nearest", "in order", "whole"])
+def test_a_reader_that_waits_has_every_slice(served: tuple[Serving, list[int]], tmp_path: Path, how: str) -> None:
+    server, sizes = served
+    assert arrived(tmp_path, job(server, sizes, how=how)) == dict(enumerate(sizes))
+
+
+def test_a_reader_of_drawn_pictures_asks_for_the_newest_window(
+    served: tuple[Serving, list[int]], tmp_path: Path
+) -> None:
+    server, sizes = served
+    assert arrived(tmp_path, job(server, sizes, how="newest", persona="drawn")) == {4: 1000}
+    rows = [arrival.parcel.series for arrival in read(tmp_path / "arrivals.json")[0]]
+    assert rows == [(0, 0), (0, 1)]
+
+
+def test_a_series_that_is_not_there_ends_the_reader(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
+    server, sizes = served
+    for how, error in (("stream", BadStream), ("nearest", BadAnswer), ("whole", BadAnswer)):
+        told = job(server, sizes, how=how)
+        told["viewports"][0]["series"] = "1.2.9"
+        with pytest.raises(error):
+            arrived(tmp_path, told)
+
+
+def test_an_opener_waits_for_all_it_is_told(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
+    server, sizes = served
+    ends = [[1, size // 2, size] for size in sizes]
+    told = {"url": server.url, "study": STUDY, "series": SERIES, "side": 512, "position": 3, "ends": ends, "rounds": 2}
+    for spread, last in (("around", "whole first frame"), ("volume", "every slice, all of it")):
+        (tmp_path / "job.json").write_text(json.dumps(told | {"spread": spread}))
+        assert opener.main([str(tmp_path / "job.json"), str(tmp_path / "times.json")]) == 0
+        times = json.loads((tmp_path / "times.json").read_text())
+        assert {len(values) for values in times.values()} == {2}
+        assert all(first <= end for first, end in zip(times["first picture"], times[last], strict=True))
+
+
+def test_several_seats_have_a_session_each(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
+    server, _ = served
+    told = {"url": server.url, "study": STUDY, "series": SERIES, "side": 512, "seeds": [1, 2, 3], "seconds": 0.5}
+    (tmp_path / "job.json").write_text(json.dumps(told))
+    assert seats.main([str(tmp_path / "job.json"), str(tmp_path / "seats.json")]) == 0
+    said = json.loads((tmp_path / "seats.json").read_text())
+    assert len(said["seats"]) == 3
+    assert all(seat["rows"] for seat in said["seats"])
+    streamed = sum(size for seat in said["seats"] for *_, size in seat["rows"])
+    counted = float(server.get("/metrics").text.partition("\nvoxcast_stream_bytes_total ")[2].split()[0])
+    assert counted >= streamed
+
+
+def test_a_reader_that_fails_says_why(tmp_path: Path) -> None:
+    class Here:
+        def within(self, *command: str) -> list[str]:
+            return list(command)
+
+    with pytest.raises(ReaderFailed, match="No such file"):
+        run(Here(), "benchmarks.readers.reader", tmp_path / "none.json", tmp_path / "out.json", 60)  # type: ignore[arg-type]
