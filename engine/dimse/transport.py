@@ -181,6 +181,10 @@ class Transport:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return Event.MORE if got >= _PROGRESS_BYTES else Event.TIMEOUT
+                # A sender with Nagle's algorithm keeps the rest until what it sent is acknowledged: 40 ms a time. Whether a
+                # record or a message is half here, only OpenSSL knows; the plain way looks (native/src/pdu_reader.cpp).
+                with contextlib.suppress(OSError):
+                    tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 if self._wait(*waits, left):
                     return Event.WOKEN
                 continue
