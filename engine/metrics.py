@@ -9,6 +9,7 @@ import mmap
 import os
 import struct
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def _slots() -> dict[str, int]:
 
 
 SLOTS = _slots()
+_SENT = SLOTS["sent_bytes"] // 8
+# Of a kind and code: its count, the first of the kind's buckets (they lie in their order, the endless one last), its seconds.
+_REQUEST_SLOTS = {
+    (kind, code): tuple(
+        SLOTS[name] // 8 for name in (f"requests:{kind}:{code}", f"seconds:{kind}:{BUCKETS[0]}", f"seconds_sum:{kind}")
+    )
+    for kind in KINDS
+    for code in _CODES
+}
 
 
 class Metrics:
@@ -64,6 +74,7 @@ class Metrics:
         self._lock = threading.Lock()
         if path is None:
             self._map: mmap.mmap | bytearray = bytearray(size)
+            self._cells = memoryview(self._map).cast("d")
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -72,18 +83,21 @@ class Metrics:
             self._map = mmap.mmap(fd, size)
         finally:
             os.close(fd)
+        self._cells = memoryview(self._map).cast("d")
 
     def add(self, name: str, value: float = 1.0) -> None:
-        at = self._slots[name]
+        at = self._slots[name] // 8
         with self._lock:
-            _NUMBER.pack_into(self._map, at, _NUMBER.unpack_from(self._map, at)[0] + value)
+            self._cells[at] += value
 
     def request(self, kind: str, code: str, seconds: float, sent: int) -> None:
         """One answered request."""
-        self.add(f"requests:{kind}:{code}")
-        self.add(f"seconds:{kind}:{next((le for le in BUCKETS if seconds <= le), '+Inf')}")
-        self.add(f"seconds_sum:{kind}", seconds)
-        self.add("sent_bytes", sent)
+        count, first_bucket, total = _REQUEST_SLOTS[kind, code]
+        with self._lock:
+            self._cells[count] += 1.0
+            self._cells[first_bucket + bisect_left(BUCKETS, seconds)] += 1.0
+            self._cells[total] += seconds
+            self._cells[_SENT] += sent
 
     def text(self) -> str:
         """All processes together, as Prometheus reads it."""

@@ -66,14 +66,8 @@ class LmdbEngine:
         except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as error:
             raise IndexMismatch(str(path.parent), str(error)) from error
 
-    @contextmanager
-    def read(self) -> Iterator[Snapshot]:
-        self._gate.enter()
-        try:
-            with self._begin_read() as txn:
-                yield _Txn(txn, self._tables)
-        finally:
-            self._gate.leave()
+    def read(self) -> _Reading:
+        return _Reading(self)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -118,6 +112,21 @@ class LmdbEngine:
             with suppress(ArchiveFault):  # nothing depends on it: what may be missing comes back at the next start
                 self.flush()
         self._env.close()
+
+    def begin_read(self) -> _Txn:
+        """A snapshot that `end_read` must end, on the same thread."""
+        self._gate.enter()
+        try:
+            return _Txn(self._begin_read(), self._tables)
+        except BaseException:
+            self._gate.leave()
+            raise
+
+    def end_read(self, txn: _Txn) -> None:
+        try:
+            txn.abort()
+        finally:
+            self._gate.leave()
 
     def _begin_read(self) -> Any:
         try:
@@ -166,11 +175,31 @@ class MapGrown(Exception):
     """The map was full and is larger now; nothing was written."""
 
 
+class _Reading:
+    """``with engine.read() as view``. Not a generator: beginning and ending it would cost as much as all the rest of a get."""
+
+    __slots__ = ("_engine", "_txn")
+
+    def __init__(self, engine: LmdbEngine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Snapshot:
+        self._txn = self._engine.begin_read()
+        return self._txn
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.end_read(self._txn)
+
+
 class _Txn:
     __slots__ = ("_tables", "_txn")
 
     def __init__(self, txn: Any, tables: dict[str, Any]) -> None:
         self._txn, self._tables = txn, tables
+
+    def abort(self) -> None:
+        """End a snapshot, with the cursors that are still open on it."""
+        self._txn.abort()
 
     def get(self, table: str, key: bytes) -> bytes | None:
         value: bytes | None = self._txn.get(key, db=self._tables[table])

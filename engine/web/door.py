@@ -15,7 +15,7 @@ import time
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from engine.errors import TooBusy
+from engine.errors import EngineError, TooBusy
 from engine.web.load import LOAD, Load
 from engine.web.negotiate import MediaRange
 from engine.web.passport import ADDRESS, Passport, passport_for
@@ -159,11 +159,20 @@ class Door(RequestHandler):
         if not frame:
             return False
         names = (part.decode("ascii") for part in (study, series, instance, frame))
-        whole = quick_frame(self._services, self._load, passport, *names)
-        if whole is None:
+        try:
+            rest = quick_frame(self._services, self._load, passport, self._socket(), *names)
+        except (OSError, EngineError):  # the client has gone, or the disk in the middle of the frame
+            self.transport.abort()
+            return True
+        if rest is None:
             return False
-        self._send(whole)
+        self._send(rest)
         return True
+
+    def _socket(self) -> int:
+        """The descriptor, for who writes past the transport while that has nothing to write."""
+        assert self.transport is not None
+        return int(self.transport.get_extra_info("socket").fileno())
 
     def _begun(self, data: bytes, passport: Passport, parts: tuple[bytes, ...]) -> bool:
         try:
@@ -209,7 +218,8 @@ class Door(RequestHandler):
         assert self.transport is not None
         self.quick_count += 1
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        self.transport.write(answer)
+        if answer:
+            self.transport.write(answer)
 
 
 class Doors(web.Server):

@@ -1,4 +1,5 @@
-// engine._native.PduReader: a whole message of an association per call, without the interpreter's lock.
+// What engine._native does with sockets: PduReader, a whole message of an association per call without the interpreter's lock;
+// send_range, a stored frame of an answer, with it: letting go of the lock may cost more than the sending.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -7,6 +8,7 @@
 
 #include "buffers.hpp"
 #include "pdu_reader.hpp"
+#include "send_range.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -23,9 +25,22 @@ nb::object take_data(PduReader& reader) {
   return nb::cast(nb::ndarray<nb::memview, uint8_t, nb::ndim<1>>(data, {n}, owner));
 }
 
+nb::object send_range(int socket, nb::handle head, int file, uint64_t offset, size_t length, nb::handle tail) {
+  const Bytes before(head), behind(tail);
+  const voxcast::Frame around{before.data(), before.size(), behind.data(), behind.size()};
+  const int64_t sent = voxcast::send_range(socket, around, file, offset, length);
+  if (sent == voxcast::kNotCached) return nb::none();
+  if (sent == voxcast::kFailed) {
+    PyErr_SetFromErrno(PyExc_OSError);
+    throw nb::python_error();
+  }
+  return nb::int_(sent);
+}
+
 }  // namespace
 
 void bind_network(nb::module_& m) {
+  m.def("send_range", &send_range, "socket"_a, "head"_a, "file"_a, "offset"_a, "length"_a, "tail"_a);
   nb::class_<PduReader>(m, "PduReader")
       .def(nb::init<uint32_t, uint32_t, size_t, size_t>(), "pdu_bytes_max"_a, "other_bytes_max"_a, "command_bytes_max"_a, "piece_bytes_max"_a)
       .def(

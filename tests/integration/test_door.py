@@ -117,6 +117,27 @@ def test_both_ways_give_the_same(server: InProcess, client: Client) -> None:
     assert _quick(server) == 3
 
 
+def test_what_the_socket_does_not_take_at_once_follows(tmp_path: Path) -> None:
+    pixels = bytes(range(256)) * 3072  # 768 KiB: more than a socket holds while nobody reads
+    with InProcess(tmp_path / "a") as server:
+        server.archive.store([incoming(make_instance("1.2.3.4.1", rows=768, columns=512, pixels=pixels))])
+        client = Client(server)
+        for _ in range(3):
+            client.get()
+        [door] = server.doors()
+        assert door.transport is not None
+        door.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        client.send(client.head(FRAME.format(sop="1.2.3.4.1", frame=1)))
+        _wait(lambda: door.transport is not None and door.transport.get_write_buffer_size() > 0)
+        status, _, body = client.answer()
+        assert status == 200
+        assert pixels in body
+        _wait(lambda: all(one._is_idle() for one in server.doors()))
+        assert client.get()[2] == body
+        assert _quick(server) == 4
+        client.close()
+
+
 def test_one_get_and_one_read(server: InProcess, client: Client) -> None:
     client.get()
     gets, reads = server.archive.gets, server.archive.reads
@@ -282,7 +303,7 @@ def test_long_frames_and_slow_disks_take_the_long_way(
         patch.setattr(quick_frame, "QUICK_BYTES_MAX", 10)
         assert client.get()[2] == body
     with monkeypatch.context() as patch:
-        patch.setattr(server.archive, "read_framed", lambda *_: None)
+        patch.setattr(server.archive, "read_by", lambda *_: None)
         assert client.get()[2] == body
     assert _quick(server) == 0
     assert client.get()[2] == body

@@ -18,8 +18,10 @@ VALUES = {
 }  # fmt: skip
 QUERIES = {"/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID=1.2.3.4.1"}
 PATHS = sorted({route.path for route in ROUTES if route.method == "GET"})
-# No worklist, no outbox, and no OHIF unless it is configured.
-ABSENT = {"/api/outbox/{entry}", "/api/performed/{instance}", "/api/worklist/{step}", "/ohif", "/ohif/{path:.*}"}
+# No worklist, no outbox, no OHIF unless it is configured; and a WebSocket is not got without an upgrade.
+ABSENT = {
+    "/api/outbox/{entry}", "/api/performed/{instance}", "/api/worklist/{step}", "/ohif", "/ohif/{path:.*}", "/stream",
+}  # fmt: skip
 # Of this one answer; and how a body is framed that is not there (RFC 9112 6.1 lets HEAD leave it out).
 OWN = {"Date", "X-Request-Id", "Server-Timing", "Transfer-Encoding"}
 

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest": {"dicom", "archive"},
     "stream": {"dicom", "archive", "codec", "imaging"},
     "dimse": {"_native", "dicom", "archive", "ingest", "codec"},
-    "web": {"dicom", "archive", "ingest", "stream"},
+    "web": {"_native", "dicom", "archive", "ingest", "stream"},
     "viewer": set(),
     "server": {"dicom", "archive", "ingest", "codec", "imaging", "stream", "dimse", "web"},
     "cli": {"dicom", "archive", "ingest", "codec", "imaging", "stream", "dimse", "web", "server"},
