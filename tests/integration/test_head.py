@@ -18,9 +18,11 @@ VALUES = {
 }  # fmt: skip
 QUERIES = {"/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID=1.2.3.4.1"}
 PATHS = sorted({route.path for route in ROUTES if route.method == "GET"})
-# No worklist, no outbox, no OHIF unless it is configured; and a WebSocket is not got without an upgrade.
+# No worklist, no outbox, no OHIF unless it is configured; the built page's files have names of their own; and a WebSocket is not got
+# without an upgrade.
 ABSENT = {
-    "/api/outbox/{entry}", "/api/performed/{instance}", "/api/worklist/{step}", "/ohif", "/ohif/{path:.*}", "/stream",
+    "/api/outbox/{entry}", "/api/performed/{instance}", "/api/worklist/{step}", "/ohif", "/ohif/{path:.*}", "/static/{name}",
+    "/stream",
 }  # fmt: skip
 # Of this one answer; and how a body is framed that is not there (RFC 9112 6.1 lets HEAD leave it out).
 OWN = {"Date", "X-Request-Id", "Server-Timing", "Transfer-Encoding"}
