@@ -18,8 +18,7 @@ VALUES = {
 }  # fmt: skip
 QUERIES = {"/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID=1.2.3.4.1"}
 PATHS = sorted({route.path for route in ROUTES if route.method == "GET"})
-# No worklist, no outbox, no OHIF unless it is configured; the built page's files have names of their own; and a WebSocket is not got
-# without an upgrade.
+# No worklist, no outbox, no OHIF unless it is configured; the built page's files have names of their own; a WebSocket is not got.
 ABSENT = {
     "/api/outbox/{entry}", "/api/performed/{instance}", "/api/worklist/{step}", "/ohif", "/ohif/{path:.*}", "/static/{name}",
     "/stream",
