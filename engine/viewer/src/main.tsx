@@ -3,13 +3,15 @@
 import { render } from "preact";
 import "./style.css";
 import { localSettings } from "./settings.js";
+import { applyContrast } from "./shell/choices.js";
 import { Shell } from "./shell/page.js";
 import { LANGUAGES, preferred, textsOf, type Language } from "./texts/index.js";
 
 const settings = localSettings();
-const chosen = settings.get("language", "");
-const texts = await textsOf(chosen in LANGUAGES ? (chosen as Language) : preferred(navigator.languages));
+const chosen = settings.get<string>("language", "");
+const texts = await textsOf(Object.hasOwn(LANGUAGES, chosen) ? (chosen as Language) : preferred(navigator.languages));
 document.documentElement.lang = texts.language;
 document.documentElement.dir = texts.direction;
+applyContrast(settings);
 const root = document.getElementById("page");
 if (root) render(<Shell tools={{ texts, settings }} />, root);

@@ -1,10 +1,14 @@
-// The shell: which screen the address asks for.
+// The shell: the screen that the address asks for, below a bar with the name, the language and the contrast.
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { Importer } from "../importing/importer.js";
+import { store } from "../importing/storing.js";
+import { StudyList } from "../list/study_list.js";
+import { placeOf, type Place } from "../router.js";
 import type { Settings } from "../settings.js";
 import type { Texts } from "../texts/index.js";
-import { placeOf, type Place } from "../router.js";
+import { Choices } from "./choices.js";
 import { ViewerScreen } from "./viewer_screen.js";
 
 export interface Tools {
@@ -12,13 +16,36 @@ export interface Tools {
   readonly settings: Settings;
 }
 
+// One import for the page: it goes on while a study is looked at.
+const importer = new Importer(store);
+
 export function Shell({ tools }: { tools: Tools }): JSX.Element {
   const [place, setPlace] = useState<Place>(() => placeOf(new URL(location.href)));
   useEffect(() => {
     const moved = (): void => setPlace(placeOf(new URL(location.href)));
+    const leaving = (event: BeforeUnloadEvent): void => {
+      if (importer.state === "running" || importer.state === "interrupted") event.preventDefault();
+    };
     addEventListener("popstate", moved);
-    return () => removeEventListener("popstate", moved);
+    addEventListener("beforeunload", leaving);
+    return () => {
+      removeEventListener("popstate", moved);
+      removeEventListener("beforeunload", leaving);
+    };
   }, []);
-  if (place.name === "viewer") return <ViewerScreen tools={tools} params={place.params} />;
-  return <main><a href="/plain/">{tools.texts.say("page.studies")}</a></main>;
+  const go = (address: string): void => {
+    history.pushState(null, "", address);
+    setPlace(placeOf(new URL(location.href)));
+  };
+  if (place.name === "viewer") return <ViewerScreen tools={tools} params={place.params} go={go} />;
+  return (
+    <>
+      <header class="top-bar">
+        <img src="/static/icon.svg" alt="" width={20} height={20} />
+        <span class="brand">voxcast</span>
+        <Choices tools={tools} />
+      </header>
+      <StudyList tools={tools} importer={importer} address={place.query} go={go} />
+    </>
+  );
 }

@@ -6,7 +6,7 @@ import { api } from "../api/dicomweb.js";
 import type { Viewer, ViewerParams } from "../contract.js";
 import type { Tools } from "./page.js";
 
-export function ViewerScreen({ tools, params }: { tools: Tools; params: ViewerParams }): JSX.Element {
+export function ViewerScreen({ tools, params, go }: { tools: Tools; params: ViewerParams; go: (address: string) => void }): JSX.Element {
   const root = useRef<HTMLDivElement>(null);
   const [trouble, setTrouble] = useState("");
   const { texts, settings } = tools;
@@ -28,6 +28,7 @@ export function ViewerScreen({ tools, params }: { tools: Tools; params: ViewerPa
   }, [params, texts, settings]);
   return (
     <>
+      <header class="top-bar"><button type="button" onClick={() => go("/")}>{texts.say("page.studies")}</button></header>
       {trouble && <p role="alert">{trouble}</p>}
       <div ref={root} class="viewer" />
     </>

@@ -1,6 +1,7 @@
 // All texts in Arabic.
 
-import type { Words } from "../index.js";import { page } from "./page.js";
+import type { Words } from "../index.js";import { list } from "./list.js";
+import { page } from "./page.js";
 import { view } from "./view.js";
 
-export const ar: Words = { ...page, ...view };
+export const ar: Words = { ...page, ...list, ...view };

@@ -1,6 +1,7 @@
 // All texts in English: its keys are the keys of every language.
 
+import { list } from "./list.js";
 import { page } from "./page.js";
 import { view } from "./view.js";
 
-export const en = { ...page, ...view } as const;
+export const en = { ...page, ...list, ...view } as const;

@@ -1,0 +1,150 @@
+// The rows of the list: only those in view are elements. One stop for the tab key; arrows move, Enter opens (WAI-ARIA grid).
+
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { viewerAddress } from "../router.js";
+import type { Texts } from "../texts/index.js";
+import type { Pages } from "./pages.js";
+import type { Column, ListQuery } from "./query.js";
+import type { StudyRow } from "./row.js";
+
+export const ROW_PX = 48;
+/** Browsers lay out no element taller than this; whoever has more studies narrows the search. */
+const HEIGHT_MAX_PX = 15_000_000;
+const BEYOND = 8;
+
+export interface GridProps {
+  readonly texts: Texts;
+  readonly pages: Pages;
+  /** Changes with each page that came. */
+  readonly version: number;
+  readonly query: ListQuery;
+  readonly selected: number;
+  readonly select: (index: number) => void;
+  readonly open: (row: StudyRow) => void;
+  readonly sortBy: (column: Column) => void;
+  readonly leave: () => void;
+}
+
+export function Grid({ texts, pages, version, query, selected, select, open, sortBy, leave }: GridProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 800 });
+  const total = pages.count ? pages.count.rows + (pages.count.isLeast ? BEYOND : 0) : 0;
+  const shown = Math.min(total, Math.floor(HEIGHT_MAX_PX / ROW_PX));
+  const first = Math.max(0, Math.floor(view.top / ROW_PX) - BEYOND);
+  const last = Math.min(shown, Math.ceil((view.top + view.height) / ROW_PX) + BEYOND);
+
+  useEffect(() => pages.want(first, Math.max(last, 1)), [pages, first, last, version]);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const measure = (): void => setView({ top: element.scrollTop, height: element.clientHeight });
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    measure();
+    return () => observer.disconnect();
+  }, []);
+  useLayoutEffect(() => {
+    if (box.current) box.current.scrollTop = 0;
+  }, [pages]);
+
+  const move = (to: number): void => {
+    const index = Math.min(Math.max(to, 0), (pages.count?.rows ?? 1) - 1);
+    select(index);
+    const element = box.current;
+    if (!element) return;
+    const top = index * ROW_PX;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + ROW_PX > element.scrollTop + element.clientHeight) element.scrollTop = top + ROW_PX - element.clientHeight;
+  };
+  const pressed = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const page = Math.max(1, Math.floor(view.height / ROW_PX) - 1);
+    const moves: Readonly<Record<string, number>> = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
+    const by = moves[event.key];
+    const row = pages.row(selected);
+    if (event.key === "ArrowUp" && selected <= 0) leave();
+    else if (by !== undefined) move(selected + by);
+    else if (event.key === "Enter" && row) open(row);
+    else if (event.key === "Escape") leave();
+    else return;
+    event.preventDefault();
+  };
+
+  const head = (column: Column, words: string): JSX.Element => {
+    const isSorted = query.sort === column;
+    return (
+      <div role="columnheader" class={`cell ${column}`} aria-sort={isSorted ? (query.isDescending ? "descending" : "ascending") : "none"}>
+        <button type="button" class="sort" onClick={() => sortBy(column)}>
+          {words} <span aria-hidden="true">{isSorted ? (query.isDescending ? "▾" : "▴") : ""}</span>
+        </button>
+      </div>
+    );
+  };
+  const rows: JSX.Element[] = [];
+  for (let index = first; index < last; index += 1) {
+    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} isSelected={index === selected} open={open} select={select} />);
+  }
+  return (
+    <div class="grid" role="grid" aria-label={texts.say("page.studies")} aria-rowcount={pages.count?.isLeast ? -1 : total + 1} aria-colcount={7} id="studies"
+      tabIndex={0} aria-activedescendant={pages.row(selected) ? `study-${selected}` : undefined} onKeyDown={pressed}
+      onFocus={() => selected < 0 && total > 0 && select(0)}>
+      <div role="rowgroup" class="heads">
+        <div role="row" class="line heading" aria-rowindex={1}>
+          {head("name", texts.say("list.patient"))}
+          {head("id", texts.say("list.id"))}
+          {head("date", texts.say("list.date"))}
+          <div role="columnheader" class="cell modalities">{texts.say("list.modalities")}</div>
+          {head("description", texts.say("list.description"))}
+          {head("accession", texts.say("list.accession"))}
+          <div role="columnheader" class="cell count">{texts.say("list.images")}</div>
+        </div>
+      </div>
+      <div class="scroll" role="presentation" ref={box} onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}>
+        <div class="all" role={rows.length ? "rowgroup" : "presentation"} style={{ height: `${shown * ROW_PX}px` }}>{rows}</div>
+      </div>
+    </div>
+  );
+}
+
+interface LineProps {
+  readonly texts: Texts;
+  readonly row: StudyRow | undefined;
+  readonly index: number;
+  readonly isSelected: boolean;
+  readonly open: (row: StudyRow) => void;
+  readonly select: (index: number) => void;
+}
+
+function Line({ texts, row, index, isSelected, open, select }: LineProps): JSX.Element {
+  const clicked = (event: MouseEvent): void => {
+    select(index);
+    if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser opens the link beside this page
+    event.preventDefault();
+    open(row);
+  };
+  const place = { transform: `translateY(${index * ROW_PX}px)` };
+  if (!row) {
+    return (
+      <div role="row" class="line" aria-rowindex={index + 2} style={place}>
+        <div role="gridcell" class="cell faint">{texts.say("page.starting")}</div>
+      </div>
+    );
+  }
+  const animal = [row.species, row.breed, row.owner].filter(Boolean).join(" · ");
+  const born = [row.birthDate, row.sex].filter(Boolean).join(" · ");
+  return (
+    <div role="row" class="line study" id={`study-${index}`} data-study={row.study} aria-rowindex={index + 2} aria-selected={isSelected} style={place} onClick={clicked}>
+      <div role="gridcell" class="cell name">
+        <a href={viewerAddress({ studies: [row.study] })} tabIndex={-1} class="strong" title={row.name}><bdi>{row.name || texts.say("list.no_name")}</bdi></a>
+        <span class="faint" title={animal || born}><bdi>{animal || born}</bdi></span>
+      </div>
+      <div role="gridcell" class="cell id" title={row.id}><bdi>{row.id}</bdi></div>
+      <div role="gridcell" class="cell date"><bdi>{row.date || texts.say("list.no_date")}</bdi><bdi class="faint">{row.time}</bdi></div>
+      <div role="gridcell" class="cell modalities">{row.modalities.map((one) => <span key={one} class="badge" dir="ltr">{one}</span>)}</div>
+      <div role="gridcell" class="cell description" title={row.description}><bdi>{row.description}</bdi></div>
+      <div role="gridcell" class="cell accession" title={row.accession}><bdi>{row.accession}</bdi></div>
+      <div role="gridcell" class="cell count">{row.instances ?? "?"}</div>
+    </div>
+  );
+}
