@@ -7,7 +7,10 @@ export default defineConfig({
   base: "/static/",
   resolve: {
     // The streaming client from its source: one build, one check of types.
-    alias: { "@voxcast/client": fileURLToPath(new URL("../../clients/ts/src/index.ts", import.meta.url)) },
+    alias: {
+      "@voxcast/client": fileURLToPath(new URL("../../clients/ts/src/index.ts", import.meta.url)),
+      ...Object.fromEntries(["fs", "path"].map((name) => [name, fileURLToPath(new URL("src/view/decode/nothing.ts", import.meta.url))])),
+    },
   },
   build: {
     target: "es2022",

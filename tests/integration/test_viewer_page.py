@@ -24,8 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 def test_an_address_of_a_study_opens_it(server: Serving) -> None:
     async def steps(page: Page) -> None:
-        await page.until("document.querySelector('#label-patient')?.innerText.includes('PHANTOM, CT')")
-        await page.until("!document.querySelector('#image').hidden")
+        await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('PHANTOM, CT')")
+        await page.until("document.querySelector('.voxcast-view .labels').innerText.includes('1 / 12')")
 
     browse(server, steps, f"/viewer?StudyInstanceUIDs={ONE.study_instance_uid}", ready="true")
 

@@ -1,96 +1,74 @@
-// The viewer's first form: the plain page's viewport of rendered pictures, in the place where the streaming viewer comes.
+// The viewer: one session, one canvas, a layout of viewports. The shell opens it with studies and closes it.
+import './view.css';
+import { StreamSession } from '@voxcast/client';
+import { DecodePool } from './decode/pool';
+import { textOf, type DataSet } from './dicom/attributes';
+import type { OpenViewer, ViewerParams } from '../contract';
+import type { Cell } from './layout/cell';
+import { Reading } from './layout/reading';
+import { request } from './load/http';
+import { drawingOf } from './draw/choice';
+import { FrameLoader } from './load/loader';
+import { make } from './viewport/labels';
 
-import { first, text } from "../api/json.js";
-import { isAbort } from "../api/dicomweb.js";
-import type { OpenViewer, SeriesRef } from "../contract.js";
-import { framesOf } from "../../plain/frames.js";
-import { rangeWindow } from "../../plain/range.js";
-import { Viewport } from "../../plain/viewport.js";
-import "./plain.css";
+const HELD_BYTES_MAX = 192 * 1024 * 1024; // of code streams, in the session
 
-export const openViewer: OpenViewer = (root, params, { texts, api, shown }) => {
-  root.replaceChildren(skeleton(texts.say));
-  let metadata: Awaited<ReturnType<typeof api.rows>> = [];
-  let loading = new AbortController();
-  const viewport = new Viewport(async (frame: { path: string }) => {
-    const instance = metadata.find((one) => frame.path.endsWith(`/instances/${encodeURIComponent(text(one, "00080018"))}`));
-    try {
-      return await rangeWindow(instance, frame, loading.signal);
-    } catch (error) {
-      if (!isAbort(error)) viewport.say(String(error));
-      return null;
-    }
-  });
-
-  const guarded = async (step: (signal: AbortSignal) => Promise<void>): Promise<void> => {
-    loading.abort();
-    loading = new AbortController();
-    const { signal } = loading;
-    viewport.clear(texts.say("view.loading"));
-    try {
-      await step(signal);
-    } catch (error) {
-      if (isAbort(error) || signal.aborted) return;
-      viewport.clear("");
-      viewport.trouble(error instanceof Error ? error.message : String(error));
-    }
-  };
-  const show = async ({ study, series }: SeriesRef, signal: AbortSignal): Promise<void> => {
-    const found = await api.rows(`${api.address(study, series)}/metadata`, signal);
-    if (signal.aborted) return;
-    metadata = found;
-    const frames = framesOf(found, study, series);
-    if (frames.length) viewport.open(frames);
-    else viewport.clear(texts.say("view.no_images"));
-    shown?.([{ study, series }]);
-  };
-  const [study = ""] = params.studies;
-  void guarded(async (signal) => {
-    const asked = params.series?.[0];
-    if (asked !== undefined) return show({ study, series: asked }, signal);
-    const [row] = await api.rows(`${api.address(study)}/series?limit=1&orderby=SeriesNumber`, signal);
-    await show({ study, series: String(first(row, "0020000E")) }, signal);
+export const openViewer: OpenViewer = (root, params, services) => {
+  const words = services.texts.say;
+  const address = new URL('/stream', location.href);
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+  const session = new StreamSession({ url: address.href, memory: HELD_BYTES_MAX });
+  const loader = new FrameLoader(session, new DecodePool());
+  const stopping = new AbortController();
+  const element = make('div', 'voxcast-view');
+  root.append(element);
+  let reading: Reading;
+  try {
+    reading = new Reading(element, loader, session, words, (shown) => services.shown?.(shown), drawingOf(new URLSearchParams(location.hash.slice(1)).get('drawing') ?? services.settings.get('drawing', 'auto')));
+  } catch (error) {
+    // Nothing can be drawn; the reader is told, and nothing runs on.
+    const told = make('p', 'trouble');
+    told.textContent = `${words('view.cannot_draw')} ${error instanceof Error ? error.message : ''}`;
+    element.replaceChildren(told);
+    loader.dispose();
+    session.close();
+    return { show: () => undefined, picture: () => Promise.resolve(null), dispose: () => element.remove() };
+  }
+  const online = () => session.hurry();
+  window.addEventListener('online', online);
+  void begin(params, reading, stopping.signal).catch((error: unknown) => {
+    if (!stopping.signal.aborted) reading.tell(words('view.cannot_show', { reason: error instanceof Error ? error.message : String(error) }));
   });
   return {
-    show: (series) => void guarded((signal) => show(series, signal)),
-    picture: () => new Promise((resolve) => {
-      const canvas = viewport.canvas as unknown;
-      if (canvas instanceof HTMLCanvasElement && !canvas.hidden) canvas.toBlob(resolve);
-      else resolve(null);
-    }),
+    show: (name) => reading.show(name),
+    picture: () => reading.picture(),
     dispose: () => {
-      loading.abort();
-      viewport.clear("");
-      root.replaceChildren();
+      stopping.abort();
+      window.removeEventListener('online', online);
+      reading.close();
+      loader.dispose();
+      session.close();
+      element.remove();
     },
   };
 };
 
-/** The elements that the plain viewport looks for, made one by one: no markup is ever parsed. */
-function skeleton(say: (key: "view.image" | "view.again" | "view.slice" | "view.windows") => string): DocumentFragment {
-  const make = (tag: string, id: string, attributes: Record<string, string> = {}, ...inside: (Node | string)[]): HTMLElement => {
-    const element = document.createElement(tag);
-    if (id) element.id = id;
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...inside);
-    return element;
-  };
-  const again = make("button", "again", { type: "button" }, say("view.again"));
-  const slider = make("input", "slider", { type: "range", min: "1", max: "1", value: "1", disabled: "" });
-  const whole = document.createDocumentFragment();
-  // The plain viewport takes keys below an element of this name.
-  whole.append(make("div", "reading", {},
-    make("section", "viewport", { tabindex: "0", "aria-label": say("view.image"), dir: "ltr" },
-      make("canvas", "image", { role: "img", "aria-label": "" }),
-      ...["patient top left", "series top right", "slice bottom left", "window bottom right"].map((words) => {
-        const [name, ...places] = words.split(" ");
-        return make("div", `label-${name}`, { class: ["corner", ...places].join(" ") });
-      }),
-      ...["top", "bottom", "left", "right"].map((side) => make("span", `side-${side}`, { class: "side" })),
-      make("p", "waiting", { role: "status" }),
-      make("div", "trouble", { role: "alert", hidden: "" }, make("p", "trouble-text"), again)),
-    make("footer", "", {},
-      make("label", "", { class: "wide" }, `${say("view.slice")} `, slider),
-      make("div", "presets", { role: "group", "aria-label": say("view.windows") }))));
-  return whole;
+/** The series that is asked for, or the first of each study that has images, each in a cell of its own. */
+async function begin({ studies, series = [] }: ViewerParams, reading: Reading, signal: AbortSignal): Promise<void> {
+  const [first] = studies;
+  reading.layout(1, Math.min(Math.max(studies.length, series.length, 1), 3));
+  if (first !== undefined && series.length > 0) {
+    // Which study a series is of is not said where there are several: those of one study go with the first.
+    series.forEach((one, at) => reading.show({ study: studies[series.length === studies.length ? at : 0] ?? first, series: one }, reading.cells[at]));
+    return;
+  }
+  for (const [at, study] of studies.entries()) {
+    const answer = await request(`/dicom-web/studies/${encodeURIComponent(study)}/series?includefield=00201209`, 'application/dicom+json', signal);
+    const rows = answer.status === 204 ? [] : ((await answer.json()) as DataSet[]);
+    const shown = rows.find((row) => !WITHOUT_IMAGES.has(textOf(row, '00080060'))) ?? rows[0];
+    const cell: Cell | undefined = reading.cells[at];
+    if (shown !== undefined && cell !== undefined) reading.show({ study, series: textOf(shown, '0020000E') }, cell);
+  }
 }
+
+const WITHOUT_IMAGES = new Set(['SR', 'PR', 'KO', 'SEG', 'RTSTRUCT', 'RTPLAN', 'DOC', 'ECG', 'HD', 'AU', 'REG', 'FID', 'PLAN']);

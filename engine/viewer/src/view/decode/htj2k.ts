@@ -1,0 +1,62 @@
+// High-Throughput JPEG 2000 (ISO/IEC 15444-15) by OpenJPH as WebAssembly; the beginning of a code stream is a smaller image.
+import createOpenJph from '@cornerstonejs/codec-openjph/wasmjs';
+import wasmUrl from '@cornerstonejs/codec-openjph/wasm?url';
+import { halved, type GreyValues, type Pixels } from '../image/pixels';
+import type { Coding } from './job';
+import { pixelsOf } from './samples';
+
+interface FrameInfo {
+  width: number;
+  height: number;
+  bitsPerSample: number;
+  componentCount: number;
+  isSigned: boolean;
+}
+
+interface Decoder {
+  getEncodedBuffer(size: number): Uint8Array;
+  readHeader(): void;
+  decodeSubResolution(level: number): void;
+  getDecodedBuffer(): Uint8Array;
+  getFrameInfo(): FrameInfo;
+  delete(): void;
+}
+
+interface OpenJph {
+  HTJ2KDecoder: new () => Decoder;
+  getExceptionMessage?: (exception: number) => string;
+}
+
+let loading: Promise<OpenJph> | undefined;
+
+/** Load it before the first frame is there. */
+export function openJph(): Promise<OpenJph> {
+  loading ??= createOpenJph({ locateFile: () => wasmUrl }) as Promise<OpenJph>;
+  return loading;
+}
+
+/** @param bytes whole, or cut at the end of the resolution that `halvings` asks for, or of a finer one */
+export async function decodeHtj2k(coding: Coding, bytes: Uint8Array<ArrayBuffer>, halvings: number): Promise<Pixels> {
+  const decoder = new (await openJph()).HTJ2KDecoder();
+  try {
+    decoder.getEncodedBuffer(bytes.length).set(bytes);
+    decoder.decodeSubResolution(halvings);
+    const info = decoder.getFrameInfo();
+    if (info.componentCount !== coding.samplesPerPixel) throw new Error(`${info.componentCount} components`);
+    if (info.width !== coding.columns || info.height !== coding.rows) {
+      throw new Error(`a code stream of ${info.width} × ${info.height} pixels in a frame of ${coding.columns} × ${coding.rows}`);
+    }
+    const own = new Uint8Array(decoder.getDecodedBuffer()); // a copy: what it points to is the decoder's
+    let samples: GreyValues = own;
+    if (info.bitsPerSample > 8) samples = info.isSigned ? new Int16Array(own.buffer) : new Uint16Array(own.buffer);
+    else if (info.isSigned) samples = new Int8Array(own.buffer);
+    // A coder that was given no more than Bits Stored has moved them down itself (PS3.5 8.1.1).
+    const highBit = info.bitsPerSample <= coding.highBit ? coding.bitsStored - 1 : coding.highBit;
+    return pixelsOf({ ...coding, highBit, planarConfiguration: 0 }, samples, halved(info.width, halvings), halved(info.height, halvings), halvings);
+  } catch (error) {
+    // WebAssembly throws the address of its exception.
+    throw typeof error === 'number' ? new Error(`OpenJPH failed (${error})`) : error;
+  } finally {
+    decoder.delete();
+  }
+}

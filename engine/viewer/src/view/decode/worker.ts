@@ -1,0 +1,28 @@
+// A worker that decodes frames, one after the other.
+import { decodeHtj2k, openJph } from './htj2k';
+import type { DecodeAnswer, DecodeJob } from './job';
+import { decodeNative } from './native';
+import { byteCount } from '../image/pixels';
+
+const scope = self as unknown as {
+  onmessage: ((event: MessageEvent<DecodeJob>) => void) | null;
+  postMessage(answer: DecodeAnswer, transfer: Transferable[]): void;
+};
+
+void openJph().catch(() => undefined); // the job that needs it says why
+
+scope.onmessage = (event) => {
+  void answer(event.data);
+};
+
+async function answer(job: DecodeJob): Promise<void> {
+  try {
+    const { coding, bytes, halvings } = job;
+    const pixels = coding.form === 'htj2k' ? await decodeHtj2k(coding, bytes, halvings) : decodeNative(coding, bytes);
+    if (byteCount(pixels) === 0) throw new Error('a frame without pixels');
+    const content = pixels.kind === 'grey' ? pixels.values : pixels.rgba;
+    scope.postMessage({ number: job.number, pixels }, [content instanceof Uint8Array || !('close' in content) ? content.buffer : content]);
+  } catch (error) {
+    scope.postMessage({ number: job.number, error: error instanceof Error ? error.message : String(error) }, []);
+  }
+}

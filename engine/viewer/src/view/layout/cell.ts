@@ -1,0 +1,116 @@
+// One cell of the layout: the element, its viewport, what is written and drawn over the image.
+import { DRAGGED_SERIES, type SeriesRef } from '../../contract';
+import type { Drawing } from '../draw/choice';
+import type { FrameLoader } from '../load/loader';
+import { listen, type Hands } from '../tools/pointer';
+import { JumpBar } from '../viewport/bar';
+import { Cine } from '../viewport/cine';
+import { Labels, make } from '../viewport/labels';
+import { Viewport } from '../viewport/viewport';
+import type { StreamSession } from '@voxcast/client';
+import type { Words } from '../words';
+
+export interface CellOwner {
+  readonly loader: FrameLoader;
+  readonly session: StreamSession;
+  readonly words: Words;
+  readonly hands: Hands;
+  readonly drawing: Drawing;
+  changed(): void;
+  moved(viewport: Viewport): void;
+  dropped(cell: Cell, name: SeriesRef): void;
+}
+
+const BAR_MS = 150;
+
+export class Cell {
+  readonly element = make('section', 'cell');
+  readonly viewport: Viewport;
+  readonly cine: Cine;
+  readonly labels: Labels;
+  /** For what is drawn over the image, in screen pixels. */
+  readonly svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  private readonly bar: JumpBar;
+  private readonly trouble = make('div', 'trouble');
+  private readonly troubleWords = make('p');
+  private readonly empty = make('p', 'empty');
+  private name = '';
+  private barTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly owner: CellOwner) {
+    const { words } = owner;
+    this.viewport = new Viewport(owner.loader, owner.session.viewport(), () => owner.changed(), (viewport) => owner.moved(viewport), () => this.arrived());
+    this.cine = new Cine(this.viewport);
+    this.labels = new Labels(words);
+    this.bar = new JumpBar(this.viewport, words);
+    const again = make('button');
+    again.type = 'button';
+    again.textContent = words('view.again');
+    again.addEventListener('click', () => this.viewport.retry());
+    this.trouble.setAttribute('role', 'alert');
+    this.trouble.append(this.troubleWords, again);
+    this.svg.classList.add('drawing');
+    this.svg.setAttribute('aria-hidden', 'true');
+    this.empty.textContent = words('view.empty');
+    this.element.tabIndex = 0;
+    this.element.setAttribute('role', 'group');
+    this.element.append(this.svg, this.labels.element, this.bar.element, this.empty, this.trouble);
+    listen(this.element, this.viewport, owner.hands);
+    this.element.addEventListener('focus', () => owner.hands.activate(this.viewport));
+    this.element.addEventListener('dragover', (event) => {
+      if (event.dataTransfer?.types.includes(DRAGGED_SERIES)) event.preventDefault();
+    });
+    this.element.addEventListener('drop', (event) => {
+      const name = nameIn(event.dataTransfer?.getData(DRAGGED_SERIES));
+      if (name === undefined) return;
+      event.preventDefault();
+      owner.dropped(this, name);
+    });
+  }
+
+  /** After the image was drawn: say what it is. */
+  update(): void {
+    const { viewport } = this;
+    const { shown } = viewport;
+    this.labels.update(viewport);
+    this.bar.update();
+    const trouble = shown?.trouble ?? '';
+    this.trouble.hidden = trouble === '';
+    if (trouble) this.troubleWords.textContent = this.owner.words('view.cannot_show', { reason: trouble });
+    this.empty.hidden = viewport.stack !== undefined;
+    const name = shown === undefined ? this.owner.words('view.no_image') : this.nameOf();
+    if (name !== this.name) this.element.setAttribute('aria-label', (this.name = name));
+  }
+
+  /** The bar tells of what has come, a few times a second: it is no reason to draw the image. */
+  private arrived(): void {
+    this.barTimer ??= setTimeout(() => {
+      this.barTimer = undefined;
+      this.bar.update();
+    }, BAR_MS);
+  }
+
+  close(): void {
+    clearTimeout(this.barTimer);
+    this.cine.stop();
+    this.viewport.close();
+    this.element.remove();
+  }
+
+  private nameOf(): string {
+    const { viewport, owner } = this;
+    const texts = [...this.labels.element.querySelectorAll('.top p')].map((line) => line.textContent ?? '');
+    const [patient = '', ...others] = texts;
+    return owner.words('view.image', { patient, series: others.join(' '), number: viewport.position + 1, count: viewport.count });
+  }
+}
+
+function nameIn(text: string | undefined): SeriesRef | undefined {
+  if (!text) return undefined;
+  try {
+    const { study, series } = JSON.parse(text) as Record<string, unknown>;
+    return typeof study === 'string' && typeof series === 'string' ? { study, series } : undefined;
+  } catch {
+    return undefined; // dragged from elsewhere
+  }
+}

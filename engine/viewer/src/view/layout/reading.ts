@@ -1,0 +1,243 @@
+// Reading: the layout with its tools, which series is where, what viewports have to do with each other.
+import type { SessionState, StreamSession } from '@voxcast/client';
+import type { Vector } from '../dicom/frame';
+import type { Point } from '../draw/matrix';
+import type { Drawing } from '../draw/choice';
+import type { FrameLoader } from '../load/loader';
+import type { FrameStack } from '../load/stack';
+import { pressed, presetWindows } from '../tools/keys';
+import type { DragTool } from '../tools/pointer';
+import { Toolbar, type Entry } from '../tools/toolbar';
+import { make } from '../viewport/labels';
+import type { Viewport } from '../viewport/viewport';
+import type { Words, WordKey } from '../words';
+import type { SeriesRef } from '../../contract';
+import type { Cell } from './cell';
+import { follow, goTo, inPatient, isMixed, onScreen, referenceLine } from './links';
+import { LAYOUTS, Screen } from './screen';
+import { pictureOf } from './picture';
+import { drawCross, drawLine, emptied } from './strokes';
+
+const TOOLS: readonly (readonly [DragTool, string])[] = [['window', 'w'], ['scroll', 's'], ['pan', 'p'], ['zoom', 'z'], ['crosshair', 'c']];
+
+export class Reading {
+  private readonly screen: Screen;
+  private readonly toolbar: Toolbar;
+  private readonly warning = make('p', 'warning');
+  private readonly line = make('p', 'warning');
+  private readonly stacks = new Map<string, { stack: FrameStack; uses: number }>();
+  private tool: DragTool = 'window';
+  private isLinked = true;
+  private isFollowing = false;
+  private cross: { at: Vector; of: Viewport } | undefined;
+  private readonly off: () => void;
+
+  /** Throws where images cannot be drawn. */
+  constructor(
+    private readonly element: HTMLElement,
+    private readonly loader: FrameLoader,
+    session: StreamSession,
+    private readonly words: Words,
+    private readonly shown: (series: readonly SeriesRef[]) => void,
+    drawing: Drawing,
+  ) {
+    this.screen = new Screen(
+      {
+        loader,
+        session,
+        words,
+        drawing,
+        changed: () => this.screen.changed(),
+        moved: (viewport) => this.moved(viewport),
+        dropped: (cell, name) => this.show(name, cell),
+        hands: {
+          tool: () => this.tool,
+          drawing: { down: () => false, move: () => undefined, up: () => undefined },
+          crosshair: (viewport, at) => this.point(viewport, at),
+          activate: (viewport) => this.screen.activate(this.screen.cellOf(viewport)),
+        },
+      },
+      () => this.drawn(),
+    );
+    this.toolbar = new Toolbar(words, this.entries(), LAYOUTS, {
+      layout: (rows, columns) => this.layout(rows, columns),
+      window: (window) => this.active?.setWindow(window),
+      windows: () => (this.active === undefined ? [] : presetWindows(this.active)),
+    });
+    this.warning.setAttribute('role', 'alert');
+    this.line.setAttribute('role', 'alert');
+    this.warning.hidden = this.line.hidden = true;
+    element.append(this.toolbar.element, this.line, this.warning, this.screen.element);
+    element.addEventListener('keydown', this.key);
+    element.addEventListener('voxcast:read', this.read);
+    this.off = session.on((state) => this.connected(state));
+    this.layout(1, 1);
+  }
+
+  get cells(): readonly Cell[] {
+    return this.screen.cells;
+  }
+
+  layout(rows: number, columns: number): void {
+    const before = this.screen.cells.map(({ viewport }) => viewport.stack);
+    this.screen.layout(rows, columns);
+    for (const stack of before) this.release(stack, this.screen.cells.map(({ viewport }) => viewport.stack));
+    this.tellShown();
+  }
+
+  /** A series in a cell; the active one when none is named. */
+  show(name: SeriesRef, cell = this.screen.active): void {
+    if (cell === undefined) return;
+    const before = cell.viewport.stack;
+    const key = `${name.study} ${name.series}`;
+    let held = this.stacks.get(key);
+    if (held === undefined) {
+      held = { stack: this.loader.stack(name.study, name.series), uses: 0 };
+      this.stacks.set(key, held);
+      held.stack.ready.catch((error: unknown) => {
+        this.tell(this.words('view.cannot_show', { reason: error instanceof Error ? error.message : String(error) }));
+      });
+    }
+    cell.cine.stop();
+    cell.viewport.show(held.stack);
+    this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
+    this.screen.activate(cell);
+    this.tellShown();
+  }
+
+  /** What is on the screen as a picture; null while nothing is. */
+  picture(): Promise<Blob | null> {
+    return pictureOf(this.screen);
+  }
+
+  /** Words above the images; empty: none. */
+  tell(words: string): void {
+    this.warning.textContent = words;
+    this.warning.hidden = words === '';
+  }
+
+  close(): void {
+    this.off();
+    this.element.removeEventListener('keydown', this.key);
+    this.element.removeEventListener('voxcast:read', this.read);
+    this.screen.close();
+  }
+
+  private get active(): Viewport | undefined {
+    return this.screen.active?.viewport;
+  }
+
+  private tellShown(): void {
+    const stacks = this.viewports.flatMap(({ stack }) => (stack === undefined ? [] : [stack]));
+    this.shown(stacks.map(({ study, series }) => ({ study, series })));
+  }
+
+  /** A series that no cell shows any more is closed; what it held is given back. */
+  private release(stack: FrameStack | undefined, shown: readonly (FrameStack | undefined)[]): void {
+    if (stack === undefined || shown.includes(stack)) return;
+    for (const [key, held] of this.stacks) if (held.stack === stack) this.stacks.delete(key);
+    this.loader.close(stack);
+  }
+
+  private moved(viewport: Viewport): void {
+    if (!this.isLinked || this.isFollowing) return;
+    this.isFollowing = true;
+    try {
+      follow(viewport, this.viewports);
+    } finally {
+      this.isFollowing = false;
+    }
+  }
+
+  private get viewports(): Viewport[] {
+    return this.screen.cells.map(({ viewport }) => viewport);
+  }
+
+  private point(viewport: Viewport, at: Point): void {
+    const place = inPatient(viewport, at);
+    if (place === undefined) return;
+    this.cross = { at: place, of: viewport };
+    goTo(place, viewport, this.viewports);
+    this.screen.changed();
+  }
+
+  /** Over the images: lines of reference, the crosshair, warnings. */
+  private drawn(): void {
+    const { active } = this;
+    for (const { viewport, svg } of this.screen.cells) {
+      const isBare = viewport.shown === undefined;
+      emptied(svg);
+      if (isBare) continue;
+      if (active !== undefined && active !== viewport) {
+        const line = referenceLine(viewport, active);
+        if (line !== undefined) drawLine(svg, line[0], line[1], 'reference');
+      }
+      if (this.cross !== undefined && this.tool === 'crosshair') {
+        const at = onScreen(this.cross.at, this.cross.of, viewport);
+        if (at !== undefined) drawCross(svg, at);
+      }
+    }
+    const mixed = isMixed(this.viewports) ? this.words('view.mixed') : '';
+    if (mixed || this.warning.textContent === this.words('view.mixed')) this.tell(mixed);
+    this.toolbar.update();
+  }
+
+  private connected(state: SessionState): void {
+    const told = state.kind === 'interrupted' ? this.words('view.interrupted') : state.kind === 'over' ? this.words('view.over', { reason: state.error.message }) : '';
+    this.line.textContent = told;
+    this.line.hidden = told === '';
+  }
+
+  private readonly key = (event: KeyboardEvent): void => {
+    const { active, screen } = this;
+    const isField = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement || event.target instanceof HTMLTextAreaElement;
+    const isButton = event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter');
+    if (active === undefined || screen.active === undefined || isField || isButton) return;
+    const tool = TOOLS.find(([, letter]) => letter === event.key)?.[0];
+    if (tool !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) this.choose(tool);
+    else if (!pressed(event, active, screen.active.cine)) return;
+    event.preventDefault();
+    this.toolbar.update();
+  };
+
+  /** For who measures: the frame of the active viewport, pixel by pixel in the greys that are shown, or nothing before it is exact. */
+  private readonly read = (event: Event): void => {
+    const { detail } = event as CustomEvent<unknown>;
+    const cell = this.screen.active;
+    if (typeof detail !== 'function' || cell === undefined) return;
+    const isExact = cell.viewport.shown?.pixels?.halvings === 0;
+    (detail as (image: ImageData | undefined, about: object) => void)(isExact ? this.screen.readFrame(cell) : undefined, {
+      key: cell.viewport.frame?.key,
+      trouble: cell.viewport.shown?.trouble,
+      route: cell.viewport.frame?.route.kind,
+    });
+  };
+
+  private choose(tool: DragTool): void {
+    this.tool = tool;
+    this.screen.element.dataset.tool = tool;
+    this.screen.changed();
+  }
+
+  private entries(): Entry[][] {
+    const on = (act: (viewport: Viewport) => void) => () => {
+      if (this.active !== undefined) act(this.active);
+    };
+    return [
+      TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => this.choose(tool), isOn: () => this.tool === tool })),
+      [
+        { key: 'act.auto', shortcut: 'a', act: on((viewport) => viewport.resetWindow()) },
+        { key: 'act.fit', shortcut: 'f', act: on((viewport) => viewport.fit()) },
+        { key: 'act.one_to_one', shortcut: 'o', act: on((viewport) => viewport.oneToOne()) },
+        { key: 'act.rotate', shortcut: 'r', act: on((viewport) => viewport.turn()) },
+        { key: 'act.flip', shortcut: 'h', act: on((viewport) => viewport.mirror()) },
+        { key: 'act.invert', shortcut: 'i', act: on((viewport) => viewport.turnWhite()), isOn: () => this.active?.isTurnedWhite === true },
+      ],
+      [
+        { key: 'act.cine', shortcut: 'Space', act: () => this.screen.active?.cine.toggle(), isOn: () => this.screen.active?.cine.isPlaying === true, isEnabled: () => (this.active?.count ?? 0) > 1 },
+        { key: 'act.link', act: () => (this.isLinked = !this.isLinked), isOn: () => this.isLinked },
+        { key: 'act.overlay', act: () => this.screen.cells.forEach(({ labels }) => labels.toggle()) },
+      ],
+    ];
+  }
+}

@@ -1,0 +1,162 @@
+// One series as frames in slice order: what the session sends of it, what the headers say, and what is decoded.
+import type { FrameEntry, SeriesEvent, SeriesStream, StreamSession } from '@voxcast/client';
+import type { Pixels } from '../image/pixels';
+import { frameHeader, type FrameHeader } from '../dicom/frame';
+import { Images } from './images';
+import { SeriesMetadata } from './metadata';
+import { routeOf, type Route } from './route';
+
+export interface StackFrame {
+  /** The same for the same frame, whatever it is streamed as. */
+  readonly key: string;
+  readonly entry: FrameEntry;
+  readonly header: FrameHeader;
+  readonly route: Route;
+}
+
+export type Fineness = 'missing' | 'coarse' | 'exact';
+
+const REFRESH_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
+
+/** Made by `FrameLoader.stack`. */
+export class FrameStack {
+  readonly images = new Images();
+  readonly failures = new Map<string, string>();
+  /** What the server draws, it draws in this window; empty: as the header says. */
+  pictureQuery = '';
+  private readonly listeners = new Set<(position: number | undefined) => void>();
+  private readonly stream: SeriesStream;
+  private readonly stopping = new AbortController();
+  private metadata: SeriesMetadata | undefined;
+  private list: readonly StackFrame[] = [];
+  private refreshes = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private keys = new Map<string, number>();
+
+  /** Rejects when the series cannot be shown at all. */
+  readonly ready: Promise<void>;
+
+  constructor(
+    session: StreamSession,
+    readonly study: string,
+    readonly series: string,
+  ) {
+    this.stream = session.open(study, series);
+    this.stream.on((event) => this.heard(event));
+    const { signal } = this.stopping;
+    this.ready = Promise.all([this.stream.ready, SeriesMetadata.fetch(study, series, signal)]).then(([, metadata]) => {
+      this.metadata = metadata;
+      this.arrange();
+    });
+    this.ready.catch(() => undefined); // who waits for it says it
+  }
+
+  get frames(): readonly StackFrame[] {
+    return this.list;
+  }
+
+  get streaming(): SeriesStream {
+    return this.stream;
+  }
+
+  /** Whether the session sends anything that is decoded here. */
+  get isStreamed(): boolean {
+    return this.list.length === 0 || this.list.some(({ route }) => route.kind === 'stream');
+  }
+
+  /** A frame; those beside the ends are the end ones. */
+  at(position: number): StackFrame | undefined {
+    return this.list[Math.min(Math.max(position, 0), this.list.length - 1)];
+  }
+
+  positionOf(key: string): number | undefined {
+    return this.keys.get(key);
+  }
+
+  best(position: number): Pixels | undefined {
+    const frame = this.list[position];
+    return frame === undefined ? undefined : this.images.best(frame.key);
+  }
+
+  fineness(position: number): Fineness {
+    const frame = this.list[position];
+    const halvings = frame === undefined ? Infinity : this.images.halvings(frame.key);
+    return halvings === 0 ? 'exact' : halvings === Infinity ? 'missing' : 'coarse';
+  }
+
+  /** What has come of a frame, decoded or not: for the bar beside the image. */
+  arrived(position: number): Fineness {
+    const decoded = this.fineness(position);
+    const halvings = this.list[position]?.route.kind === 'stream' ? this.stream.halvings(position) : -1;
+    return decoded === 'exact' || halvings === 0 ? 'exact' : decoded === 'coarse' || halvings > 0 ? 'coarse' : 'missing';
+  }
+
+  /** Hear of changes of a frame, or (undefined) of all; gives the function that ends it. */
+  on(listener: (position: number | undefined) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** A frame is decoded. */
+  put(frame: StackFrame, pixels: Pixels): void {
+    this.images.put(frame.key, pixels);
+    this.failures.delete(frame.key);
+    this.emit(this.keys.get(frame.key));
+  }
+
+  fail(frame: StackFrame, words: string): void {
+    this.failures.set(frame.key, words);
+    this.emit(this.keys.get(frame.key));
+  }
+
+  /** What the server draws is wanted in another window. */
+  redraw(query: string): void {
+    if (query === this.pictureQuery) return;
+    this.pictureQuery = query;
+    this.emit(undefined);
+  }
+
+  close(): void {
+    this.stopping.abort();
+    clearTimeout(this.timer);
+    this.stream.close();
+    this.images.clear();
+    this.listeners.clear();
+  }
+
+  private heard(event: SeriesEvent): void {
+    if (event.kind === 'table') {
+      if (this.metadata !== undefined) this.arrange();
+      if (!event.table.isComplete) this.refreshLater();
+    } else if (event.kind === 'failed') {
+      const { position, message } = event.error;
+      const frame = position === undefined ? undefined : this.list[position];
+      if (frame !== undefined) this.fail(frame, message);
+    } else if (event.kind === 'frame') this.emit(event.position);
+  }
+
+  /** More is being made of it: ask again, less and less often. */
+  private refreshLater(): void {
+    clearTimeout(this.timer);
+    const pause = REFRESH_MS[Math.min(this.refreshes++, REFRESH_MS.length - 1)];
+    this.timer = setTimeout(() => this.stream.refresh(), pause);
+  }
+
+  private arrange(): void {
+    const { metadata } = this;
+    const table = this.stream.table;
+    if (metadata === undefined || table === undefined) return;
+    this.list = table.frames.map((entry) => {
+      const { sopInstanceUid, frameNumber } = entry;
+      // An instance that came after the headers were read has only what the table says.
+      const header = metadata.frame(sopInstanceUid, frameNumber) ?? frameHeader({}, frameNumber);
+      return { key: `${sopInstanceUid} ${frameNumber}`, entry, header, route: routeOf(header, entry) };
+    });
+    this.keys = new Map(this.list.map(({ key }, position) => [key, position]));
+    this.emit(undefined);
+  }
+
+  private emit(position: number | undefined): void {
+    for (const listener of [...this.listeners]) listener(position);
+  }
+}

@@ -1,0 +1,91 @@
+// The row of buttons above the images: what the left button does, what is done to the image, presets, layouts.
+import type { Window } from '../image/windows';
+import { make } from '../viewport/labels';
+import type { Words, WordKey } from '../words';
+
+export interface Entry {
+  readonly key: WordKey;
+  /** Of the keyboard, shown beside the name. */
+  readonly shortcut?: string;
+  readonly act: () => void;
+  /** For what can be on or off. */
+  readonly isOn?: () => boolean;
+  readonly isEnabled?: () => boolean;
+}
+
+/** Groups of buttons; `update` says which are on. */
+export class Toolbar {
+  readonly element = make('div', 'toolbar');
+  private readonly buttons: { button: HTMLButtonElement; entry: Entry }[] = [];
+  private readonly presets = make('select');
+  private shownPresets = '';
+
+  constructor(
+    private readonly words: Words,
+    groups: readonly (readonly Entry[])[],
+    layouts: readonly (readonly [number, number])[],
+    choose: { layout: (rows: number, columns: number) => void; window: (window: Window) => void; windows: () => readonly Window[] },
+  ) {
+    this.element.setAttribute('role', 'toolbar');
+    this.element.setAttribute('aria-label', words('tool.group'));
+    for (const group of groups) {
+      const element = make('div', 'group');
+      element.append(...group.map((entry) => this.button(entry)));
+      this.element.append(element);
+    }
+    this.presets.setAttribute('aria-label', words('preset.none'));
+    this.presets.addEventListener('change', () => {
+      const window = choose.windows()[Number(this.presets.value)];
+      if (window !== undefined) choose.window(window);
+      this.presets.selectedIndex = 0;
+    });
+    const layout = make('select');
+    layout.setAttribute('aria-label', words('view.layout'));
+    layout.append(...layouts.map(([rows, columns]) => new Option(`${rows} × ${columns}`, `${rows} ${columns}`)));
+    layout.addEventListener('change', () => {
+      const [rows = 1, columns = 1] = layout.value.split(' ').map(Number);
+      choose.layout(rows, columns);
+    });
+    this.element.append(this.presets, layout);
+    this.windows = choose.windows;
+  }
+
+  private readonly windows: () => readonly Window[];
+
+  update(): void {
+    for (const { button, entry } of this.buttons) {
+      if (entry.isOn !== undefined) button.setAttribute('aria-pressed', String(entry.isOn()));
+      if (entry.isEnabled !== undefined) button.disabled = !entry.isEnabled();
+    }
+    const windows = this.windows();
+    const names = windows.map((window, at) => `${at + 1}  ${this.nameOf(window)}`);
+    if (names.join('\n') === this.shownPresets && this.presets.options.length > 0) return;
+    this.shownPresets = names.join('\n');
+    this.presets.replaceChildren(new Option(this.words('preset.none'), ''), ...names.map((name, at) => new Option(name, String(at))));
+    this.presets.hidden = names.length === 0;
+  }
+
+  private nameOf(window: Window): string {
+    const known = `preset.${window.name ?? ''}`;
+    const isOurs = ['soft_tissue', 'lung', 'bone', 'brain', 'liver', 'mediastinum'].includes(window.name ?? '');
+    const numbers = `C ${window.center} W ${window.width}`;
+    return isOurs ? `${this.words(known as WordKey)} (${numbers})` : window.name ? `${window.name} (${numbers})` : numbers;
+  }
+
+  private button(entry: Entry): HTMLButtonElement {
+    const button = make('button');
+    button.type = 'button';
+    button.textContent = this.words(entry.key);
+    if (entry.shortcut !== undefined) {
+      button.title = `${this.words(entry.key)} (${entry.shortcut})`;
+      button.setAttribute('aria-keyshortcuts', entry.shortcut);
+    }
+    button.dataset.act = entry.key;
+    button.addEventListener('click', () => {
+      entry.act();
+      this.update();
+    });
+    this.buttons.push({ button, entry });
+    return button;
+  }
+}

@@ -1,0 +1,63 @@
+// The bar beside an image: where in the series it is, what has come of it exactly, coarsely, not yet; and to jump with.
+import type { Words } from '../words';
+import { make } from './labels';
+import type { Viewport } from './viewport';
+
+const COLOURS = { missing: '#3a2226', coarse: '#7a6a2e', exact: '#2f6b4f' };
+const WIDTH = 10;
+
+export class JumpBar {
+  readonly element = make('div', 'jump-bar');
+  private readonly canvas = make('canvas');
+  private readonly mark = make('div', 'mark');
+  private drawn = '';
+
+  constructor(
+    private readonly viewport: Viewport,
+    private readonly words: Words,
+  ) {
+    this.element.setAttribute('role', 'slider');
+    this.element.setAttribute('aria-orientation', 'vertical');
+    this.element.setAttribute('aria-valuemin', '1');
+    this.element.append(this.canvas, this.mark);
+    this.element.addEventListener('pointerdown', (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      this.element.setPointerCapture(event.pointerId);
+      this.jump(event);
+    });
+    this.element.addEventListener('pointermove', (event) => {
+      if (this.element.hasPointerCapture(event.pointerId)) this.jump(event);
+    });
+  }
+
+  update(): void {
+    const { count, position, stack } = this.viewport;
+    this.element.hidden = count < 2 || stack === undefined;
+    if (this.element.hidden || stack === undefined) return;
+    this.element.setAttribute('aria-valuemax', String(count));
+    this.element.setAttribute('aria-valuenow', String(position + 1));
+    this.element.setAttribute('aria-label', this.words('view.position', { number: position + 1, count }));
+    this.mark.style.top = `${(100 * (position + 0.5)) / count}%`;
+    const height = Math.max(1, Math.round(this.viewport.size.height));
+    const states = Array.from({ length: count }, (_, at) => stack.arrived(at));
+    const key = `${height} ${states.map((state) => state[0]).join('')}`;
+    if (key === this.drawn) return; // the drawing is not needed for every frame of a scroll
+    this.drawn = key;
+    this.canvas.width = WIDTH;
+    this.canvas.height = height;
+    const context = this.canvas.getContext('2d');
+    if (context === null) return;
+    states.forEach((state, at) => {
+      context.fillStyle = COLOURS[state];
+      const top = Math.floor((at * height) / count);
+      context.fillRect(0, top, WIDTH, Math.max(1, Math.ceil(((at + 1) * height) / count) - top));
+    });
+  }
+
+  private jump(event: PointerEvent): void {
+    const box = this.element.getBoundingClientRect();
+    const part = (event.clientY - box.top) / Math.max(box.height, 1);
+    this.viewport.go(Math.floor(Math.min(Math.max(part, 0), 0.999999) * this.viewport.count));
+  }
+}
