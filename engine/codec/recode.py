@@ -86,13 +86,19 @@ def can_recode(source: FrameDescriptor, transfer_syntax_uid: str) -> bool:
         return False
     if ENCODERS[transfer_syntax_uid].is_lossy(LOSSLESS):
         return False
-    photometric = source.photometric_interpretation
-    if photometric.startswith("YBR"):
-        # Decoders of the JPEG family give RGB, the others what is stored, 4:2:2 made whole.
-        has_own_colours = lookup(source.transfer_syntax_uid).media_type in _COLOUR_CODERS
-        photometric = "RGB" if has_own_colours and source.samples_per_pixel == 3 else "YBR_FULL"
+    photometric = decoded_photometric(source)
     try:
         described(source, photometric, transfer_syntax_uid)
     except UnsupportedPixels:
         return False
     return True
+
+
+def decoded_photometric(source: FrameDescriptor) -> str:
+    """Photometric interpretation that decoded frames of `source` have, as far as the header tells (`DecodedFrame`)."""
+    photometric = source.photometric_interpretation
+    if not photometric.startswith("YBR"):
+        return photometric
+    # Decoders of the JPEG family give RGB, the others what is stored, 4:2:2 made whole.
+    has_own_colours = lookup(source.transfer_syntax_uid).media_type in _COLOUR_CODERS
+    return "RGB" if has_own_colours and source.samples_per_pixel == 3 else "YBR_FULL"

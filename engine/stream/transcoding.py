@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
-from engine.archive.renditions.pack import FrameKind
+from engine.archive.renditions.pack import FrameKind, Pack, PackFrame
 from engine.archive.renditions.shelf import Shelf
 from engine.codec.encoding.registry import ENCODERS
 from engine.codec.recode import Recoder, can_recode
@@ -25,7 +25,8 @@ from engine.stream.frames import FrameService
 from engine.stream.work import on_pool
 from engine.types import Buffer, Timings
 
-_HTJ2K_LOSSLESS = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202")
+# One coder writes all three (`encoding.registry`), so the code stream in a pack is each of them.
+_HTJ2K = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (201, 202, 203))
 
 
 def possible(record: InstanceRecord) -> tuple[str, ...]:
@@ -78,7 +79,7 @@ async def recoded_frame(
     if record.frame_descriptor is None or record.frame_table is None:
         raise NoPixels(record.sop_instance_uid)
     descriptor, first_bit = record.frame_descriptor, record.frame_table[frame_index].first_bit
-    if transfer_syntax_uid in _HTJ2K_LOSSLESS:
+    if transfer_syntax_uid in _HTJ2K:
         shelf = service.decoded.shelf
         ready = await on_pool(executors.read, "read", timings, lambda: rendition_bytes(shelf, record, frame_index))
         if ready is not None:
@@ -100,7 +101,13 @@ async def recoded_frame(
 
 
 def rendition_bytes(shelf: Shelf, record: InstanceRecord, frame_index: int) -> bytes | None:
-    """What `recoded_frame` would make of a frame in lossless HTJ2K, out of the pack of its series; None where that has it not.
+    """What `recoded_frame` would make of a frame in HTJ2K, out of the pack of its series; None where that has it not."""
+    found = rendition_of(shelf, record, frame_index)
+    return None if found is None else bytes(found[0].code_stream(found[1]))  # read from the disk here, not on the loop
+
+
+def rendition_of(shelf: Shelf, record: InstanceRecord, frame_index: int) -> tuple[Pack, PackFrame] | None:
+    """Where the code stream of a frame is that `recoded_frame` would make; None where the pack of its series has it not.
 
     The same bytes: one entity tag stands for both. A pack of another encoder has others, and code streams that keep what
     lies beyond Bits Stored are not what the header describes.
@@ -112,7 +119,7 @@ def rendition_bytes(shelf: Shelf, record: InstanceRecord, frame_index: int) -> b
     descriptor = record.frame_descriptor
     if pack.encoder != encoder_name() or descriptor is None or frame.bits != descriptor.bits_stored:
         return None
-    return bytes(pack.code_stream(frame))  # read from the disk here, not on the event loop
+    return found
 
 
 class Outgoing:

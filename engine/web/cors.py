@@ -10,8 +10,8 @@ from engine.web.services import services
 
 # What a viewer reads of an answer, beside what browsers let it read anyway.
 _EXPOSED = (
-    "Accept-Ranges, Content-Encoding, Content-Location, Content-Range, ETag, Retry-After, Server-Timing, Warning, X-Request-Id, "
-    "X-Total-Count"
+    "Accept-Ranges, Content-Encoding, Content-Length, Content-Location, Content-Range, ETag, Retry-After, Server-Timing, Warning, "
+    "X-Decode-Level, X-Request-Id, X-Total-Count"
 )
 _METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9, -]{0,1000}")

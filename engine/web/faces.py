@@ -14,6 +14,7 @@ from engine.web import (
     capabilities,
     changes,
     deleting,
+    frame_forms,
     frames,
     health,
     management,
@@ -35,12 +36,14 @@ from engine.web.handling import Handler
 from engine.web.negotiate import DATA_SETS, DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, ZIP
 from engine.web.parameters import (
     CHANGES,
+    FSIZ,
     INCLUDEFIELD,
     NEGOTIATION,
     OUTBOX,
     PERFORMED,
     RENDERING,
     RENDERING_OURS,
+    TARGET,
     TEXT_NEGOTIATION,
     WADO_URI,
     WORKLIST,
@@ -123,13 +126,24 @@ def _json(schema: str, *statuses: int) -> Face:
     return Face((_JSON,), (200, *statuses), schema)
 
 
+def _form(*parameters: Parameter) -> Face:
+    gives = (*_in_parts(OCTET_STREAM, *_IMAGES), OCTET_STREAM, *_IMAGES)
+    return Face(gives, (200, 206, 304, 404, 406, 413, 416, 422), parameters=(*NEGOTIATION, *parameters))
+
+
 FACES: Mapping[Handler, Face] = {
     frames.retrieve_frames: Face(
         (*_in_parts(OCTET_STREAM, *_IMAGES), OCTET_STREAM, *_IMAGES),
         (200, 206, 304, 404, 406, 413, 416, 422),
-        parameters=NEGOTIATION,
+        parameters=(*NEGOTIATION, FSIZ),
         clause="10.4.1.1.6",
     ),
+    frame_forms.retrieve_htj2k: _form(FSIZ),
+    frame_forms.retrieve_htj2k_thumbnail: _form(FSIZ),
+    frame_forms.retrieve_jls: _form(),
+    frame_forms.retrieve_jls_thumbnail: _form(FSIZ),
+    frame_forms.retrieve_lossy: _form(),
+    frame_forms.retrieve_jpip: _form(TARGET, FSIZ),
     rendered.retrieve_rendered_frames: _PICTURES,
     rendered.retrieve_rendered_instance: _RENDERED,
     rendered.retrieve_rendered_series: _RENDERED,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, lookup
-from engine.errors import FrameNotFound, InvalidParameter, NotAcceptable, TooLarge
+from engine.errors import NotAcceptable
+from engine.stream.beginnings import HTJ2K
+from engine.stream.frame_size import Whole
 from engine.stream.transcoding import possible_frames, recoded_frame
-from engine.stream.video import refuse_single_frames, without_pixels
+from engine.stream.video import refuse_single_frames
 from engine.types import Buffer
 from engine.web.frame_answer import CACHING, FrameAnswer, frame_answer, quick_choice, stored_kind
+from engine.web.frame_forms import Form, send_form, wanted_size
+from engine.web.frame_list import frame_indexes
 from engine.web.negotiate import AS_STORED, accepted, choose_frames, said
 from engine.web.passport import learn
 from engine.web.pieces import Piece, StoredPiece, answer
@@ -20,11 +22,11 @@ from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send
 from engine.web.services import TIMINGS, services
 from engine.web.wado import record_of
 
-_LIST = re.compile(r"[1-9]\d{0,8}(?:,[1-9]\d{0,8})*")
-
 
 async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     """One frame or several, in the order of the list."""
+    if "fsiz" in request.query:
+        return await send_form(request, Form("frames", HTJ2K, wanted_size(request.query["fsiz"], Whole())))
     record = record_of(request)
     indexes = frame_indexes(request, record)
     refuse_single_frames(record)
@@ -54,27 +56,6 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     return await answer(
         request, [piece for piece in pieces if len(piece)], said_of.content_type, said_of.etag, dict(CACHING)
     )
-
-
-def frame_indexes(request: web.Request, record: InstanceRecord) -> list[int]:
-    """0-based frame indexes of the address's list; every one is there.
-
-    Raises
-    ------
-    NoPixels, FrameNotFound, InvalidParameter, TooLarge
-    """
-    text, limit = request.match_info["frames"], services(request).settings.limits.frames_per_request_max
-    if not _LIST.fullmatch(text):
-        raise InvalidParameter("frames", text[:80], "frame numbers from 1, separated by commas")
-    if record.frame_table is None:
-        raise without_pixels(record)
-    numbers = [int(part) for part in text.split(",")]
-    if len(numbers) > limit:
-        raise TooLarge("the number of frames", len(numbers), limit, "limits.frames_per_request_max")
-    for number in numbers:
-        if number > len(record.frame_table):
-            raise FrameNotFound(record.sop_instance_uid, number, len(record.frame_table))
-    return [number - 1 for number in numbers]
 
 
 def _quick(request: web.Request, record: InstanceRecord, said_of: FrameAnswer) -> web.Response | None:

@@ -76,9 +76,12 @@ class MediaRange:
         )
 
 
-def accepted(request: web.Request) -> tuple[MediaRange, ...]:
-    """What the client accepts, best first; the ``accept`` query parameter stands above the header (PS3.18 8.3.3.1)."""
-    said = request.query.getall("accept", None) or request.headers.getall("Accept", None)
+def accepted(request: web.Request, parameter: str | None = None) -> tuple[MediaRange, ...]:
+    """What the client accepts, best first; the ``accept`` query parameter stands above the header (PS3.18 8.3.3.1).
+
+    `parameter` : what that says where it is not in the query itself.
+    """
+    said = [parameter] if parameter else request.query.getall("accept", None) or request.headers.getall("Accept", None)
     return parse_accept(",".join(said) if said else "*/*")
 
 

@@ -61,6 +61,19 @@ NEGOTIATION = (
     ACCEPT,
     Parameter("charset", "Taken, and without effect: here is no text.", {"type": "string"}, "8.3.3.2"),
 )
+FSIZ = Parameter(
+    "fsiz",
+    "Columns and rows: the resolution of a code stream that is no larger (`round-up`: no smaller; `closest`), as in JPIP.",
+    {"type": "string", "pattern": "^[0-9]{1,6},[0-9]{1,6}(,(round-up|round-down|closest))?$"},
+    example="128,128",
+)
+TARGET = Parameter(
+    "target",
+    "A frame number. What cornerstone3D hangs on behind it, as in `1?fsiz=128,128`, is read as parameters.",
+    {"type": "string", "pattern": r"^(/?frames/)?[1-9][0-9]{0,8}(\?.*)?$"},
+    example="1",
+    is_required=True,
+)
 _CHARSET_NAME = r"[A-Za-z0-9*][A-Za-z0-9.:_+-]{0,40}"
 _WEIGHTED = rf"{_CHARSET_NAME}(;q=(1|0\.[1-9]))?"
 # Of data sets as JSON and XML.

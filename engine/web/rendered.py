@@ -14,7 +14,7 @@ from engine.stream.frames import GIF, JPEG, PNG, WEBP, is_shown
 from engine.stream.video import is_stream, without_pixels
 from engine.stream.video_files import MP4
 from engine.web.contents import send_content, send_contents
-from engine.web.frames import frame_indexes
+from engine.web.frame_list import frame_indexes
 from engine.web.negotiate import chosen_range
 from engine.web.pictures import PRESENTED, Shown, counted, send_pictures
 from engine.web.render_parameters import PICTURES, Wish, check_names, is_rendering, refuse_what_a_state_says, wish_of

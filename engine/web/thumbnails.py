@@ -9,7 +9,7 @@ from engine.dicom.caption import CaptionKind
 from engine.dicom.presentation import is_presentation_state
 from engine.errors import InvalidParameter, NoPixels
 from engine.stream.video import without_pixels
-from engine.web.frames import frame_indexes
+from engine.web.frame_list import frame_indexes
 from engine.web.pictures import send_pictures
 from engine.web.render_parameters import Wish, wish_of
 from engine.web.rendered import shown_by

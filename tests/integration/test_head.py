@@ -16,7 +16,10 @@ VALUES = {
     "study": "1.2.3", "series": "1.2.3.4", "instance": "1.2.3.4.1", "frames": "1", "level": "studies", "code": "no-preamble",
     "path": "00100010", "name": "page.js",
 }  # fmt: skip
-QUERIES = {"/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID=1.2.3.4.1"}
+QUERIES = {
+    "/dicom-web/studies/{study}/series/{series}/instances/{instance}/jpip": "?target=1",
+    "/wado": "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID=1.2.3.4.1",
+}
 PATHS = sorted({route.path for route in ROUTES if route.method == "GET"})
 # No worklist, no outbox, no OHIF unless it is configured; the built page's files have names of their own; a WebSocket is not got.
 ABSENT = {
