@@ -19,10 +19,14 @@
     │   ├── StepExists, PerformedStepExists
     │   ├── StepUnderWay            a scheduled step that somebody performs at this moment
     │   ├── PerformedStepEnded      completed or discontinued: it may no longer be updated
+    │   ├── InvalidFrameList        a list of frames to retrieve that breaks its rules
     │   └── BadFrame                a frame's code stream does not hold what the header claims
     ├── Unsupported                 by design or not yet
     │   ├── UnsupportedTransferSyntax
     │   ├── UnsupportedPixels       a stored form or photometric interpretation that no pipeline takes
+    │   ├── NotMultiFrame           frames of an instance that is no multi-frame image
+    │   ├── NotExtractable          frames that cannot be an instance of their own
+    │   ├── NoFrameTimes            frames by their time, where the header tells none
     │   ├── UnsupportedPresentation a presentation state or segmentation that cannot be applied
     │   └── NotAcceptable           no offered media type can be made from what is stored
     ├── NotFound
@@ -174,6 +178,12 @@ class PerformedStepEnded(InvalidInput):
         super().__init__(f"performed procedure step {sop_instance_uid} is {state} and may no longer be updated")
 
 
+class InvalidFrameList(InvalidInput):
+    def __init__(self, keyword: str, expected: str) -> None:
+        self.keyword, self.expected = keyword, expected
+        super().__init__(f"{keyword} must be {expected}")
+
+
 class BadFrame(InvalidInput):
     def __init__(self, transfer_syntax_uid: str, reason: str) -> None:
         self.transfer_syntax_uid, self.reason = transfer_syntax_uid, reason
@@ -195,6 +205,24 @@ class UnsupportedPixels(Unsupported):
     def __init__(self, what: str, purpose: str = "shown") -> None:
         self.what, self.purpose = what, purpose
         super().__init__(f"pixels of this kind are kept and passed on, but not {purpose}: {what}")
+
+
+class NotMultiFrame(Unsupported):
+    def __init__(self, sop_instance_uid: str) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        super().__init__(f"instance {sop_instance_uid} is no multi-frame image: no frames can be taken out of it")
+
+
+class NotExtractable(Unsupported):
+    def __init__(self, sop_instance_uid: str, why: str) -> None:
+        self.sop_instance_uid, self.why = sop_instance_uid, why
+        super().__init__(f"frames of instance {sop_instance_uid} cannot be an instance of their own: {why}")
+
+
+class NoFrameTimes(Unsupported):
+    def __init__(self, sop_instance_uid: str) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        super().__init__(f"the header of instance {sop_instance_uid} does not tell the times of its frames")
 
 
 class UnsupportedPresentation(Unsupported):

@@ -105,6 +105,11 @@ class FrameTable:
         return FrameSpan(self._base + first // 8, (last + 7) // 8 - first // 8, first % 8)
 
     @property
+    def stride_bits(self) -> int:
+        """From one frame to the next (kinds ``NATIVE`` and ``DEFLATED``)."""
+        return self._stride_bits
+
+    @property
     def deflated_span(self) -> FrameSpan:
         """Where the deflated data set is in the Part 10 stream (kind ``DEFLATED`` only)."""
         return FrameSpan(*self._deflated)

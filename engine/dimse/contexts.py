@@ -1,4 +1,4 @@
-"""What associations are accepted for: SOP classes, and the transfer syntaxes of each (PS3.4 A to C, F, K, PS3.8 7.1.1.13)."""
+"""What associations are accepted for: SOP classes, and the transfer syntaxes of each (PS3.4 A to C, F, K, Y, Z, PS3.8 7.1.1.13)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.dimse.commitment import PUSH_MODEL
 from engine.dimse.find import LEVELS
 from engine.dimse.performed import PERFORMED, RETRIEVAL
 from engine.dimse.storage_classes import is_taken
-from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS
+from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS, ROOT_GET, ROOT_MOVE, WITHOUT_BULK
 from engine.dimse.worklist import WORKLIST
 
 _IDENTIFIER_SYNTAXES = (
@@ -69,8 +69,11 @@ CONTEXTS: tuple[Context, ...] = (
     ),
     *(_storage(str(one.abstract_syntax)) for one in AllStoragePresentationContexts if one.abstract_syntax is not None),
     *(Context("Query", "find", str(model), UID(model).name, _IDENTIFIER_SYNTAXES) for model in LEVELS),
-    *(Context("Retrieve", "move", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in MOVE_LEVELS),
-    *(Context("Retrieve", "get", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in GET_LEVELS),
+    *(Context("Retrieve", "move", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in (*MOVE_LEVELS, ROOT_MOVE)),
+    *(
+        Context("Retrieve", "get", str(uid), UID(uid).name, _IDENTIFIER_SYNTAXES)
+        for uid in (*GET_LEVELS, ROOT_GET, WITHOUT_BULK)
+    ),
     Context("Storage Commitment", "commit", PUSH_MODEL, UID(PUSH_MODEL).name, _IDENTIFIER_SYNTAXES),
     Context("Worklist", "worklist", WORKLIST, UID(WORKLIST).name, _IDENTIFIER_SYNTAXES),
     *(Context("Procedure Step", "mpps", uid, UID(uid).name, _IDENTIFIER_SYNTAXES) for uid in (PERFORMED, RETRIEVAL)),

@@ -140,5 +140,9 @@ class Converted:
     def data_set(self) -> Iterator[Buffer]:
         return self._work.data_set(is_implicit=self._is_implicit)
 
+    def pieces(self) -> Iterator[Buffer]:
+        """With File Meta Information."""
+        return self._work.pieces()
+
     def close(self) -> None:
         self._work.close()

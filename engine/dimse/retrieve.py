@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.archive.outbox_records import Order
 from engine.dimse.association import Association, AssociationEnded, Message
 from engine.dimse.calling import call
 from engine.dimse.data_set import decode
+from engine.dimse.made import Made
 from engine.dimse.negotiation import Proposal
+from engine.dimse.outgoing import FromArchive, Outgoing
 from engine.dimse.sender import CONTEXTS_MAX, WINDOW, Sender, contexts_for
 from engine.dimse.status import UNKNOWN_DESTINATION, status_of
 from engine.dimse.sub_operations import SubOperations
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from engine.dimse.services import Services
 
 _LOG = logging.getLogger(__name__)
+Outgoings = Callable[[Wanted], Outgoing]
 
 
 def agree(sop_class_uid: str, value: bytes) -> bytes | None:
@@ -33,20 +37,14 @@ def agree(sop_class_uid: str, value: bytes) -> bytes | None:
 def serve_get(association: Association, message: Message, services: Services) -> None:
     """Answer one C-GET request: C-STORE sub-operations on the same association, in the contexts where we are the SCU."""
     wanted = _wanted(association, message, services, GET_LEVELS)
-    if wanted is None:
-        return
-    work = SubOperations(association, message, wanted)
-    _send(work, association, services, transcode=True)
-    work.finish()
+    if wanted is not None:
+        give(association, message, services, wanted, as_stored(services))
 
 
 def serve_move(association: Association, message: Message, services: Services) -> None:
     """Answer one C-MOVE request: C-STORE sub-operations on one association with the destination, which is a peer that we know."""
-    title = message.command.text("MoveDestination")
-    peer = peer_titled(services.settings.peers, title)
-    if peer is None or not peer.is_reachable:
-        _LOG.warning("%s asks us to send to %s, which is no peer that we can call", association.peer, title[:16])
-        association.respond(message, UNKNOWN_DESTINATION, comment=f"move destination {title} is not known here")
+    peer = destination_of(association, message, services)
+    if peer is None:
         return
     wanted = _wanted(association, message, services, MOVE_LEVELS)
     if wanted is None:
@@ -54,9 +52,35 @@ def serve_move(association: Association, message: Message, services: Services) -
     work = SubOperations(association, message, wanted)
     comment = ""
     if wanted:
-        _move(work, peer, association, message, services)
+        move(work, peer, association, message, services, as_stored(services))
         comment = _leave_to_outbox(work, peer, association, services)
     work.finish(comment)
+
+
+def as_stored(services: Services) -> Outgoings:
+    """What is wanted, out of the archive."""
+    archive, limits = services.archive, services.settings.limits
+    return lambda one: FromArchive(archive, archive.instance(one.sop_instance_uid), limits)
+
+
+def destination_of(association: Association, message: Message, services: Services) -> Peer | None:
+    """The peer that a C-MOVE goes to; None where there is none, and the requestor has been told."""
+    title = message.command.text("MoveDestination")
+    peer = peer_titled(services.settings.peers, title)
+    if peer is None or not peer.is_reachable:
+        _LOG.warning("%s asks us to send to %s, which is no peer that we can call", association.peer, title[:16])
+        association.respond(message, UNKNOWN_DESTINATION, comment=f"move destination {title} is not known here")
+        return None
+    return peer
+
+
+def give(
+    association: Association, message: Message, services: Services, wanted: Sequence[Wanted], outgoing: Outgoings
+) -> None:
+    """The sub-operations of a C-GET, and its answers."""
+    work = SubOperations(association, message, wanted)
+    _send(work, association, services, outgoing, transcode=True)
+    work.finish()
 
 
 def _wanted(
@@ -71,7 +95,15 @@ def _wanted(
         return None
 
 
-def _move(work: SubOperations, peer: Peer, association: Association, message: Message, services: Services) -> None:
+def move(
+    work: SubOperations,
+    peer: Peer,
+    association: Association,
+    message: Message,
+    services: Services,
+    outgoing: Outgoings,
+) -> None:
+    """The sub-operations of a C-MOVE, over an association with `peer`; `work.finish` is the caller's."""
     kinds = dict.fromkeys((one.sop_class_uid, one.transfer_syntax_uid) for one in work.unsettled.values())
     proposal = Proposal(contexts=contexts_for(kinds, transcode=peer.transcode)[:CONTEXTS_MAX], window=WINDOW)
     work.tell()  # it may take a while to be heard
@@ -83,7 +115,7 @@ def _move(work: SubOperations, peer: Peer, association: Association, message: Me
         return
     try:
         originator = association.peer, message.command.message_id
-        _send(work, receiver, services, transcode=peer.transcode, originator=originator)
+        _send(work, receiver, services, outgoing, transcode=peer.transcode, originator=originator)
         receiver.release()
     except AssociationEnded as error:
         if not association.is_open:
@@ -98,14 +130,16 @@ def _send(
     work: SubOperations,
     receiver: Association,
     services: Services,
+    outgoing: Outgoings,
     *,
     transcode: bool,
     originator: tuple[str, int] | None = None,
 ) -> None:
-    limits = services.settings.limits
-    sender = Sender(receiver, limits, transcode=transcode)
-    instances = work.instances(services.archive, limits)
+    sender = Sender(receiver, services.settings.limits, transcode=transcode)
+    instances = work.instances(outgoing)
     for instance, outcome in sender.send(instances, originator=originator, waiting=work.wait):
+        if isinstance(instance, Made):
+            instance.close()
         work.settle(instance.sop_instance_uid, outcome)
 
 

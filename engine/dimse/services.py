@@ -9,13 +9,13 @@ from pynetdicom.sop_class import Verification
 
 from engine.archive.archive import Archive
 from engine.archive.outbox import Outbox
-from engine.dimse import commitment, find, performed, retrieve, store, worklist
+from engine.dimse import commitment, composite, find, performed, retrieve, store, worklist
 from engine.dimse.association import Association, Message
 from engine.dimse.command import C_CANCEL, C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_CREATE, N_GET, N_SET
 from engine.dimse.committer import Committer
 from engine.dimse.contexts import context_of
 from engine.dimse.status import NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, SUCCESS, UNRECOGNIZED_OPERATION
-from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS
+from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS, ROOT_GET, ROOT_MOVE, WITHOUT_BULK
 from engine.ingest.accept import Acceptor
 from engine.settings import Settings
 
@@ -51,8 +51,12 @@ _BY_COMMAND: dict[int, dict[str, Serve]] = {
     N_SET: {performed.PERFORMED: performed.change},
     N_ACTION: {commitment.PUSH_MODEL: commitment.serve},
     N_GET: {performed.RETRIEVAL: performed.retrieve},
-    C_GET: dict.fromkeys(GET_LEVELS, retrieve.serve_get),
-    C_MOVE: dict.fromkeys(MOVE_LEVELS, retrieve.serve_move),
+    C_GET: {
+        **dict.fromkeys(GET_LEVELS, retrieve.serve_get),
+        ROOT_GET: composite.serve_get,
+        WITHOUT_BULK: composite.serve_without_bulk,
+    },
+    C_MOVE: {**dict.fromkeys(MOVE_LEVELS, retrieve.serve_move), ROOT_MOVE: composite.serve_move},
 }
 _OF_SERVICE: dict[int, tuple[str, Serve]] = {C_STORE: ("Storage", store.serve)}
 

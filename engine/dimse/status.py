@@ -35,15 +35,19 @@ STATUS: dict[type[e.EngineError], int] = {
     e.PerformedStepExists: 0x0111,  # duplicate SOP instance
     e.StepUnderWay: _PROCESSING_FAILURE,
     e.PerformedStepEnded: _PROCESSING_FAILURE,  # PS3.4 F.7.2.2.4
+    e.InvalidFrameList: 0xAA04,  # PS3.4 Y.4.1.1.4, Y.4.2.1.4, as the next three and FrameNotFound
     e.BadFrame: _CANNOT_UNDERSTAND,
     e.UnsupportedTransferSyntax: 0xC122,  # PS3.4 table CC.2.3-1 names the same code for retrieval
     e.UnsupportedPixels: _CANNOT_UNDERSTAND,
+    e.NotMultiFrame: 0xAA01,
+    e.NotExtractable: 0xAA02,
+    e.NoFrameTimes: 0xAA03,
     e.UnsupportedPresentation: _CANNOT_UNDERSTAND,
     e.NotAcceptable: _CANNOT_UNDERSTAND,
     e.StudyNotFound: _PROCESSING_FAILURE,
     e.SeriesNotFound: _PROCESSING_FAILURE,
     e.InstanceNotFound: _PROCESSING_FAILURE,
-    e.FrameNotFound: _PROCESSING_FAILURE,
+    e.FrameNotFound: 0xAA00,
     e.StepNotFound: _PROCESSING_FAILURE,
     e.PerformedStepNotFound: 0x0112,  # no such SOP instance
     e.NoPixels: _PROCESSING_FAILURE,

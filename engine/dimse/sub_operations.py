@@ -6,15 +6,14 @@ PS3.4 C.4.2.3.1, C.4.3.3.1, PS3.7 9.1.3, 9.1.4.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pydicom import Dataset
 
-from engine.archive.archive import Archive
 from engine.dimse.association import Association, Message
 from engine.dimse.data_set import encode
-from engine.dimse.outgoing import FromArchive, Outgoing
+from engine.dimse.outgoing import Outgoing
 from engine.dimse.sender import Fate, Outcome
 from engine.dimse.status import (
     CANCELLED,
@@ -25,7 +24,6 @@ from engine.dimse.status import (
 )
 from engine.dimse.wanted import Wanted
 from engine.errors import EngineError
-from engine.limits import Limits
 
 PENDING_EVERY_S = 0.25  # often enough for a progress bar, and for those who take silence for a fault
 _COUNT_MAX = 0xFFFF  # US
@@ -56,18 +54,18 @@ class SubOperations:
         self._reason = ""
         self._said = 0.0
 
-    def instances(self, archive: Archive, limits: Limits) -> Iterator[Outgoing]:
+    def instances(self, outgoing: Callable[[Wanted], Outgoing]) -> Iterator[Outgoing]:
         """What is to be sent, one at a time, until it is all or the requestor cancels."""
         for one in list(self.unsettled.values()):
             self.look()
             if self.is_cancelled:
                 return
             try:
-                record = archive.instance(one.sop_instance_uid)
-            except EngineError as error:  # deleted meanwhile
+                instance = outgoing(one)
+            except (EngineError, OSError) as error:  # deleted meanwhile, or it cannot be made
                 self.settle(one.sop_instance_uid, Outcome(Fate.REFUSED, reason=str(error)))
                 continue
-            yield FromArchive(archive, record, limits)
+            yield instance
 
     def look(self) -> None:
         """See whether the requestor has cancelled. Raises AssociationEnded when it is gone."""

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from pydicom import Dataset
 from pydicom.multival import MultiValue
 from pynetdicom.sop_class import (
+    CompositeInstanceRetrieveWithoutBulkDataGet,
+    CompositeInstanceRootRetrieveGet,
+    CompositeInstanceRootRetrieveMove,
     PatientRootQueryRetrieveInformationModelGet,
     PatientRootQueryRetrieveInformationModelMove,
     PatientStudyOnlyQueryRetrieveInformationModelGet,
@@ -35,6 +38,8 @@ MOVE_LEVELS: dict[str, tuple[str, ...]] = {
     StudyRootQueryRetrieveInformationModelMove: _STUDY,
     PatientStudyOnlyQueryRetrieveInformationModelMove: _PATIENT_STUDY,
 }
+ROOT_MOVE, ROOT_GET = str(CompositeInstanceRootRetrieveMove), str(CompositeInstanceRootRetrieveGet)
+WITHOUT_BULK = str(CompositeInstanceRetrieveWithoutBulkDataGet)
 _PAGE_ROWS = 1000
 _SERIES_UID, _PATIENT_ID, _ISSUER = 0x0020000E, 0x00100020, 0x00100021
 _KEYS = {

@@ -29,9 +29,13 @@ STATUS: dict[type[e.EngineError], int] = {
     e.PerformedStepExists: 409,
     e.StepUnderWay: 409,
     e.PerformedStepEnded: 409,
+    e.InvalidFrameList: 400,
     e.BadFrame: 422,  # the address and the request are right; what was stored cannot be decoded
     e.UnsupportedTransferSyntax: 406,
     e.UnsupportedPixels: 406,
+    e.NotMultiFrame: 406,
+    e.NotExtractable: 406,
+    e.NoFrameTimes: 406,
     e.UnsupportedPresentation: 406,
     e.NotAcceptable: 406,
     e.StudyNotFound: 404,
