@@ -61,6 +61,7 @@ export class Reading {
     );
     this.toolbar = new Toolbar(words, this.entries(), LAYOUTS, {
       layout: (rows, columns) => this.layout(rows, columns),
+      layoutNow: () => this.screen.shape.join(' '),
       window: (window) => this.active?.setWindow(window),
       windows: () => (this.active === undefined ? [] : presetWindows(this.active)),
     });

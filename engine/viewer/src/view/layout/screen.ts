@@ -5,7 +5,7 @@ import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
 import { Cell, type CellOwner } from './cell';
 
-export const LAYOUTS = [[1, 1], [1, 2], [2, 1], [2, 2], [2, 3], [3, 3]] as const; // rows, columns
+export const LAYOUTS = [[1, 1], [1, 2], [1, 3], [2, 1], [2, 2], [2, 3], [3, 3]] as const; // rows, columns
 
 export class Screen {
   readonly element = make('div', 'screen');
@@ -17,6 +17,7 @@ export class Screen {
   private activeCell: Cell | undefined;
   private handle = 0;
   private hasImage = false;
+  private now: readonly [number, number] = [1, 1];
 
   /** @param drawn called after every drawing, for what lies over the images */
   constructor(private readonly owner: CellOwner, private readonly drawn: () => void) {
@@ -31,8 +32,14 @@ export class Screen {
     return this.activeCell;
   }
 
+  /** Rows and columns. */
+  get shape(): readonly [number, number] {
+    return this.now;
+  }
+
   /** What is beyond the new layout is closed. */
   layout(rows: number, columns: number): void {
+    this.now = [rows, columns];
     this.grid.style.gridTemplateRows = `repeat(${rows}, minmax(0, 1fr))`;
     this.grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     while (this.cells.length > rows * columns) this.cells.pop()?.close();

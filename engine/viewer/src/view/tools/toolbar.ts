@@ -18,13 +18,16 @@ export class Toolbar {
   readonly element = make('div', 'toolbar');
   private readonly buttons: { button: HTMLButtonElement; entry: Entry }[] = [];
   private readonly presets = make('select');
+  private readonly layout = make('select');
+  private readonly windows: () => readonly Window[];
+  private readonly layoutNow: () => string;
   private shownPresets = '';
 
   constructor(
     private readonly words: Words,
     groups: readonly (readonly Entry[])[],
     layouts: readonly (readonly [number, number])[],
-    choose: { layout: (rows: number, columns: number) => void; window: (window: Window) => void; windows: () => readonly Window[] },
+    choose: { layout: (rows: number, columns: number) => void; layoutNow: () => string; window: (window: Window) => void; windows: () => readonly Window[] },
   ) {
     this.element.setAttribute('role', 'toolbar');
     this.element.setAttribute('aria-label', words('tool.group'));
@@ -39,7 +42,7 @@ export class Toolbar {
       if (window !== undefined) choose.window(window);
       this.presets.selectedIndex = 0;
     });
-    const layout = make('select');
+    const { layout } = this;
     layout.setAttribute('aria-label', words('view.layout'));
     layout.append(...layouts.map(([rows, columns]) => new Option(`${rows} × ${columns}`, `${rows} ${columns}`)));
     layout.addEventListener('change', () => {
@@ -48,15 +51,15 @@ export class Toolbar {
     });
     this.element.append(this.presets, layout);
     this.windows = choose.windows;
+    this.layoutNow = choose.layoutNow;
   }
-
-  private readonly windows: () => readonly Window[];
 
   update(): void {
     for (const { button, entry } of this.buttons) {
       if (entry.isOn !== undefined) button.setAttribute('aria-pressed', String(entry.isOn()));
       if (entry.isEnabled !== undefined) button.disabled = !entry.isEnabled();
     }
+    this.layout.value = this.layoutNow();
     const windows = this.windows();
     const names = windows.map((window, at) => `${at + 1}  ${this.nameOf(window)}`);
     if (names.join('\n') === this.shownPresets && this.presets.options.length > 0) return;
