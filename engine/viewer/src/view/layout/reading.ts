@@ -5,6 +5,8 @@ import type { Point } from '../draw/matrix';
 import type { Drawing } from '../draw/choice';
 import type { FrameLoader } from '../load/loader';
 import type { FrameStack } from '../load/stack';
+import type { MarkKind } from '../measure/marks';
+import { Measuring } from '../measure/measuring';
 import { pressed, presetWindows } from '../tools/keys';
 import type { DragTool } from '../tools/pointer';
 import { Toolbar, type Entry } from '../tools/toolbar';
@@ -18,6 +20,7 @@ import { LAYOUTS, Screen } from './screen';
 import { pictureOf } from './picture';
 import { drawCross, drawLine, emptied } from './strokes';
 
+const MARKS: readonly (readonly [MarkKind, string])[] = [['length', 'l'], ['angle', 'g'], ['rectangle', 'b'], ['ellipse', 'e'], ['probe', 'q']];
 const TOOLS: readonly (readonly [DragTool, string])[] = [['window', 'w'], ['scroll', 's'], ['pan', 'p'], ['zoom', 'z'], ['crosshair', 'c']];
 
 export class Reading {
@@ -30,6 +33,7 @@ export class Reading {
   private isLinked = true;
   private isFollowing = false;
   private cross: { at: Vector; of: Viewport } | undefined;
+  private readonly measuring: Measuring;
   private readonly off: () => void;
 
   /** Throws where images cannot be drawn. */
@@ -41,6 +45,7 @@ export class Reading {
     private readonly shown: (series: readonly SeriesRef[]) => void,
     drawing: Drawing,
   ) {
+    this.measuring = new Measuring(words, () => this.screen.changed(), (told) => this.tell(told));
     this.screen = new Screen(
       {
         loader,
@@ -52,7 +57,7 @@ export class Reading {
         dropped: (cell, name) => this.show(name, cell),
         hands: {
           tool: () => this.tool,
-          drawing: { down: () => false, move: () => undefined, up: () => undefined },
+          drawing: this.measuring.drawing,
           crosshair: (viewport, at) => this.point(viewport, at),
           activate: (viewport) => this.screen.activate(this.screen.cellOf(viewport)),
         },
@@ -101,6 +106,7 @@ export class Reading {
     }
     cell.cine.stop();
     cell.viewport.show(held.stack);
+    this.measuring.open(name.study);
     this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
     this.screen.activate(cell);
     this.tellShown();
@@ -121,6 +127,7 @@ export class Reading {
     this.off();
     this.element.removeEventListener('keydown', this.key);
     this.element.removeEventListener('voxcast:read', this.read);
+    this.measuring.close();
     this.screen.close();
   }
 
@@ -165,10 +172,11 @@ export class Reading {
   /** Over the images: lines of reference, the crosshair, warnings. */
   private drawn(): void {
     const { active } = this;
-    for (const { viewport, svg } of this.screen.cells) {
-      const isBare = viewport.shown === undefined;
+    for (const cell of this.screen.cells) {
+      const { viewport, svg } = cell;
       emptied(svg);
-      if (isBare) continue;
+      if (viewport.shown === undefined) continue;
+      this.measuring.draw(cell);
       if (active !== undefined && active !== viewport) {
         const line = referenceLine(viewport, active);
         if (line !== undefined) drawLine(svg, line[0], line[1], 'reference');
@@ -194,8 +202,13 @@ export class Reading {
     const isField = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement || event.target instanceof HTMLTextAreaElement;
     const isButton = event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter');
     if (active === undefined || screen.active === undefined || isField || isButton) return;
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const tool = TOOLS.find(([, letter]) => letter === event.key)?.[0];
-    if (tool !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) this.choose(tool);
+    const mark = MARKS.find(([, letter]) => letter === event.key)?.[0];
+    if (isPlain && tool !== undefined) this.choose(tool);
+    else if (isPlain && mark !== undefined) this.choose(this.tool, mark);
+    else if (isPlain && (event.key === 'Delete' || event.key === 'Backspace')) this.measuring.drawing.remove();
+    else if (event.key === 'z' && (event.ctrlKey || event.metaKey)) this.measuring.undo();
     else if (!pressed(event, active, screen.active.cine)) return;
     event.preventDefault();
     this.toolbar.update();
@@ -214,9 +227,11 @@ export class Reading {
     });
   };
 
-  private choose(tool: DragTool): void {
+  /** A tool for the left button; with a kind of mark it draws that. */
+  private choose(tool: DragTool, mark?: MarkKind): void {
     this.tool = tool;
-    this.screen.element.dataset.tool = tool;
+    this.measuring.kind = mark;
+    this.screen.element.dataset.tool = mark === undefined ? tool : 'mark';
     this.screen.changed();
   }
 
@@ -225,7 +240,12 @@ export class Reading {
       if (this.active !== undefined) act(this.active);
     };
     return [
-      TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => this.choose(tool), isOn: () => this.tool === tool })),
+      TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => this.choose(tool), isOn: () => this.tool === tool && this.measuring.kind === undefined })),
+      MARKS.map(([mark, shortcut]) => ({ key: `tool.${mark}` as WordKey, shortcut, act: () => this.choose(this.tool, mark), isOn: () => this.measuring.kind === mark })),
+      [
+        { key: 'act.undo', shortcut: 'Control+Z', act: () => this.measuring.undo(), isEnabled: () => this.measuring.canUndo },
+        { key: 'act.save', act: () => void this.measuring.save(this.active?.stack?.study ?? ''), isEnabled: () => this.measuring.canSave(this.active?.stack?.study) },
+      ],
       [
         { key: 'act.auto', shortcut: 'a', act: on((viewport) => viewport.resetWindow()) },
         { key: 'act.fit', shortcut: 'f', act: on((viewport) => viewport.fit()) },

@@ -1,0 +1,99 @@
+// Measuring in a layout: the marks of what is shown, drawn and told, kept as reports in the archive.
+import type { Cell } from '../layout/cell';
+import type { Pixels } from '../image/pixels';
+import type { Words } from '../words';
+import { storedMarks, storeReport } from './archive';
+import { MarkDrawing } from './drawing';
+import { Marks, type Mark, type MarkKind } from './marks';
+import { reportOf, type Reported } from './report';
+import { drawMark } from './shapes';
+import { measure, type Measured } from './values';
+
+export class Measuring {
+  /** What the left button draws; undefined: nothing. */
+  kind: MarkKind | undefined;
+  readonly drawing: MarkDrawing;
+  private readonly marks: Marks;
+  private readonly measured = new WeakMap<Mark, { pixels: Pixels | undefined; measured: Measured }>();
+  private readonly reported = new Map<string, Reported>(); // by UID: a frame that is not shown any more has no pixels here
+  private readonly studies = new Set<string>();
+  private readonly stopping = new AbortController();
+  private isSaving = false;
+
+  /** @param changed something is to be drawn anew; @param tell words to the reader; empty: none */
+  constructor(
+    private readonly words: Words,
+    private readonly changed: () => void,
+    private readonly tell: (words: string) => void,
+  ) {
+    this.marks = new Marks(changed);
+    this.drawing = new MarkDrawing(this.marks, () => this.kind, changed);
+  }
+
+  get canUndo(): boolean {
+    return this.marks.canUndo;
+  }
+
+  undo(): void {
+    this.marks.undo();
+  }
+
+  canSave(study: string | undefined): boolean {
+    return study !== undefined && !this.isSaving && this.marks.unsaved(study).length > 0;
+  }
+
+  /** Fetch what was measured in a study before, once. */
+  open(study: string): void {
+    if (this.studies.has(study)) return;
+    this.studies.add(study);
+    storedMarks(study, this.stopping.signal).then(
+      (marks) => this.marks.stored(marks),
+      (error: unknown) => {
+        this.studies.delete(study); // asked again with the next series
+        if (!this.stopping.signal.aborted) this.tell(this.words('measure.not_read', { reason: error instanceof Error ? error.message : String(error) }));
+      },
+    );
+  }
+
+  /** Over the image of a cell. */
+  draw({ viewport, svg }: Cell): void {
+    const { shown, matrix } = viewport;
+    if (shown === undefined || matrix === undefined || shown.pixels === undefined) return;
+    for (const mark of this.marks.of(shown.frame.key)) {
+      let found = this.measured.get(mark);
+      if (found === undefined || found.pixels !== shown.pixels) {
+        found = { pixels: shown.pixels, measured: measure(mark, shown.frame.header, shown.pixels) };
+        this.measured.set(mark, found);
+      }
+      // The coarse image of a frame has no values to speak of.
+      if (shown.pixels.halvings === 0) this.reported.set(mark.uid, { mark, frame: shown.frame.header, series: shown.stack.series, measured: found.measured });
+      drawMark(svg, mark, found.measured, matrix, mark.uid === this.drawing.chosen, this.words);
+    }
+  }
+
+  /** Store what is new in a study as a report. */
+  async save(study: string): Promise<void> {
+    const unsaved = this.marks.unsaved(study);
+    const reported = unsaved.flatMap((mark) => {
+      const found = this.reported.get(mark.uid);
+      return found === undefined || found.mark !== mark ? [] : [found];
+    });
+    if (this.isSaving || reported.length === 0) return;
+    this.isSaving = true;
+    this.changed();
+    try {
+      await storeReport(reportOf(reported, study, new Date()), study);
+      this.marks.saved(new Set(reported.map(({ mark }) => mark.uid)));
+      this.tell(this.words('measure.saved', { count: reported.length }));
+    } catch (error) {
+      this.tell(this.words('measure.not_saved', { reason: error instanceof Error ? error.message : String(error) }));
+    } finally {
+      this.isSaving = false;
+      this.changed();
+    }
+  }
+
+  close(): void {
+    this.stopping.abort();
+  }
+}
