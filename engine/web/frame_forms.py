@@ -7,14 +7,14 @@ from Static DICOMweb; ``fsiz`` is that of JPIP (ISO/IEC 15444-9 C.4.2). docs/dic
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from engine.archive.records import InstanceRecord
 from engine.dicom.transfer_syntax import lookup
-from engine.errors import InvalidParameter, NotAcceptable
+from engine.errors import InvalidParameter, NotAcceptable, UnsupportedPixels
 from engine.stream.beginnings import HTJ2K, beginning, has_beginnings
 from engine.stream.frame_size import FrameSize, Rounding, Small, WantedSize, Whole
 from engine.stream.jpegls_frames import JPEG_LS, JPEG_LS_TYPE, JpegLsFrames
@@ -124,14 +124,34 @@ async def send_form(
         raise InvalidParameter("frames", request.match_info.get("frames", "")[:80], "one frame number in this form")
     refuse_single_frames(record)
     [index] = indexes
-    is_possible = _is_possible(record, form)
-    media_type = form.media_type if is_possible else stored_kind(record)[1]
-    wanted = _range_for(request, media_type, accept)
-    identity = (record.data_set_sha256.hex(), index + 1, form if is_possible else AS_STORED, wanted.takes_parts)
-    boundary = boundary_for("form", *identity)
+    if not _is_possible(record, form):
+        return await _send_stored(request, record, index, form, accept)
+    wanted = _range_for(request, form.media_type, accept)
+    boundary = _boundary(record, index, form, wanted)
     if is_known(request, f'"{boundary}"'):
         return web.Response(status=304, headers={"ETag": f'"{boundary}"', **CACHING})
-    made = await _made(request, record, index, form if is_possible else None)
+    try:
+        made = await _made(request, record, index, form)
+    except UnsupportedPixels:  # which only a look at the pixels tells
+        return await _send_stored(request, record, index, form, accept)
+    return await _send(request, form, made, wanted, boundary)
+
+
+async def _send_stored(
+    request: web.Request, record: InstanceRecord, index: int, form: Form, accept: str | None
+) -> web.StreamResponse:
+    wanted = _range_for(request, stored_kind(record)[1], accept)
+    stored = await services(request).frames.stored(record, index, request[TIMINGS])
+    boundary = _boundary(record, index, replace(form, media_type=stored.media_type), wanted)
+    return await _send(request, form, _Made(stored.body, stored.transfer_syntax_uid), wanted, boundary)
+
+
+def _boundary(record: InstanceRecord, index: int, form: Form, wanted: MediaRange) -> str:
+    return boundary_for("form", record.data_set_sha256.hex(), index + 1, form, wanted.takes_parts)
+
+
+async def _send(request: web.Request, form: Form, made: _Made, wanted: MediaRange, boundary: str) -> web.StreamResponse:
+    media_type = lookup(made.transfer_syntax_uid).media_type
     part_type = f"{media_type}; transfer-syntax={made.transfer_syntax_uid}"
     headers = dict(CACHING)
     if not isinstance(form.size, Whole):
@@ -166,12 +186,9 @@ def _range_for(request: web.Request, media_type: str, accept: str | None) -> Med
     raise NotAcceptable(accept or said(request), (f'multipart/related; type="{media_type}"', media_type))
 
 
-async def _made(request: web.Request, record: InstanceRecord, index: int, form: Form | None) -> _Made:
+async def _made(request: web.Request, record: InstanceRecord, index: int, form: Form) -> _Made:
     s, timings = services(request), request[TIMINGS]
     limits = s.settings.limits
-    if form is None:
-        stored = await s.frames.stored(record, index, timings)
-        return _Made(stored.body, stored.transfer_syntax_uid)
     if form.media_type == HTJ2K:
         found = await beginning(s.frames, s.executors, limits, s.metrics, record, index, form.size, timings)
         return _Made(found.body, found.transfer_syntax_uid, found.halvings)

@@ -43,7 +43,8 @@ CODED: dict[str, Callable[[Array], bytes]] = {
     "1.2.840.10008.1.2.4.201": lambda a: imagecodecs.htj2k_encode(a, reversible=True),
     STREAMABLE: lambda a: imagecodecs.htj2k_encode(a, reversible=True, tlm=True, tilepart=1, resolutions=5),
 }
-VALUES = slice_values(ROWS, COLUMNS).astype(np.uint16)
+_GREY = slice_values(ROWS, COLUMNS).astype(int)
+VALUES = (_GREY * 4000 // _GREY.max()).astype(np.uint16)  # within 12 bits
 
 
 def coded_instance(number: int, uid: str) -> bytes:
@@ -148,6 +149,42 @@ def test_a_frame_sharpens_as_its_bytes_come(world: World, first: dict[str, objec
         assert small.size < VALUES.size
         times = ROWS // small.shape[0]
         assert times in (2, 4, 8, 16)
+        means = VALUES.reshape(ROWS // times, times, COLUMNS // times, times).mean(axis=(1, 3))
+        assert np.corrcoef(means.ravel(), small.ravel())[0, 1] > 0.95
+
+
+SUBRESOLUTION, LOSSY = {"imageQualityStatus": 6}, {"imageQualityStatus": 7}
+CHUNKS = {"framesPath": "/htj2k/", "chunkSize": 8192, "initialChunkSize": 8192}
+JPIP = {"framesPath": "/jpip?target=", "urlArguments": "fsiz=96,96"}
+# What is fetched first, what last, and how many times smaller the first picture is.
+STEPS: list[tuple[dict[str, object], dict[str, object], int]] = [
+    (
+        {"framesPath": "/htj2kThumbnail/", "decodeLevel": 1, **SUBRESOLUTION},
+        {"framesPath": "/htj2k/", "streaming": True},
+        2,
+    ),
+    ({**JPIP, "decodeLevel": 2, **SUBRESOLUTION}, {}, 4),
+    ({"urlArguments": "fsiz=160,192", "decodeLevel": 1, **SUBRESOLUTION}, {"urlArguments": "accept=image/jphc"}, 2),
+    ({"rangeIndex": 0, **CHUNKS}, {"rangeIndex": -1, **CHUNKS}, 2),
+    ({"framesPath": "/jlsThumbnail/", **SUBRESOLUTION}, {"framesPath": "/jls/"}, 2),
+    ({"framesPath": "/lossy/", **LOSSY}, {}, 1),
+]
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90", STREAMABLE])
+def test_a_frame_in_other_forms_sharpens_too(world: World, syntax: str) -> None:
+    """``framesPath`` and ``urlArguments``, of frames stored natively, as JPEG 2000 and as HTJ2K: first coarse, in the end exact."""
+    at = world.series("1.2.50", f"1.2.50.{list(CODED).index(syntax)}")
+    every = json.dumps([{"first": first, "last": last} for first, last, _ in STEPS])
+    one_by_one = f"for (const stages of {every}) found.push(await page.progressive({at!r}, stages));"
+    found, _ = world.run(f"(async () => {{ const found = []; {one_by_one} return found; }})()")
+    for (first, _, times), one in zip(STEPS, found, strict=True):
+        assert one["errors"] == []
+        coarse, exact = one["states"][0], one["states"][-1]
+        assert np.array_equal(pixels_of(exact), VALUES), first
+        assert coarse["quality"] < exact["quality"]
+        small = pixels_of(coarse).astype(float)
+        assert small.shape == (ROWS // times, COLUMNS // times), first
         means = VALUES.reshape(ROWS // times, times, COLUMNS // times, times).mean(axis=(1, 3))
         assert np.corrcoef(means.ravel(), small.ravel())[0, 1] > 0.95
 
