@@ -26,7 +26,7 @@ from engine.stream.work import on_pool
 from engine.types import Buffer, Timings
 
 # One coder writes all three (`encoding.registry`), so the code stream in a pack is each of them.
-_HTJ2K = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (201, 202, 203))
+HTJ2K_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (201, 202, 203))
 
 
 def possible(record: InstanceRecord) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ async def recoded_frame(
     if record.frame_descriptor is None or record.frame_table is None:
         raise NoPixels(record.sop_instance_uid)
     descriptor, first_bit = record.frame_descriptor, record.frame_table[frame_index].first_bit
-    if transfer_syntax_uid in _HTJ2K:
+    if transfer_syntax_uid in HTJ2K_SYNTAXES:
         shelf = service.decoded.shelf
         ready = await on_pool(executors.read, "read", timings, lambda: rendition_bytes(shelf, record, frame_index))
         if ready is not None:
@@ -106,13 +106,15 @@ def rendition_bytes(shelf: Shelf, record: InstanceRecord, frame_index: int) -> b
     return None if found is None else bytes(found[0].code_stream(found[1]))  # read from the disk here, not on the loop
 
 
-def rendition_of(shelf: Shelf, record: InstanceRecord, frame_index: int) -> tuple[Pack, PackFrame] | None:
+def rendition_of(
+    shelf: Shelf, record: InstanceRecord, frame_index: int, *, is_open_only: bool = False
+) -> tuple[Pack, PackFrame] | None:
     """Where the code stream of a frame is that `recoded_frame` would make; None where the pack of its series has it not.
 
     The same bytes: one entity tag stands for both. A pack of another encoder has others, and code streams that keep what
-    lies beyond Bits Stored are not what the header describes.
+    lies beyond Bits Stored are not what the header describes. `is_open_only` as for `Shelf.find`.
     """
-    found = shelf.frame_of(record, frame_index)
+    found = shelf.frame_of(record, frame_index, is_open_only=is_open_only)
     if found is None or found[1].kind is not FrameKind.MADE:
         return None
     pack, frame = found

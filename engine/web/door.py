@@ -153,12 +153,14 @@ class Door(RequestHandler):
         if now > passport.until:
             self._passport = None
             return False
-        _, study, series, instance, frame, kind, query = found.groups(b"")
+        _, study, series, instance, form, frame, kind, query = found.groups(b"")
         if kind:
+            if form not in (b"", b"frames"):
+                return False
             return self._begun(data, passport, (study, series, instance, frame, kind, query))
         if not frame:
             return False
-        names = (part.decode("ascii") for part in (study, series, instance, frame))
+        names = (part.decode("ascii") for part in (study, series, instance, form, frame))
         try:
             rest = quick_frame(self._services, self._load, passport, self._socket(), *names)
         except (OSError, EngineError):  # the client has gone, or the disk in the middle of the frame

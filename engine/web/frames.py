@@ -9,11 +9,12 @@ from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, lookup
 from engine.errors import NotAcceptable
 from engine.stream.beginnings import HTJ2K
 from engine.stream.frame_size import Whole
-from engine.stream.transcoding import possible_frames, recoded_frame
+from engine.stream.transcoding import HTJ2K_SYNTAXES, possible_frames, recoded_frame
 from engine.stream.video import refuse_single_frames
 from engine.types import Buffer
+from engine.web.form_answer import Form
 from engine.web.frame_answer import CACHING, FrameAnswer, frame_answer, quick_choice, stored_kind
-from engine.web.frame_forms import Form, send_form, wanted_size
+from engine.web.frame_forms import send_form, wanted_size
 from engine.web.frame_list import frame_indexes
 from engine.web.negotiate import AS_STORED, accepted, choose_frames, said
 from engine.web.passport import learn
@@ -37,8 +38,9 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
     if choice is None:
         raise NotAcceptable(said(request), _offers(record))
     said_of = frame_answer(record, request.match_info["frames"], indexes, choice)
-    if len(indexes) == 1 and said_of.spans is not None:
+    if len(indexes) == 1 and (said_of.spans is not None or choice.transfer_syntax_uid in HTJ2K_SYNTAXES):
         learn(request, ranges)
+    if len(indexes) == 1 and said_of.spans is not None:
         quick = _quick(request, record, said_of)
         if quick is not None:
             return quick

@@ -13,10 +13,11 @@ from engine.web.cors import cors_headers
 from engine.web.negotiate import MediaRange
 
 PASSPORT_S = 2.0  # how long a permission that was taken away may still be used
-# A lone request for one frame as it is stored, or for one picture: nothing of the path is percent-encoded, nor of another version.
-# Groups: target, study, series, instance, frame, kind of picture, query.
+# A lone request for one frame, or for one picture: nothing of the path is percent-encoded, nor of another version.
+# Groups: target, study, series, instance, form and frame, kind of picture, query.
 ADDRESS = re.compile(
-    rb"GET (/dicom-web/studies/([0-9.]{1,64})/series/([0-9.]{1,64})/instances/([0-9.]{1,64})(?:/frames/([1-9][0-9]{0,8}))?"
+    rb"GET (/dicom-web/studies/([0-9.]{1,64})/series/([0-9.]{1,64})/instances/([0-9.]{1,64})"
+    rb"(?:/(frames|htj2k|htj2kThumbnail)/([1-9][0-9]{0,8}))?"
     rb"(?:/(rendered|thumbnail)(?:\?([!\"$-~]{1,1000}))?)?) HTTP/1\.1\r\n"
 )
 # Headers that say nothing of one request alone. With any other one the connection gets no passport.

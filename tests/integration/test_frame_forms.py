@@ -247,3 +247,39 @@ def test_frames_of_a_pack_are_neither_decoded_nor_given_for_what_is_stored(tmp_p
         ):
             answer = world.get("1.2.3.5", "frames/1", accept)
             assert (answer.content == stored) == ("jphc" not in accept)
+
+
+HTJ2K = f'multipart/related; type="image/jphc"; transfer-syntax={RPCL}'
+
+
+def quick_count(server: InProcess) -> int:
+    return sum(door.quick_count for door in server.doors())
+
+
+@pytest.mark.parametrize(("path", "accept"), [("frames/1", HTJ2K), ("htj2k/1", LOADER), ("htj2kThumbnail/1", LOADER)])
+def test_out_of_a_pack_by_the_short_way(tmp_path: Path, path: str, accept: str) -> None:
+    """The same answer as by the handler, out of the pack into the socket: nothing is read from the segments, nothing decoded."""
+    with InProcess(tmp_path / "archive") as server:
+        world = World(server)
+        world.make()
+        first = world.get("1.2.3.5", path, accept)  # opens the pack, and gives the connection a passport
+        before = [world.count(name) for name in ("frames_decoded", "rendition_hits")]
+        reads, quick = server.archive.reads, quick_count(server)
+        again = world.get("1.2.3.5", path, accept)
+        assert quick_count(server) == quick + 1
+        assert server.archive.reads == reads
+        assert [world.count(name) for name in ("frames_decoded", "rendition_hits")] == [before[0], before[1] + 1]
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+        own = {"X-Request-Id", "Server-Timing", "Date"}
+        assert {k: v for k, v in again.headers.items() if k not in own} == {
+            k: v for k, v in first.headers.items() if k not in own
+        }
+        assert "rendition" in again.headers["Server-Timing"]
+        assert (
+            world.get("1.2.3.5", "frames/1").content != again.content
+        )  # the same passport does not give it for what is stored
+        made = world.made.shelf
+        for name in world.made.files:
+            (tmp_path / "archive" / "renditions" / "packs" / name).unlink()
+        assert made.find(STUDY, "1.2.3.5") is None
+        assert world.get("1.2.3.5", path, accept).content == first.content  # coded now

@@ -56,8 +56,11 @@ class Shelf:
 
     # -- reading
 
-    def find(self, study_uid: str, series_uid: str) -> Pack | None:
-        """The pack of a series as it is now; some 5 µs when it is open already."""
+    def find(self, study_uid: str, series_uid: str, *, is_open_only: bool = False) -> Pack | None:
+        """The pack of a series as it is now; some 5 µs when it is open already.
+
+        `is_open_only`: None also for one that would have to be opened, so that nobody waits for a disk.
+        """
         path = self._path(series_key(study_uid, series_uid))
         if path is None:
             return None
@@ -72,6 +75,8 @@ class Shelf:
             if pack is not None and pack.identity == (status.st_dev, status.st_ino):
                 self._open.move_to_end(path)
                 return pack
+        if is_open_only:
+            return None
         try:
             pack = Pack(path)
         except FileNotFoundError:
@@ -93,9 +98,11 @@ class Shelf:
         path = self._path(series_key(series.study_instance_uid, series.series_instance_uid))
         return path is not None and is_made_of(path, series.version, series.instance_count, encoder)
 
-    def frame_of(self, record: InstanceRecord, frame_index: int) -> tuple[Pack, PackFrame] | None:
-        """A frame of an instance and the pack that it is in; its use is noted."""
-        pack = self.find(record.study_instance_uid, record.series_instance_uid)
+    def frame_of(
+        self, record: InstanceRecord, frame_index: int, *, is_open_only: bool = False
+    ) -> tuple[Pack, PackFrame] | None:
+        """A frame of an instance and the pack that it is in; its use is noted. `is_open_only` as for `find`."""
+        pack = self.find(record.study_instance_uid, record.series_instance_uid, is_open_only=is_open_only)
         if pack is None:
             return None
         frame = pack.find(record.sop_instance_uid, record.data_set_sha256, frame_index)
