@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.data import Series, jpeg2000, phantom, real_ct
 from benchmarks.measure import Report, interleave
+from benchmarks.peers import Voxcast
+from benchmarks.stage import AS_STORED, JSON, instance_paths, must
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
 from engine.archive.renditions.shelf import Shelf
@@ -39,6 +43,7 @@ from engine.types import Source, Timings
 
 LIMITS = Limits(rendition_reserve_bytes=1)
 SLICES = 300
+_BURST = 25  # requests from one look at the pack's state to the next
 TARGET_PER_S = 250.0  # from native pixels, one core
 
 
@@ -62,6 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
                     use(report, what, archive, records, rounds)
             finally:
                 archive.close()
+            if what == "native":
+                beside(report, folder, series, 2 if quick else 6)
     report.finish()
     return 0
 
@@ -97,6 +104,56 @@ def make(report: Report, what: str, archive: Archive, series: Series) -> None:
         note="slices, one thread", pack_bytes=pack.size_bytes, stored_bytes=stored, coarse_bytes=len(pack.coarse),
         share_of_stored=round(pack.size_bytes / stored, 3), native_mb_per_s=round(max(rates) / count * native / 1e6, 1),
     )  # fmt: skip
+
+
+def beside(report: Report, folder: Path, series: Series, turns: int) -> None:
+    """Frames asked for on one connection while the server makes the series' pack, and as many while it does not, in turn.
+
+    The pack is dropped and asked for again every time; p99 is over all turns.
+    """
+    address = f"/api/renditions/studies/{series.study_instance_uid}/series/{series.series_instance_uid}"
+    times: dict[str, list[float]] = {"while a pack is made": [], "otherwise": []}
+    server = Voxcast(folder / "native", folder / "serve.log", "--workers", "1")
+    try:
+        with server.connect() as reader, server.connect() as operator:
+            asks = [reader.prepare(path, AS_STORED) for path in instance_paths(series, "/frames/1")]
+
+            def is_made() -> bool:
+                return bool(json.loads(operator.get(address, JSON).body)["isComplete"])
+
+            def ask(count: int) -> list[float]:
+                found = []
+                for i in range(count):
+                    began = time.perf_counter()
+                    must(reader.send(asks[i % len(asks)]))
+                    found.append((time.perf_counter() - began) * 1e3)
+                return found
+
+            wait_for(is_made)
+            for _ in range(turns):
+                must(operator.send(operator.prepare(address, method="DELETE")))
+                operator.send(operator.prepare(address, method="POST"))
+                made: list[float] = []
+                while not is_made():
+                    made += ask(_BURST)
+                times["while a pack is made"] += made
+                times["otherwise"] += ask(len(made))
+    finally:
+        server.stop()
+    p99 = {name: float(np.percentile(values, 99)) for name, values in times.items()}
+    report.add(
+        "frame request", "ms", times, note="one connection, 512 KB as stored",
+        p99_ratio=round(p99["while a pack is made"] / p99["otherwise"], 2), p99_ratio_max=1.5,
+    )  # fmt: skip
+
+
+def wait_for(is_done: Callable[[], bool], seconds_max: float = 120.0) -> None:
+    """Poll; raises TimeoutError."""
+    until = time.monotonic() + seconds_max
+    while not is_done():
+        if time.monotonic() > until:
+            raise TimeoutError("the pack was not made")
+        time.sleep(0.05)
 
 
 def use(report: Report, what: str, archive: Archive, records: list[InstanceRecord], rounds: int) -> None:

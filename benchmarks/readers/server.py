@@ -55,10 +55,10 @@ def voxcast(archive: Path, namespace: Namespace, folder: Path, control: str, *op
     group = Group(namespace.within(*command), log, stdout=subprocess.PIPE, environment=environment)
     try:
         assert group.process.stdout is not None
-        _, port = parse_ready(group.process.stdout.readline().decode())
-        yield Served(group, namespace, port)
-    except ValueError:
-        raise group.failed("printed no ready line") from None
+        line = group.process.stdout.readline().decode()
+        if not line:
+            raise group.failed("printed no ready line")
+        yield Served(group, namespace, parse_ready(line)[1])
     finally:
         group.stop()
 

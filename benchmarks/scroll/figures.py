@@ -128,7 +128,7 @@ def figures(log: Log, side: int = SIDE) -> Figures:
     return Figures(
         len(visits), float((at >= 0).mean()), float((at >= quarter).mean()), float((at >= need).mean()), blanks / len(visits),
         float(np.percentile(firsts, 50)), float(np.percentile(firsts, 99)),
-        float(np.median(exacts)), float(max(exacts)), float(max(overs)), _lag(log), total / 1e6,
+        float(np.median(exacts or [0.0])), max(exacts, default=0.0), max(overs, default=0.0), _lag(log), total / 1e6,
         stale / max(total, 1.0), unused / max(total, 1.0),
     )  # fmt: skip
 
@@ -146,7 +146,7 @@ def _lag(log: Log) -> float:
             arrival = next(arrivals, None)
         if step.at - before.at < MOVING_S:
             lags.append((step.at - newest) * 1e3)
-    return float(np.median(lags))
+    return float(np.median(lags or [0.0]))
 
 
 def _visits(log: Log) -> list[_Visit]:

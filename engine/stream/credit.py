@@ -14,7 +14,7 @@ from engine.limits import KIB
 INITIAL = (
     32 * KIB
 )  # before anything is known; RFC 6928 lets TCP send 14 KiB at once, what is more waits in the kernel once
-QUANTUM_MIN, QUANTUM_MAX = 4 * KIB, 64 * KIB
+QUANTUM_MIN, QUANTUM_MAX = 8 * KIB, 64 * KIB
 ROUND_TRIP_S_MAX = 10.0  # a minimal round trip older than this is measured again
 QUANTA, QUANTUM_S = 16, 0.001
 RATE_ROUNDS = 8  # the best rate of so many rounds is the bandwidth
@@ -22,6 +22,7 @@ FULL_ROUNDS = 3  # so many rounds without a quarter more: the line is full
 GUST_MAX = (
     0.625  # of what the path holds; with two chunks more it stays below twice the path, which shallow queues hold
 )
+GUST_S = 0.004  # or what the line carries in this time, which nobody sees, where that is more
 SLACK_S = 0.004  # a round trip longer than the best by a half and this much has waited behind other bytes
 
 
@@ -220,7 +221,8 @@ class Credit:
         if self._is_starting:
             window = max(INITIAL, int(2 * path))
         else:
-            gust = min(max(0.0, self._gusts[0][1] - self.quantum), GUST_MAX * path)
+            most = max(GUST_MAX * path, self.bandwidth * GUST_S)
+            gust = min(max(0.0, self._gusts[0][1] - self.quantum), most)
             window = int(path) + 2 * self.quantum + int(gust)
             if now - self._round_trip_at > ROUND_TRIP_S_MAX:  # until a chunk went on a clear line, and was answered
                 window = self._clear

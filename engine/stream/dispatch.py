@@ -20,6 +20,7 @@ class Dispatcher:
         self._give: dict[Hashable, Callable[[Grant], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False
+        self._before: dict[Callable[[], None], None] = {}  # in the order in which they were said, each once
 
     def join(
         self, session: Hashable, give: Callable[[Grant], None], in_flight_bytes_max: int, held_bytes_max: int | None
@@ -36,8 +37,10 @@ class Dispatcher:
         self._scheduler.leave(session)
         self._give.pop(session, None)
 
-    def wake(self) -> None:
-        """Decide soon; many calls at once are one."""
+    def wake(self, before: Callable[[], None] | None = None) -> None:
+        """Decide soon, and call `before` first; many calls at once are one."""
+        if before is not None:
+            self._before[before] = None
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._decide)
@@ -49,6 +52,10 @@ class Dispatcher:
 
     def _decide(self) -> None:
         self._is_due = False
+        while self._before:
+            call = next(iter(self._before))
+            del self._before[call]
+            call()
         now = self.now()
         for _ in range(_TURN):
             grant = self._scheduler.next(now)

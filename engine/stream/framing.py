@@ -11,13 +11,15 @@ from enum import IntEnum
 from typing import Any
 
 from engine.errors import InvalidParameter
-from engine.stream.demand import Demand, Quality, Spread
+from engine.stream.demand import Quality, Spread
 
 PROTOCOL = "voxcast.stream.v1"
 HEAD = struct.Struct("<BBHIIIII")
 COMPLETE, SEEN = 1, 2
 _NUMBER_MAX = (1 << 32) - 1
 _SIDE_MAX = 1 << 20
+_QUALITIES = {one.value: one for one in Quality}
+_SPREADS = {one.value: one for one in Spread}
 
 
 class Record(IntEnum):
@@ -57,10 +59,14 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A viewport; its demand names the series by its number."""
+    """A viewport over the series of this number; `members` are those of `Demand`, made of it when its turn comes.
+
+    Sixty times a second from each session, and only the last one before a decision counts.
+    """
 
     viewport: int
-    demand: Demand
+    series: int
+    members: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +136,19 @@ def _open(said: Mapping[str, Any]) -> Open:
 
 def _look(said: Mapping[str, Any]) -> Look:
     reach = said.get("reach")
-    demand = Demand(
-        series=_whole(said, "series", 0, _NUMBER_MAX),
-        position=_whole(said, "position", -_NUMBER_MAX, _NUMBER_MAX, 0),
-        width=_whole(said, "width", 1, _SIDE_MAX, _SIDE_MAX),
-        height=_whole(said, "height", 1, _SIDE_MAX, _SIDE_MAX),
-        velocity=_real(said, "velocity", -1e5, 1e5, 0.0),
-        direction=_whole(said, "direction", -1, 1, 1),
-        quality=_one_of(said, "quality", Quality, Quality.EXACT),
-        spread=_one_of(said, "spread", Spread, Spread.AROUND),
-        reach=None if reach is None else _whole(said, "reach", 0, _NUMBER_MAX),
-        is_loop=said.get("loop") is True,
-        weight=_real(said, "weight", 0.01, 100.0, 1.0),
-    )
-    return Look(_whole(said, "viewport", 0, _NUMBER_MAX), demand)
+    members = {
+        "position": _whole(said, "position", -_NUMBER_MAX, _NUMBER_MAX, 0),
+        "width": _whole(said, "width", 1, _SIDE_MAX, _SIDE_MAX),
+        "height": _whole(said, "height", 1, _SIDE_MAX, _SIDE_MAX),
+        "velocity": _real(said, "velocity", -1e5, 1e5, 0.0),
+        "direction": _whole(said, "direction", -1, 1, 1),
+        "quality": _one_of(said, "quality", _QUALITIES, Quality.EXACT),
+        "spread": _one_of(said, "spread", _SPREADS, Spread.AROUND),
+        "reach": None if reach is None else _whole(said, "reach", 0, _NUMBER_MAX),
+        "is_loop": said.get("loop") is True,
+        "weight": _real(said, "weight", 0.01, 100.0, 1.0),
+    }
+    return Look(_whole(said, "viewport", 0, _NUMBER_MAX), _whole(said, "series", 0, _NUMBER_MAX), members)
 
 
 def _close(said: Mapping[str, Any]) -> Close:
@@ -183,12 +188,14 @@ def _text(said: Mapping[str, Any], name: str, default: str | None = None) -> str
     return value
 
 
-def _one_of(said: Mapping[str, Any], name: str, kind: type[Any], default: Any) -> Any:
-    value = said.get(name, default.value)
-    try:
-        return kind(value)
-    except ValueError:
-        raise InvalidParameter(name, str(value)[:80], ", ".join(one.value for one in kind)) from None
+def _one_of(said: Mapping[str, Any], name: str, kinds: Mapping[str, Any], default: Any) -> Any:
+    value = said.get(name)
+    if value is None:
+        return default
+    found = kinds.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise InvalidParameter(name, str(value)[:80], ", ".join(kinds))
+    return found
 
 
 def _pairs(said: Mapping[str, Any], name: str) -> dict[int, int]:

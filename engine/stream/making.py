@@ -112,7 +112,8 @@ class SeriesMaker:
             if writer.frame_count + frame_count > most:
                 writer.leave_out(frame_count, f"more than {most} frames in a series (limits.rendition_frames_max)")
                 continue
-            writer.begin_instance(record.sop_instance_uid, record.data_set_sha256)
+            shape = record.frame_descriptor.rows, record.frame_descriptor.columns
+            writer.begin_instance(record.sop_instance_uid, record.data_set_sha256, *shape)
             frames = _InstanceFrames(self._archive, record, self._limits)
             for index in range(frame_count):
                 kept = None if old is None else old.find(record.sop_instance_uid, record.data_set_sha256, index)

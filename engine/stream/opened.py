@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,12 @@ from engine.archive.archive import Archive
 from engine.archive.renditions.asking import Asking
 from engine.archive.renditions.shelf import Shelf
 from engine.archive.renditions.supply import FramePieces, SeriesPieces, pieces
-from engine.errors import NoPixels
+from engine.errors import NoPixels, SeriesNotFound
 from engine.stream.supply import Supply
+
+_State = tuple[int, tuple[int, int, int] | None]  # the version of a series, and which file its pack is
+_FRAMES_KEPT = 20_000  # of series that were opened last; some 500 bytes each
+_PACKING = 3  # of 1 000 frames: 38 kB in 3 ms; 6 takes 10 ms for 2 kB less
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -38,11 +43,12 @@ class OpenSeries:
 
 
 class OpenedSeries:
-    """Opens series of one archive; any thread."""
+    """Opens series of one archive; any thread. What was opened last stays for those who open it next: 40 µs instead of 20 ms."""
 
     def __init__(self, archive: Archive, shelf: Shelf, asking: Asking) -> None:
         self._archive, self._shelf, self._asking = archive, shelf, asking
         self._open: WeakValueDictionary[tuple[str, str, str], OpenSeries] = WeakValueDictionary()
+        self._latest: OrderedDict[tuple[str, str], tuple[_State, OpenSeries]] = OrderedDict()
         self._lock = threading.Lock()
 
     def open(self, study_uid: str, series_uid: str) -> OpenSeries:
@@ -53,11 +59,38 @@ class OpenedSeries:
         SeriesNotFound
         NoPixels : nothing in it has frames.
         """
+        try:
+            series = self._archive.series(study_uid, series_uid)
+        except SeriesNotFound:
+            with self._lock:
+                self._latest.pop((study_uid, series_uid), None)
+            raise
+        pack = self._shelf.find(study_uid, series_uid)
+        state = series.version, None if pack is None else (*pack.identity, pack.size_bytes)
+        with self._lock:
+            before = self._latest.get((study_uid, series_uid))
+        if before is not None and before[0] == state:
+            found = before[1]
+            if pack is not None:
+                self._shelf.touch(pack)
+        else:
+            found = self._made(study_uid, series_uid)
+        with self._lock:
+            self._latest[study_uid, series_uid] = state, found
+            self._latest.move_to_end((study_uid, series_uid))
+            while self._frames() > _FRAMES_KEPT and len(self._latest) > 1:
+                self._latest.popitem(last=False)
+        if not found.pieces.is_complete:
+            self._asking.ask(study_uid, series_uid, is_urgent=True)
+        return found
+
+    def _frames(self) -> int:
+        return sum(len(one.pieces.frames) for _, one in self._latest.values())
+
+    def _made(self, study_uid: str, series_uid: str) -> OpenSeries:
         found = pieces(self._archive, self._shelf, study_uid, series_uid)
         if not found.frames:
             raise NoPixels(series_uid)
-        if not found.is_complete:
-            self._asking.ask(study_uid, series_uid, is_urgent=True)
         tag = _tag(found)
         with self._lock:
             before = self._open.get((study_uid, series_uid, tag))
@@ -103,4 +136,4 @@ def _table(found: SeriesPieces, tag: str) -> bytes:
         "tag": tag, "isComplete": found.is_complete, "levels": levels, "instances": list(instances), "texts": list(texts),
         "frames": rows,
     }  # fmt: skip
-    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 6)
+    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), _PACKING)

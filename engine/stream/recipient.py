@@ -371,4 +371,5 @@ class Recipient:
             self._turns.wake(viewport)
         if len(self._orders):
             self._turns.wake(_ORDERS)
-        self._wake()
+        if self.credit.is_open():  # else its client's next answer wakes it
+            self._wake()

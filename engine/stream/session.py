@@ -7,11 +7,12 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from engine.errors import EngineError, InvalidParameter, TooBusy
 from engine.limits import Limits
+from engine.stream.demand import Demand
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import (
     COMPLETE,
@@ -34,9 +35,9 @@ from engine.stream.opened import OpenedSeries, OpenSeries
 from engine.stream.recipient import Recipient
 
 _BATCH_BYTES = 256 * 1024  # of grants that wait, so many bytes are read in one go
-# And sent as messages of so many chunks: a client acknowledges whole messages, so one that holds all that may be under way would
-# leave the line idle for a round trip after each (100 Mbit/s and 5 ms: 38 % of what the line carries).
-_MESSAGE_QUANTA = 2
+# And sent as messages of so many chunks, and so many of all that may be under way: a client acknowledges whole messages, so one
+# that holds all of it would leave the line idle for a round trip after each (100 Mbit/s and 5 ms: 38 % of what the line carries).
+_MESSAGE_QUANTA, _MESSAGES = 2, 4
 _OPENING_MAX = 4
 _WRITE_DEADLINE_S = 30.0
 
@@ -76,6 +77,7 @@ class Session:
         self._keys: dict[int, _Key] = {}
         self._open: dict[_Key, OpenSeries] = {}
         self._viewports: set[int] = set()
+        self._looks: dict[int, Look] = {}  # of each viewport the last word, until the next decision
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._early: dict[int, dict[int, Look]] = {}  # of a series that is being opened: the last word of each viewport
         self._gate = asyncio.Semaphore(_OPENING_MAX)
@@ -98,8 +100,24 @@ class Session:
             self._recipient = self._dispatcher.join(self, self._push, in_flight, word.memory)
             self._push(json.dumps({"type": "welcome", "protocol": PROTOCOL, "inFlight": in_flight}))
             return
+        if isinstance(word, Look):
+            most = self._limits.stream_viewports_max
+            if len(self._viewports | self._looks.keys() | {word.viewport}) > most:
+                raise InvalidParameter("viewport", str(word.viewport), f"{most} at most")
+            self._looks[word.viewport] = word
+            self._dispatcher.wake(self.settle)
+            return
+        if not isinstance(word, Got):
+            self.settle()  # in the order in which they were said
         self._act(word, self._recipient)
         self._dispatcher.wake()
+
+    def settle(self) -> None:
+        """What the viewports were last said to be counts now; called before decisions."""
+        if self._looks and self._recipient is not None:
+            looks, self._looks = self._looks, {}
+            for look in looks.values():
+                self._look(look, self._recipient, self._dispatcher.now())
 
     async def write(self) -> None:
         """Send what there is to send, until cancelled.
@@ -120,6 +138,7 @@ class Session:
 
     def close(self) -> None:
         """The client is gone."""
+        self._looks.clear()
         self._dispatcher.leave(self)
         for task in self._opening.values():
             task.cancel()
@@ -132,8 +151,6 @@ class Session:
                     recipient.acknowledge(total, now)
                 except ValueError:
                     raise InvalidParameter("bytes", str(total), "no more than was sent") from None
-            case Look():
-                self._look(word, recipient, now)
             case Open():
                 self._begin(word, recipient)
             case Close("viewport", number):
@@ -151,14 +168,11 @@ class Session:
                 raise InvalidParameter("type", "hello", "said once")
 
     def _look(self, word: Look, recipient: Recipient, now: float) -> None:
-        number = word.demand.series
-        assert isinstance(number, int)
-        if len(self._viewports | {word.viewport}) > self._limits.stream_viewports_max:
-            raise InvalidParameter("viewport", str(word.viewport), f"{self._limits.stream_viewports_max} at most")
+        number = word.series
         if number in self._opening:
             self._early.setdefault(number, {})[word.viewport] = word
         elif (key := self._keys.get(number)) is not None:
-            recipient.look(word.viewport, replace(word.demand, series=key), now)
+            recipient.look(word.viewport, Demand(series=key, **word.members), now)
         else:
             return  # opening it failed, and the client was told
         self._viewports.add(word.viewport)
@@ -222,7 +236,8 @@ class Session:
         known = [(grant, self._open.get(grant.series)) for grant in batch if isinstance(grant.series, _Key)]
         loop = asyncio.get_running_loop()
         assert self._recipient is not None
-        most = _MESSAGE_QUANTA * self._recipient.credit.quantum
+        credit = self._recipient.credit
+        most = min(_MESSAGE_QUANTA * credit.quantum, credit.window // _MESSAGES)
         messages, lost = await loop.run_in_executor(self._read, _read_records, known, most)
         for grant, error in lost:
             self._recipient.settle(grant, 0)

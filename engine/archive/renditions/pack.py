@@ -88,12 +88,14 @@ class PackFrame:
 
 @dataclass(frozen=True, slots=True)
 class PackInstance:
-    """One instance of a pack, its frames from `first` on."""
+    """One instance of a pack, its frames from `first` on, each of `rows` and `columns` (0 in packs of before 0.1)."""
 
     sop_instance_uid: str
     data_set_sha256: bytes
     first: int
     frame_count: int
+    rows: int
+    columns: int
 
 
 class BadPack(Exception):
@@ -152,7 +154,8 @@ class Pack:
     def instances(self) -> tuple[PackInstance, ...]:
         """In slice order as of when it was made."""
         return tuple(
-            PackInstance(uid, bytes.fromhex(sha), first, count) for uid, sha, first, count in self._about["instances"]
+            PackInstance(uid, bytes.fromhex(sha), first, count, *(shape or (0, 0)))
+            for uid, sha, first, count, *shape in self._about["instances"]
         )
 
     def find(self, sop_instance_uid: str, data_set_sha256: bytes, frame_index: int) -> PackFrame | None:
@@ -186,6 +189,13 @@ class Pack:
             coarse_at=coarse_at,
             coarse_length=coarse_length,
         )
+
+    @cached_property
+    def is_all_made(self) -> bool:
+        """Whether every frame of the series is a code stream in here, and its shape is known: nothing else need be read."""
+        frames = self._view[self._frames_at : self._frames_at + self.frame_count * _FRAME.size]
+        kinds = {entry[6] for entry in _FRAME.iter_unpack(frames)}
+        return kinds == {FrameKind.MADE} and not self._about["left_out"] and all(one.rows for one in self.instances)
 
     def instance_at(self, place: int) -> PackInstance:
         """The instance that a frame belongs to."""

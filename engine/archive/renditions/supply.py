@@ -6,8 +6,9 @@ only where the page cache has not got them (`SeriesPieces.will_need` asks for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
@@ -85,7 +86,7 @@ class SeriesPieces:
         archive: Archive,
         pack: Pack | None,
         frames: tuple[FramePieces, ...],
-        held: tuple[PackFrame | _Stored, ...],
+        held: Sequence[PackFrame | _Stored],
         version: int,
         is_complete: bool,
     ) -> None:
@@ -155,11 +156,49 @@ def pieces(archive: Archive, shelf: Shelf, study_uid: str, series_uid: str) -> S
     frames: list[FramePieces] = []
     held: list[PackFrame | _Stored] = []
     is_complete = pack is not None and (pack.version, pack.instance_count) == (series.version, series.instance_count)
+    if pack is not None and is_complete and pack.is_all_made:
+        made = tuple(_made_frames(pack))
+        return SeriesPieces(archive, pack, made, _InPack(pack), series.version, True)
     for record in archive.walk(study_uid, series_uid):
         for frame, where in _frames_of(record, pack, len(frames)):
             frames.append(frame)
             held.append(where)
     return SeriesPieces(archive, pack, tuple(frames), tuple(held), series.version, is_complete)
+
+
+class _InPack(Sequence[PackFrame | _Stored]):
+    """The frames of a pack that has all of them, each read when it is asked for."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+
+    def __len__(self) -> int:
+        return len(self._pack)
+
+    @overload
+    def __getitem__(self, place: int) -> PackFrame: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[PackFrame]: ...
+    def __getitem__(self, place: int | slice) -> PackFrame | Sequence[PackFrame]:
+        if isinstance(place, slice):
+            return [self._pack[one] for one in range(len(self._pack))[place]]
+        return self._pack[place]
+
+
+def _made_frames(pack: Pack) -> Iterator[FramePieces]:
+    """What `_frames_of` says of every frame, without the index: 1 000 records of it take 60 ms."""
+    for instance in pack.instances:
+        for index in range(instance.frame_count):
+            place = instance.first + index
+            found = pack[place]
+            has_coarse = found.coarse_kind is not CoarseKind.NONE
+            yield FramePieces(
+                place, instance.sop_instance_uid, index, instance.rows, instance.columns, HTJ2K_RPCL,
+                found.photometric_interpretation, found.bits, found.ends,
+                (found.coarse_at, found.coarse_length) if has_coarse else None,
+                found.ends.index(found.coarse_length) + 1 if found.coarse_kind is CoarseKind.PREFIX else 0,
+                found.reason,
+            )  # fmt: skip
 
 
 def _frames_of(

@@ -56,9 +56,9 @@ class PackWriter:
     def frame_count(self) -> int:
         return self._count
 
-    def begin_instance(self, sop_instance_uid: str, data_set_sha256: bytes) -> None:
+    def begin_instance(self, sop_instance_uid: str, data_set_sha256: bytes, rows: int, columns: int) -> None:
         """The frames that follow are of this instance."""
-        self._instances.append([sop_instance_uid, data_set_sha256.hex(), self._count, 0])
+        self._instances.append([sop_instance_uid, data_set_sha256.hex(), self._count, 0, rows, columns])
 
     def leave_out(self, frame_count: int, reason: str) -> None:
         """So many frames of an instance are not even named in it."""

@@ -1,0 +1,71 @@
+"""Opening a series: what a pack says by itself is what the index says with it; the second who opens it costs next to nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from renditions import SERIES, STUDY, Made, as_j2k, ct
+
+from engine.archive.renditions.asking import Asking
+from engine.archive.renditions.pack import Pack
+from engine.errors import SeriesNotFound
+from engine.stream.opened import OpenedSeries
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    own = Made.of(tmp_path / "archive", *(ct(number) for number in range(1, 6)), as_j2k(ct(6)))
+    own.make()
+    return own
+
+
+def test_a_pack_with_all_frames_says_what_the_index_says(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made.make().is_all_made
+    short = made.pieces()
+    monkeypatch.setattr(Pack, "is_all_made", False)
+    long = made.pieces()
+    assert short.frames == long.frames
+    assert len(short.frames) == 6
+    assert (short.version, short.is_complete) == (long.version, long.is_complete) == (long.version, True)
+    for place, frame in enumerate(short.frames):
+        assert bytes(short.read(place)) == bytes(long.read(place))
+        assert len(short.read_bytes(place, 0, frame.ends[0])) == frame.ends[0]
+
+
+def test_a_pack_that_lacks_a_frame_does_not_speak_for_the_series(made: Made) -> None:
+    made.store(ct(7))
+    found = made.pieces()
+    assert len(found.frames) == 7
+    assert not found.is_complete
+    made.make()
+    assert made.pieces().is_complete
+
+
+def test_the_second_opening_reads_nothing_of_the_frames(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None))
+    first = opened.open(STUDY, SERIES)
+    with monkeypatch.context() as no_reading:
+        no_reading.setattr(Pack, "__getitem__", lambda pack, place: pytest.fail("a frame was read"))
+        no_reading.setattr(made.archive, "walk", lambda *uids: pytest.fail("the index was walked"))
+        assert opened.open(STUDY, SERIES) is first
+
+
+def test_what_has_changed_is_opened_anew(made: Made) -> None:
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None))
+    first = opened.open(STUDY, SERIES)
+    made.store(ct(7))
+    second = opened.open(STUDY, SERIES)
+    assert second.supply.positions == first.supply.positions + 1
+    made.make()
+    third = opened.open(STUDY, SERIES)
+    assert (second.pieces.is_complete, third.pieces.is_complete) == (False, True)
+    assert len({first.tag, second.tag, third.tag}) == 3
+
+
+def test_a_series_that_is_gone_is_not_opened_from_memory(made: Made) -> None:
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None))
+    opened.open(STUDY, SERIES)
+    made.archive.delete(study_uid=STUDY, series_uid=SERIES)
+    with pytest.raises(SeriesNotFound):
+        opened.open(STUDY, SERIES)
