@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 from archives import LIMITS, assert_reindex_is_equal, incoming, problems
 from data import make_instance
+from disks import fill_up, free, small_disk
 from worklists import created, item
 
 from engine.archive.archive import Archive
@@ -29,33 +28,12 @@ ROOMY = replace(LIMITS, segment_bytes=4 * MIB, spool_bytes=512 * KIB, disk_reser
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True, text=True
-    )
-    if made.returncode:
-        pytest.skip(f"mounting a small tmpfs is not permitted here: {made.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with small_disk(tmp_path / "disk", SIZE) as place:
+        yield place
 
 
 def instance(i: int, rows: int = 400) -> bytes:
     return make_instance(f"1.2.3.4.{i}", number=i, rows=rows, columns=200)
-
-
-def free(disk: Path) -> int:
-    status = os.statvfs(disk)
-    return status.f_bavail * status.f_frsize
-
-
-def fill_up(disk: Path, leave: int) -> Path:
-    filler = disk / "filler"
-    with filler.open("wb") as file:
-        while (room := free(disk) - leave) > 0:
-            file.write(bytes(min(room, MIB)))
-            file.flush()
-    return filler
 
 
 def test_an_import_ends_with_a_clear_word_and_can_be_resumed(disk: Path, tmp_path: Path) -> None:
