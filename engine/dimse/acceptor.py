@@ -56,7 +56,7 @@ class DicomAcceptor:
     ) -> None:
         self._metrics = metrics
         self._settings, self._limits = settings, settings.limits
-        self._services = Services(archive, acceptor, settings, outbox, committer)
+        self._services = Services(archive, acceptor, settings, metrics, outbox, committer)
         self._intake = StoreIntake(acceptor)
         self._associations: dict[Association, str] = {}  # and by whom, see Caller.account
         self._threads: dict[threading.Thread, str] = {}  # and for which address

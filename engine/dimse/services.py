@@ -17,6 +17,7 @@ from engine.dimse.contexts import context_of
 from engine.dimse.status import NO_SUCH_SOP_CLASS, NOT_AUTHORIZED, SUCCESS, UNRECOGNIZED_OPERATION
 from engine.dimse.wanted import GET_LEVELS, MOVE_LEVELS, ROOT_GET, ROOT_MOVE, WITHOUT_BULK
 from engine.ingest.accept import Acceptor
+from engine.metrics import Metrics
 from engine.settings import Settings
 
 
@@ -33,6 +34,7 @@ class Services:
     archive: Archive
     acceptor: Acceptor
     settings: Settings
+    metrics: Metrics
     outbox: Outbox | None = None
     committer: Committer | None = None
 

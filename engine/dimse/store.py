@@ -14,6 +14,8 @@ from engine.dimse.command import Command
 from engine.dimse.status import SUCCESS, status_of
 from engine.errors import EngineError, MalformedDataSet
 from engine.ingest.accept import Accepted, Acceptor, SpoolWriter
+from engine.ingest.counting import count
+from engine.metrics import Metrics
 from engine.types import Source
 
 if TYPE_CHECKING:
@@ -50,18 +52,23 @@ def serve(association: Association, message: Message, services: Services) -> Non
     try:
         future = submit(association, message, services.acceptor)
     except (EngineError, OSError) as error:
-        _answer(association, message, error)
+        _answer(association, message, services.metrics, None, error)
         return
     if association.window[0] == 1:
         try:
-            future.result(_COMMIT_DEADLINE_S)
+            accepted = future.result(_COMMIT_DEADLINE_S)
         except (EngineError, FutureTimeout, CancelledError, OSError) as error:
-            _answer(association, message, error)
+            _answer(association, message, services.metrics, None, error)
             return
-        association.respond(message, SUCCESS)
+        _answer(association, message, services.metrics, accepted)
         return
+
+    def answer() -> None:
+        error = future.exception()
+        _answer(association, message, services.metrics, None if error else future.result(), error)
+
     future.add_done_callback(lambda _: association.transport.wake())
-    association.later(future.done, lambda: _answer(association, message, future.exception()))
+    association.later(future.done, answer)
 
 
 def submit(association: Association, message: Message, acceptor: Acceptor) -> Future[Accepted]:
@@ -89,7 +96,14 @@ def submit(association: Association, message: Message, acceptor: Acceptor) -> Fu
     return acceptor.submit(message.data, source_of(association), same_instance)
 
 
-def _answer(association: Association, message: Message, error: BaseException | None) -> None:
+def _answer(
+    association: Association,
+    message: Message,
+    metrics: Metrics,
+    accepted: Accepted | None,
+    error: BaseException | None = None,
+) -> None:
+    count(metrics, accepted)
     if error is None:
         association.respond(message, SUCCESS)
         return

@@ -10,6 +10,7 @@ import time
 from engine.archive.archive import Archive
 from engine.archive.documents import SeriesDocuments
 from engine.archive.renditions.shelf import Shelf
+from engine.archive.stranded import stranded
 from engine.errors import EngineError
 from engine.server.child import Job, archive_path, ready, run
 from engine.server.kernels import begin_warmup, end_warmup
@@ -29,6 +30,7 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
     shelf = Shelf(archive.path, settings.limits)
     next_upkeep = time.monotonic() + _UPKEEP_EVERY_S
     ready()
+    _tell_stranded(archive, settings)
     compiling = begin_warmup()
     try:
         while not stop.wait(_EVERY_S):
@@ -53,6 +55,21 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
         if compiling is not None:
             end_warmup(compiling)
         archive.close()
+
+
+def _tell_stranded(archive: Archive, settings: Settings) -> None:
+    """Here, because this process runs whether or not there is a peer left to send to."""
+    try:
+        left = stranded(archive, [peer.name for peer in settings.peers if peer.is_reachable])
+    except EngineError as error:  # /api/outbox says so too
+        _LOG.error("what waits to be sent cannot be looked at: %s", error)
+        return
+    for one in left:
+        _LOG.warning(
+            "%d instances wait to be sent to %s, which is no peer of the settings with a host: put it back, or cancel them"
+            " (voxcast outbox cancel)",
+            one.instances, one.peer,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ async def view(request: web.Request) -> web.Response:
         if outbox is None:
             return {"peers": [], "entries": [], "more": False}
         entries = outbox.entries(peer, limit + 1, behind)
-        peers = [_peer_json(one) for one in outbox.peers() if peer in ("", one.peer)]
+        called = {one.name for one in s.settings.peers if one.is_reachable}
+        peers = [_peer_json(one, one.peer in called) for one in outbox.peers() if peer in ("", one.peer)]
         return {"peers": peers, "entries": [_entry_json(one) for one in entries[:limit]], "more": len(entries) > limit}
 
     return _answer(await on(request, s.executors.index, "read", read))
@@ -149,10 +150,12 @@ def _number(request: web.Request, name: str, default: int, high: int) -> int:
     return min(int(text), high)
 
 
-def _peer_json(one: PeerSummary) -> Json:
+def _peer_json(one: PeerSummary, is_called: bool) -> Json:
+    """`is_called`: the settings have it, with a host; for others nothing is tried."""
     state = one.state
     return {
         "peer": one.peer,
+        "inSettings": is_called,
         "entries": one.entries,
         "instances": one.instances,
         "givenUp": one.given_up,

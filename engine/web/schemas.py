@@ -47,6 +47,7 @@ _SERIES = _object(
 _WHEN_OR_NEVER = {"type": ["string", "null"], "format": "date-time"}
 _OUTBOX_PEER = _object(
     peer=_TEXT,
+    inSettings={"type": "boolean"},
     entries=_COUNT,
     instances=_COUNT,
     givenUp=_COUNT,

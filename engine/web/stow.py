@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from engine.archive.records import StoreStatus
 from engine.dicom.scanned import ScannedInstance
 from engine.errors import InvalidParameter, OtherStudy
-from engine.ingest.accept import Accepted
-from engine.metrics import Metrics
+from engine.ingest.counting import count
 from engine.types import Source
 from engine.web.charset import choose_data_sets
 from engine.web.client import client_of
@@ -18,7 +16,7 @@ from engine.web.multipart import MultipartParser
 from engine.web.negotiate import DATA_SETS, DICOM, MULTIPART, media_type_of
 from engine.web.request_body import Body
 from engine.web.services import services
-from engine.web.stow_answer import Outcome, answer
+from engine.web.stow_answer import answer
 from engine.web.stow_metadata import MetadataReceiver
 from engine.web.stow_parts import PartsReceiver
 
@@ -45,7 +43,8 @@ async def store_instances(request: web.Request) -> web.StreamResponse:
     except BaseException:
         receiver.abandon()
         raise
-    _count(s.metrics, outcomes)
+    for outcome in outcomes:
+        count(s.metrics, outcome.accepted)
     return await answer(request, outcomes, answer_type)
 
 
@@ -75,18 +74,3 @@ class _StudyCheck:
     def __call__(self, scanned: ScannedInstance) -> None:
         if self.study_instance_uid and scanned.study_instance_uid != self.study_instance_uid:
             raise OtherStudy(scanned.sop_class_uid, scanned.sop_instance_uid, scanned.study_instance_uid)
-
-
-def _count(metrics: Metrics, outcomes: list[Outcome]) -> None:
-    for outcome in outcomes:
-        match outcome.accepted:
-            case None:
-                metrics.add("instances_failed")
-                continue
-            case Accepted(status=StoreStatus.STORED):
-                metrics.add("instances_stored")
-            case Accepted(status=StoreStatus.DUPLICATE):
-                metrics.add("instances_duplicate")
-            case _:
-                metrics.add("instances_conflict")
-        metrics.add("received_bytes", outcome.accepted.length)

@@ -52,6 +52,9 @@ def test_counters_and_the_line_in_the_log(tmp_path: Path) -> None:
                 wire.associate(calling=name)
                 wire.send(b"\0" * 10)
                 wire.ends()
+        stored = counted(server)
+        assert [stored[f"voxcast_instances_{what}_total"] for what in ("stored", "failed")] == [1, 1]
+        assert stored["voxcast_received_bytes_total"] > len(_DATA_SET)
         deadline = time.monotonic() + 15
         found: dict[str, float] = {}
         while time.monotonic() < deadline:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from receiving import free_port, wait_until
+from serving import Serving
 
+from engine.archive.archive import Archive
+from engine.archive.outbox import Outbox
 from engine.archive.outbox_records import Order, Result, Settled
+from engine.limits import Limits
 from tests.in_process import InProcess
 
 
@@ -53,6 +59,7 @@ def test_what_waits_is_seen_by_peer_and_by_entry(server: InProcess) -> None:
     assert (a["peer"], a["entries"], a["instances"], a["failed"]) == ("A", 1, 2, 1)
     assert (b["givenUp"], b["failures"], b["lastError"], b["nextCall"][:4]) == (1, 1, "does not answer", "2001")
     assert b["oldest"] is None
+    assert not a["inSettings"], "nobody has set it up here, and nothing is tried"
     one, two = view["entries"]
     assert (one["studyInstanceUID"], one["reason"], one["state"], one["waiting"]) == ("1.2", "rule all", "waiting", 2)
     assert two["state"] == "given-up"
@@ -63,6 +70,28 @@ def test_what_waits_is_seen_by_peer_and_by_entry(server: InProcess) -> None:
     assert detail == one | {
         "instances": [{"seriesInstanceUID": "1.2.1", "sopInstanceUID": "a", "attempts": 1, "error": "status C000"}]
     }
+
+
+def test_peers_that_are_gone_from_the_settings_are_told_at_the_start(tmp_path: Path) -> None:
+    Archive.open(tmp_path / "archive").close()
+    outbox = Outbox.open(tmp_path / "archive", Limits())
+    for peer in ("gone", "there", "deaf"):
+        outbox.put(Order(peer=peer, instances=(("1.2", "1.2.1", "1.2.1.1"),), reason="rule all"))
+    outbox.close()
+    (tmp_path / "v.toml").write_text(
+        f'[peers.there]\naet = "THERE"\nhost = "127.0.0.1"\nport = {free_port()}\n[peers.deaf]\naet = "DEAF"\n'
+    )
+    with Serving(tmp_path / "archive", "--config", str(tmp_path / "v.toml")) as server:
+        peers = server.get("/api/outbox").json()["peers"]
+        assert {one["peer"]: one["inSettings"] for one in peers} == {"gone": False, "there": True, "deaf": False}
+        told: list[str] = []
+
+        def is_told() -> bool:
+            told.extend(re.findall(r"wait to be sent to (\w+), which is no peer of the settings", server.said()))
+            return len(told) >= 2
+
+        wait_until(is_told, "the log names both")
+    assert sorted(told) == ["deaf", "gone"]
 
 
 def test_retry_and_cancel_leave_their_line_in_the_audit_trail(server: InProcess, tmp_path: Path) -> None:
