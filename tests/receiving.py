@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,9 @@ needs_storescp = pytest.mark.skipif(
     shutil.which("storescp") is None, reason="DCMTK's storescp is not installed (dcmtk)"
 )
 ORTHANC = shutil.which("Orthanc", path="/usr/sbin:/usr/bin") or ""
+needs_dcmqrscp = pytest.mark.skipif(
+    shutil.which("dcmqrscp") is None, reason="DCMTK's dcmqrscp is not installed (dcmtk)"
+)
 needs_orthanc = pytest.mark.skipif(not ORTHANC, reason="Orthanc is not installed (orthanc)")
 _START_S = 30
 
@@ -124,16 +127,18 @@ class Storescp:
 
 
 class Orthanc:
-    """Debian's Orthanc, with its DICOM and HTTP ports."""
+    """Debian's Orthanc, with its DICOM and HTTP ports; `modalities` are those that it calls: name → AE title, host and port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, modalities: Mapping[str, tuple[str, str, int]] | None = None, port: int = 0
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.port, self._http, self._folder = free_port(), free_port(), folder
+        self.port, self._http, self._folder = port or free_port(), free_port(), folder
         config = {
             "Name": "test", "StorageDirectory": str(folder / "storage"), "IndexDirectory": str(folder / "storage"),
             "HttpPort": self._http, "DicomPort": self.port, "DicomAet": "ORTHANC", "DicomAlwaysAllowStore": True,
             "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "DicomCheckCalledAet": False,
-            "UnknownSopClassAccepted": True, "Plugins": [],
+            "UnknownSopClassAccepted": True, "Plugins": [], "DicomModalities": dict(modalities or {}),
         }  # fmt: skip
         self._config = folder / "orthanc.json"
         self._config.write_text(json.dumps(config))
@@ -158,8 +163,59 @@ class Orthanc:
 
     def uids(self) -> list[str]:
         """SOP Instance UIDs that it has."""
-        found = requests.get(f"http://127.0.0.1:{self._http}/instances?expand", timeout=10).json()
-        return sorted(one["MainDicomTags"]["SOPInstanceUID"] for one in found)
+        return sorted(one["MainDicomTags"]["SOPInstanceUID"] for one in self.get("/instances?expand").json())
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"http://127.0.0.1:{self._http}{path}", timeout=30)
+
+    def post(self, path: str, body: object) -> Any:
+        """The answer in JSON; bytes go as they are. Fails where it is none of success."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = requests.post(f"http://127.0.0.1:{self._http}{path}", data=data, timeout=60)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def delete_all(self) -> None:
+        for one in self.get("/patients").json():
+            requests.delete(f"http://127.0.0.1:{self._http}/patients/{one}", timeout=30).raise_for_status()
+
+    def files(self) -> dict[str, bytes]:
+        """Part 10 file of each instance that it has, by SOP Instance UID."""
+        return {
+            one["MainDicomTags"]["SOPInstanceUID"]: self.get(f"/instances/{one['ID']}/file").content
+            for one in self.get("/instances?expand").json()
+        }
+
+
+class DcmQrScp:
+    """DCMTK's dcmqrscp: an archive that stores, finds, moves and gets. `peers`: AE title → host and port, of those it moves to."""
+
+    aet = "QRSCP"
+
+    def __init__(self, folder: Path, peers: Mapping[str, tuple[str, int]] | None = None, port: int = 0) -> None:
+        self.folder, self.port = folder / "db", port or free_port()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        hosts = "".join(f"p{n} = ({aet}, {host}, {at})\n" for n, (aet, (host, at)) in enumerate((peers or {}).items()))
+        self._config = folder / "dcmqrscp.cfg"
+        self._config.write_text(
+            f"NetworkTCPPort = {self.port}\nMaxPDUSize = 65536\nMaxAssociations = 8\nHostTable BEGIN\n{hosts}"
+            f"HostTable END\nVendorTable BEGIN\nVendorTable END\nAETable BEGIN\n{self.aet} {self.folder} RW (100, 1024mb) ANY\n"
+            "AETable END\n"
+        )
+
+    def __enter__(self) -> DcmQrScp:
+        self._process = subprocess.Popen(
+            ["dcmqrscp", "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until(lambda: _listens(self.port), "dcmqrscp listens")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    def files(self) -> list[Path]:
+        return sorted(path for path in self.folder.iterdir() if path.name != "index.dat")
 
 
 def wait_until(is_so: Callable[[], bool], what: str, seconds: float = _START_S) -> None:
