@@ -20,6 +20,7 @@ from engine.dimse.contexts import table_for
 from engine.dimse.identity import Identified, identify
 from engine.dimse.lobby import Lobby
 from engine.dimse.negotiation import APPLICATION_CONTEXT, BUSY, UNKNOWN_APPLICATION, Rejection, Request, Terms, settle
+from engine.dimse.remembered import RememberedRequests
 from engine.dimse.services import Services, agree, serve
 from engine.dimse.store import StoreIntake
 from engine.dimse.transport import Transport, abort_pdu
@@ -57,7 +58,7 @@ class DicomAcceptor:
         self._metrics = metrics
         self._settings, self._limits = settings, settings.limits
         self._services = Services(archive, acceptor, settings, metrics, outbox, committer)
-        self._intake = StoreIntake(acceptor)
+        self._intake, self._requests = StoreIntake(acceptor), RememberedRequests()
         self._associations: dict[Association, str] = {}  # and by whom, see Caller.account
         self._threads: dict[threading.Thread, str] = {}  # and for which address
         self._lock = threading.Lock()
@@ -110,7 +111,7 @@ class DicomAcceptor:
     def _answer(self, connection: socket.socket, address: str, pdu: bytes, more: bytes) -> None:
         """A-ASSOCIATE-AC and all that follows, A-ASSOCIATE-RJ, or A-ABORT."""
         try:
-            asked = Request.parse(pdu)
+            asked = self._requests.parse(pdu)
         except MalformedDataSet as error:
             _LOG.warning("association from %s is aborted: %s", address, error)
             with contextlib.closing(self._transport(connection, self._limits)) as transport:
