@@ -48,13 +48,17 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A series is wanted under a number of the client's; `held` counts if `tag` is still that of the series."""
+    """A series is wanted under a number of the client's; `held` counts if `tag` is still that of the series.
+
+    `has_small`: frames without a smaller beginning may come behind a small picture of their own.
+    """
 
     series: int
     study_uid: str
     series_uid: str
     tag: str
     held: dict[int, int]
+    has_small: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def _hello(said: Mapping[str, Any]) -> Hello:
 def _open(said: Mapping[str, Any]) -> Open:
     return Open(
         _whole(said, "series", 0, _NUMBER_MAX), _text(said, "study"), _text(said, "seriesInstanceUID"),
-        _text(said, "tag", ""), _pairs(said, "held"),
+        _text(said, "tag", ""), _pairs(said, "held"), said.get("small") is True,
     )  # fmt: skip
 
 

@@ -7,16 +7,17 @@ import json
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 from engine.archive.archive import Archive
 from engine.archive.renditions.asking import Asking
+from engine.archive.renditions.pack import Pack
 from engine.archive.renditions.shelf import Shelf
-from engine.archive.renditions.supply import FramePieces, SeriesPieces, pieces
+from engine.archive.renditions.supply import pieces
 from engine.errors import NoPixels, SeriesNotFound
+from engine.stream.small import Ladders
 from engine.stream.supply import Supply
 
 _State = tuple[int, tuple[int, int, int] | None]  # the version of a series, and which file its pack is
@@ -34,12 +35,18 @@ class OpenSeries:
         The same for the same frames in the same pieces: what a client held of one it holds of the other.
     table : bytes
         JSON, packed as zlib does (RFC 1950); docs/stream.md has its members.
+    uids : of study and series.
+    pack_identity : of which pack the pieces are; None without one.
+    is_complete : everything that can be made of it is made.
     """
 
-    pieces: SeriesPieces
+    pieces: Ladders
     supply: Supply
     tag: str
     table: bytes
+    uids: tuple[str, str]
+    pack_identity: tuple[int, int, int] | None
+    is_complete: bool
 
 
 class OpenedSeries:
@@ -47,12 +54,16 @@ class OpenedSeries:
 
     def __init__(self, archive: Archive, shelf: Shelf, asking: Asking) -> None:
         self._archive, self._shelf, self._asking = archive, shelf, asking
-        self._open: WeakValueDictionary[tuple[str, str, str], OpenSeries] = WeakValueDictionary()
-        self._latest: OrderedDict[tuple[str, str], tuple[_State, OpenSeries]] = OrderedDict()
+        self._open: WeakValueDictionary[tuple[object, ...], OpenSeries] = WeakValueDictionary()
+        self._latest: OrderedDict[tuple[str, str, bool], tuple[_State, OpenSeries]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open(self, study_uid: str, series_uid: str) -> OpenSeries:
+    def open(self, study_uid: str, series_uid: str, *, has_small: bool = False) -> OpenSeries:
         """The series as it is now; blocks (index, disk). What is not made of it yet is asked for.
+
+        Parameters
+        ----------
+        has_small : frames without a smaller beginning come behind their small picture (`Ladders`).
 
         Raises
         ------
@@ -63,77 +74,94 @@ class OpenedSeries:
             series = self._archive.series(study_uid, series_uid)
         except SeriesNotFound:
             with self._lock:
-                self._latest.pop((study_uid, series_uid), None)
+                for form in (False, True):
+                    self._latest.pop((study_uid, series_uid, form), None)
             raise
         pack = self._shelf.find(study_uid, series_uid)
-        state = series.version, None if pack is None else (*pack.identity, pack.size_bytes)
+        state, key = (series.version, _identity(pack)), (study_uid, series_uid, has_small)
         with self._lock:
-            before = self._latest.get((study_uid, series_uid))
+            before = self._latest.get(key)
         if before is not None and before[0] == state:
             found = before[1]
             if pack is not None:
                 self._shelf.touch(pack)
         else:
-            found = self._made(study_uid, series_uid)
+            found = self._made(study_uid, series_uid, has_small)
         with self._lock:
-            self._latest[study_uid, series_uid] = state, found
-            self._latest.move_to_end((study_uid, series_uid))
+            self._latest[key] = state, found
+            self._latest.move_to_end(key)
             while self._frames() > _FRAMES_KEPT and len(self._latest) > 1:
                 self._latest.popitem(last=False)
-        if not found.pieces.is_complete:
+        if not found.is_complete:
             self._asking.ask(study_uid, series_uid, is_urgent=True)
         return found
 
     def _frames(self) -> int:
         return sum(len(one.pieces.frames) for _, one in self._latest.values())
 
-    def _made(self, study_uid: str, series_uid: str) -> OpenSeries:
+    def _made(self, study_uid: str, series_uid: str, has_small: bool) -> OpenSeries:
         found = pieces(self._archive, self._shelf, study_uid, series_uid)
         if not found.frames:
             raise NoPixels(series_uid)
-        tag = _tag(found)
+        ladders = Ladders(found, has_small=has_small)
+        tag = _tag(ladders, found.is_complete)
+        key = study_uid, series_uid, tag, _identity(found.pack)
         with self._lock:
-            before = self._open.get((study_uid, series_uid, tag))
+            before = self._open.get(key)
             if before is not None:
                 return before
-        made = OpenSeries(found, _supply(found.frames), tag, _table(found, tag))
+        made = OpenSeries(
+            ladders, _supply(ladders), tag, _table(ladders, tag, found.is_complete), (study_uid, series_uid),
+            _identity(found.pack), found.is_complete,
+        )  # fmt: skip
         with self._lock:
-            return self._open.setdefault((study_uid, series_uid, tag), made)
+            return self._open.setdefault(key, made)
+
+    def has_more(self, opened: OpenSeries) -> bool:
+        """Whether there is another pack by now than the one it was opened with; blocks (a `stat`)."""
+        pack = self._shelf.find(*opened.uids)
+        return pack is not None and _identity(pack) != opened.pack_identity
 
 
-def _supply(frames: Sequence[FramePieces]) -> Supply:
+def _identity(pack: Pack | None) -> tuple[int, int, int] | None:
+    return None if pack is None else (*pack.identity, pack.size_bytes)
+
+
+def _supply(ladders: Ladders) -> Supply:
     """A frame of fewer resolutions than others has nothing of its own at the coarsest levels."""
-    levels = max(len(frame.ends) for frame in frames)
-    ends = [(frame.ends[0],) * (levels - len(frame.ends)) + frame.ends for frame in frames]
+    levels = max(map(len, ladders.ends))
+    ends = [own[:1] * (levels - len(own)) + own for own in ladders.ends]
+    frames = ladders.frames
     return Supply.of(ends, max(frame.rows for frame in frames), max(frame.columns for frame in frames))
 
 
-def _tag(found: SeriesPieces) -> str:
-    made = hashlib.sha256(str(found.is_complete).encode())
-    for frame in found.frames:
-        made.update(f"{frame.sop_instance_uid} {frame.frame_index} {frame.transfer_syntax_uid} {frame.ends}\n".encode())
+def _tag(ladders: Ladders, is_complete: bool) -> str:
+    made = hashlib.sha256(str(is_complete).encode())
+    for frame, ends in zip(ladders.frames, ladders.ends, strict=True):
+        made.update(f"{frame.sop_instance_uid} {frame.frame_index} {frame.transfer_syntax_uid} {ends}\n".encode())
     return made.hexdigest()[:32]
 
 
-def _table(found: SeriesPieces, tag: str) -> bytes:
-    frames = found.frames
-    levels = max(len(frame.ends) for frame in frames)
+def _table(ladders: Ladders, tag: str, is_complete: bool) -> bytes:
     texts: dict[str, int] = {}
     instances: dict[str, int] = {}
+    cells: dict[tuple[int, ...], int] = {}
 
-    def number(of: dict[str, int], text: str) -> int:
-        return of.setdefault(text, len(of))
+    def number(of: dict[Any, int], one: Any) -> int:
+        return of.setdefault(one, len(of))
 
     rows: list[list[Any]] = [
         [
             number(instances, frame.sop_instance_uid), frame.frame_index + 1, frame.rows, frame.columns,
-            number(texts, frame.transfer_syntax_uid), number(texts, frame.photometric_interpretation), frame.bits,
-            *frame.ends,
+            number(texts, frame.transfer_syntax_uid), number(texts, frame.photometric_interpretation), frame.bits, *ends,
         ]
-        for frame in frames
+        for frame, ends in zip(ladders.frames, ladders.ends, strict=True)
     ]  # fmt: skip
+    of_frames = [number(cells, frame.cells) for frame in ladders.frames]
     told = {
-        "tag": tag, "isComplete": found.is_complete, "levels": levels, "instances": list(instances), "texts": list(texts),
-        "frames": rows,
+        "tag": tag, "isComplete": is_complete, "levels": max(map(len, ladders.ends)), "instances": list(instances),
+        "texts": list(texts), "cells": list(cells), "frameCells": of_frames, "frames": rows,
     }  # fmt: skip
+    if any(ladders.small):
+        told["small"] = ladders.small
     return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), _PACKING)

@@ -32,7 +32,9 @@ from engine.stream.framing import (
 )
 from engine.stream.grant import Grant
 from engine.stream.opened import OpenedSeries, OpenSeries
+from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
+from engine.types import Buffer
 
 _BATCH_BYTES = 256 * 1024  # of grants that wait, so many bytes are read in one go
 # And sent as messages of so many chunks, and so many of all that may be under way: a client acknowledges whole messages, so one
@@ -67,12 +69,13 @@ class Session:
         carrier: Carrier,
         dispatcher: Dispatcher,
         series: OpenedSeries,
+        readiness: Readiness,
         limits: Limits,
         read: Executor,
         index: Executor,
     ) -> None:
         self._carrier, self._dispatcher, self._series, self._limits = carrier, dispatcher, series, limits
-        self._read, self._index = read, index
+        self._read, self._index, self._readiness = read, index, readiness
         self._recipient: Recipient | None = None
         self._keys: dict[int, _Key] = {}
         self._open: dict[_Key, OpenSeries] = {}
@@ -140,6 +143,8 @@ class Session:
         """The client is gone."""
         self._looks.clear()
         self._dispatcher.leave(self)
+        for key in self._open:
+            self._readiness.forget(key)
         for task in self._opening.values():
             task.cancel()
 
@@ -190,7 +195,10 @@ class Session:
         loop = asyncio.get_running_loop()
         try:
             async with self._gate:
-                found = await loop.run_in_executor(self._index, self._series.open, word.study_uid, word.series_uid)
+                found = await loop.run_in_executor(
+                    self._index,
+                    lambda: self._series.open(word.study_uid, word.series_uid, has_small=word.has_small),
+                )
             held = word.held if word.tag == found.tag else {}
             self._openings += 1
             key = _Key(word.series, self._openings)
@@ -207,6 +215,9 @@ class Session:
         self._keys[word.series], self._open[key] = key, found
         detail = int(word.tag == found.tag)
         self._push(head(Record.SERIES, word.series, detail=detail, length=len(found.table)) + found.table)
+        if not found.is_complete:
+            ready = json.dumps({"type": "ready", "series": word.series})
+            self._readiness.watch(key, found, lambda: self._push(ready))
         for look in early.values():
             self._look(look, recipient, self._dispatcher.now())
         self._dispatcher.wake()
@@ -215,6 +226,7 @@ class Session:
         key = self._keys.pop(number, None)
         if key is not None:
             del self._open[key]
+            self._readiness.forget(key)
             recipient.withdraw(key)
 
     def _fail(self, series: int, error: EngineError, position: int | None = None) -> None:
@@ -257,7 +269,7 @@ def _read_records(
     Messages have no more than `message_bytes` of payload, or a single record.
     """
     messages: list[bytes] = []
-    parts: list[bytes | memoryview] = []
+    parts: list[Buffer] = []
     size = 0
     lost: list[tuple[Grant, EngineError | None]] = []
     for grant, series in batch:
@@ -271,10 +283,11 @@ def _read_records(
                 parts.append(head(Record.DROP, drop.series.number, position=drop.position, detail=drop.keep))
         try:
             payload = [
-                series.pieces.read_bytes(
+                part
+                for position in range(grant.position, grant.position + grant.count)
+                for part in series.pieces.read_bytes(
                     position, grant.first, grant.end if grant.count == 1 else series.supply.end(position, grant.level)
                 )
-                for position in range(grant.position, grant.position + grant.count)
             ]
         except EngineError as error:
             lost.append((grant, error))

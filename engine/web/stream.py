@@ -12,6 +12,7 @@ from engine.metrics import Metrics
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import PROTOCOL
 from engine.stream.opened import OpenedSeries
+from engine.stream.readiness import Readiness
 from engine.stream.session import Session
 from engine.web.addresses import is_own_origin
 from engine.web.client import client_of
@@ -30,6 +31,7 @@ class Streams:
     def __init__(self, s: Services) -> None:
         self.dispatcher = Dispatcher()
         self.series = OpenedSeries(s.archive, s.frames.decoded.shelf, s.frames.decoded.asking)
+        self.readiness = Readiness(self.series, s.executors.index)
         self._max = s.settings.limits.stream_sessions_max
         self._sockets: set[web.WebSocketResponse] = set()
 
@@ -43,6 +45,7 @@ class Streams:
 
     async def close(self) -> None:
         """The server stops: sessions end with 1001, so that clients come back and resume."""
+        self.readiness.close()
         ends = [socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server stops") for socket in self._sockets]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
@@ -96,7 +99,13 @@ async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services
     limits, executors = s.settings.limits, s.executors
     s.metrics.add("stream_sessions")
     session = Session(
-        _Socket(socket, s.metrics), streams.dispatcher, streams.series, limits, executors.read, executors.index
+        _Socket(socket, s.metrics),
+        streams.dispatcher,
+        streams.series,
+        streams.readiness,
+        limits,
+        executors.read,
+        executors.index,
     )
     writing = asyncio.create_task(session.write())
     listening = asyncio.create_task(_listen(socket, session, limits.stream_words_per_s_max))

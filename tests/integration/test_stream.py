@@ -3,73 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import struct
-import zlib
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from data import make_instance
 from serving import Serving
+from stream_reader import Reader, converse
 
 STUDY, SERIES, COUNT = "1.2.3", "1.2.3.4", 12
-
-
-class Reader:
-    """Decodes records, keeps frames, says what it got."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket, self.got = socket, 0
-        self.tables: dict[int, dict[str, Any]] = {}
-        self.resumed: dict[int, bool] = {}
-        self.frames: dict[tuple[int, int], bytearray] = {}
-        self.texts: list[dict[str, Any]] = []
-        self.order: list[int] = []
-
-    async def say(self, **word: object) -> None:
-        await self.socket.send_str(json.dumps(word))
-
-    async def hear(self) -> None:
-        message = await self.socket.receive(timeout=10)
-        if message.type is aiohttp.WSMsgType.TEXT:
-            self.texts.append(json.loads(message.data))
-            return
-        assert message.type is aiohttp.WSMsgType.BINARY, message
-        data, at = message.data, 0
-        while at < len(data):
-            kind, level, _, series, _, position, detail, length = struct.unpack_from("<BBHIIIII", data, at)
-            payload = data[at + 24 : at + 24 + length]
-            assert len(payload) == length
-            at += 24 + length
-            if kind == 4:
-                self.tables[series], self.resumed[series] = json.loads(zlib.decompress(payload)), bool(detail)
-            elif kind == 1:
-                frame = self.frames.setdefault((series, position), bytearray())
-                assert len(frame) == detail, "every byte once, in order"
-                frame += payload
-                self.got += length
-                self.order.append(position)
-            elif kind == 2:
-                begin = 0
-                for other in range(position, position + detail):
-                    ends = self.tables[series]["frames"][other][7:]
-                    end = ends[max(0, level - self.tables[series]["levels"] + len(ends))]
-                    self.frames[series, other] = bytearray(payload[begin : begin + end])
-                    begin += end
-                assert begin == length
-                self.got += length
-        await self.say(type="got", bytes=self.got)
-
-    async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not done():
-                await self.hear()
-
-    def is_whole(self, series: int) -> bool:
-        rows = self.tables.get(series, {}).get("frames", [])
-        return bool(rows) and all(len(self.frames.get((series, at), b"")) == row[-1] for at, row in enumerate(rows))
 
 
 @pytest.fixture(scope="module")
@@ -92,19 +34,6 @@ def pixels(server: Serving) -> list[bytes]:
         assert server.session.post(f"{server.url}/dicom-web/studies", body, headers={"Content-Type": kind}).ok
         made.append(own)
     return made
-
-
-def converse(server: Serving, talk: Callable[[Reader], Awaitable[None]], **options: Any) -> None:
-    async def run() -> None:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(
-                f"{server.url}/stream", protocols=("voxcast.stream.v1",), max_msg_size=0, **options
-            ) as socket,
-        ):
-            await talk(Reader(socket))
-
-    asyncio.run(run())
 
 
 async def opened(reader: Reader, **more: object) -> None:

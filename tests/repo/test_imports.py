@@ -145,6 +145,22 @@ def test_imports_go_one_way(source: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_client_needs_nothing_of_the_server() -> None:
+    """Other programs import `voxcast.client`: it and its three libraries, and nothing behind them, is what they load."""
+    may = {"voxcast", "aiohttp", "numpy", "imagecodecs"} | sys.stdlib_module_names
+    wrong = [
+        f"{source.relative_to(ROOT)}:{line}: imports {name}"
+        for source in sorted((ROOT / "voxcast").rglob("*.py"))
+        for line, name in imports(source)
+        if name.split(".")[0] not in may
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_server_needs_nothing_of_the_client() -> None:
+    assert not [source for source in modules() for _, name in imports(source) if name.split(".")[0] == "voxcast"]
+
+
 def test_every_room_has_its_line() -> None:
     folders = {p.parent.name for p in (ROOT / "engine").glob("*/__init__.py")}
     assert folders == {room for room in MAY_IMPORT if "." not in room}

@@ -57,7 +57,7 @@ def ours() -> list[Path]:
     if run.returncode == 0:
         names = [ROOT / name for name in run.stdout.split("\0") if name]
     else:
-        folders = ("engine", "native", "tests", "benchmarks", "docs", ".ci")
+        folders = ("engine", "voxcast", "native", "tests", "benchmarks", "docs", ".ci")
         names = [p for folder in folders for p in (ROOT / folder).rglob("*") if "__pycache__" not in p.parts]
         names += [*ROOT.glob("*.*"), ROOT / "Makefile"]
     return sorted(p for p in names if p.is_file() and p.suffix in TEXT and p.name != "LICENSE")
@@ -80,7 +80,7 @@ def test_a_module_is_one_noun() -> None:
 def test_the_first_line_says_what_a_module_is_for() -> None:
     silent = [
         str(p.relative_to(ROOT))
-        for p in python_files("engine", "benchmarks", "tests", "docs", "native")
+        for p in python_files("engine", "voxcast", "benchmarks", "tests", "docs", "native")
         if len((ast.get_docstring(ast.parse(p.read_text("utf_8"))) or "").split("\n")[0].split()) < 3
     ]
     assert not silent

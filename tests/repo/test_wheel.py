@@ -36,7 +36,8 @@ def test_everything_is_in_it_and_nothing_else(unpacked: Path) -> None:
     inside = {str(p.relative_to(unpacked)) for p in unpacked.rglob("*") if p.is_file()}
     source = {
         str(p.relative_to(ROOT))
-        for p in (ROOT / "engine").rglob("*")
+        for package in ("engine", "voxcast")
+        for p in (ROOT / package).rglob("*")
         if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".so" and "viewer" not in p.parts
     }
     assert source <= inside, sorted(source - inside)
@@ -47,13 +48,14 @@ def test_everything_is_in_it_and_nothing_else(unpacked: Path) -> None:
     assert page >= built | {"engine/viewer/__init__.py", "engine/viewer/plain/index.html"}
     assert {Path(name).parts[0] for name in inside} <= {
         "engine",
+        "voxcast",
         *(p.name for p in unpacked.glob("*.dist-info")),
     }
 
 
 def test_it_works_from_another_folder(unpacked: Path, tmp_path: Path) -> None:
     script = (
-        "import engine, engine._native, engine.web.app\n"
+        "import engine, engine._native, engine.web.app, voxcast.client\n"
         "from importlib.resources import files\n"
         "assert files('engine.viewer').joinpath('plain/index.html').is_file()\n"
         "print(engine.__file__, engine._native.__file__)\n"

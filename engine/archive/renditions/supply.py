@@ -36,6 +36,7 @@ class FramePieces:
     coarse_pieces : how many of the frame's first pieces the small picture is (0: it is a code stream of its own).
     bits : Bits Stored as the code stream says it; 0 for bytes as they are stored.
     reason : why the frame comes as it is stored, where that is not going to change.
+    cells : Samples per Pixel, Bits Allocated, Bits Stored, High Bit, Pixel Representation and Planar Configuration of the header.
     """
 
     place: int
@@ -50,6 +51,7 @@ class FramePieces:
     coarse: tuple[int, int] | None = None
     coarse_pieces: int = 0
     reason: str = ""
+    cells: tuple[int, int, int, int, int, int] = (1, 16, 16, 15, 0, 0)
 
     @property
     def byte_count(self) -> int:
@@ -118,6 +120,11 @@ class SeriesPieces:
         whole = self._archive.frame_bytes(record, self.frames[place].frame_index)
         assert whole is not None
         return memoryview(whole)[start:end]
+
+    @property
+    def pack(self) -> Pack | None:
+        """What they are of, beside the stored frames."""
+        return self._pack
 
     @property
     def coarse(self) -> memoryview:
@@ -207,6 +214,10 @@ def _frames_of(
     table, descriptor = record.frame_table, record.frame_descriptor
     if table is None or descriptor is None or table.kind is FrameTableKind.STREAM:
         return
+    d = descriptor
+    cells = (
+        d.samples_per_pixel, d.bits_allocated, d.bits_stored, d.high_bit, d.pixel_representation, d.planar_configuration,
+    )  # fmt: skip
     for index in range(len(table)):
         found = None if pack is None else pack.find(record.sop_instance_uid, record.data_set_sha256, index)
         span = table[index]
@@ -245,6 +256,7 @@ def _frames_of(
                 coarse=coarse,
                 coarse_pieces=coarse_pieces,
                 reason=reason,
+                cells=cells,
             ),
             where,
         )

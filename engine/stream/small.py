@@ -1,0 +1,71 @@
+"""Frames without a smaller beginning, each behind the small picture that the pack has of it: a ladder of two rungs at least.
+
+A frame of another transfer syntax, or of indexes into a palette, has no coarse form of its own: whoever scrolls would see nothing
+until all of it is there. The pack has a code stream of at most 64 x 64 pixels of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.archive.renditions.pack import COARSE_SIDE
+from engine.archive.renditions.supply import FramePieces, SeriesPieces
+from engine.types import Buffer
+
+
+class Ladders:
+    """The pieces of a series as one client gets them; any thread.
+
+    Attributes
+    ----------
+    frames : in slice order.
+    ends : of each frame, the cumulative byte ends of its resolutions in the stream that this gives.
+    small : of each frame, so many of its first bytes are its small picture; 0 where they are its own.
+    """
+
+    def __init__(self, found: SeriesPieces, *, has_small: bool) -> None:
+        self._found = found
+        self.small = [_small_bytes(frame) if has_small else 0 for frame in found.frames]
+        self.ends = [_ends(frame, small) for frame, small in zip(found.frames, self.small, strict=True)]
+
+    @property
+    def frames(self) -> Sequence[FramePieces]:
+        return self._found.frames
+
+    def read_bytes(self, position: int, start: int, end: int) -> list[Buffer]:
+        """Bytes `start` to `end` of a frame, in parts.
+
+        Raises
+        ------
+        InstanceNotFound, CorruptInstance
+        """
+        small, parts = self.small[position], list[Buffer]()
+        if start < small:
+            coarse = self.frames[position].coarse
+            assert coarse is not None
+            parts.append(self._found.coarse[coarse[0] + start : coarse[0] + min(end, small)])
+        if end > small:
+            parts.append(self._found.read_bytes(position, max(start - small, 0), end - small))
+        return parts
+
+
+def _halvings(frame: FramePieces) -> int:
+    """How often the frame's sides are halved until they are small."""
+    longest, halvings = max(frame.rows, frame.columns), 0
+    while -(-longest >> halvings) > COARSE_SIDE:
+        halvings += 1
+    return halvings
+
+
+def _small_bytes(frame: FramePieces) -> int:
+    if frame.coarse is None or frame.coarse_pieces or not _halvings(frame):
+        return 0
+    return frame.coarse[1]
+
+
+def _ends(frame: FramePieces, small: int) -> tuple[int, ...]:
+    """The small picture stands where its size belongs; what is between it and the frame's own coarsest takes that."""
+    if not small:
+        return frame.ends
+    own = tuple(small + end for end in frame.ends)
+    return (small, *(own[:1] * (_halvings(frame) - len(own))), *own)

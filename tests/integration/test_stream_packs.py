@@ -1,0 +1,138 @@
+"""The stream over renditions: the coarse pack first, small pictures of what has no smaller form, and word of what was made."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from code_streams import slice_values
+from pictures import image, part10
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
+from serving import Serving
+from stream_reader import Reader, converse
+from streamed import make_renditions, store_slices
+from wavelet import halved
+
+PACKED, LOSSY, FRESH, COUNT = "1.2.80", "1.2.81", "1.2.82", 8
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with Serving(tmp_path_factory.mktemp("archive"), "--workers", "1") as serving:
+        yield serving
+
+
+async def opened(reader: Reader, study: str, **more: object) -> dict[str, Any]:
+    await reader.say(type="hello")
+    await reader.say(type="open", series=1, study=study, seriesInstanceUID=f"{study}.1", **more)
+    await reader.until(lambda: 1 in reader.tables)
+    return reader.tables[1]
+
+
+def test_the_coarse_pack_of_all_slices_comes_in_runs_before_any_neighbour_gets_more(server: Serving) -> None:
+    values = store_slices(server, PACKED, COUNT, 256)
+    make_renditions(server, PACKED)
+
+    async def talk(reader: Reader) -> None:
+        table = await opened(reader, PACKED)
+        assert table["isComplete"]
+        await reader.say(type="look", viewport=1, series=1, position=3, quality="coarse")
+        await reader.until(lambda: len(reader.frames) == COUNT)
+        assert {kind for kind, *_ in reader.records[1:]} == {2}, "runs, but for what is looked at"
+        for at, row in enumerate(table["frames"]):
+            first, halvings = row[7], len(row) - 8
+            assert len(reader.frames[1, at]) == first
+            small = imagecodecs.htj2k_decode(bytes(reader.frames[1, at]), skipres=halvings)
+            assert np.array_equal(small.view(np.int16), halved(values[at], halvings)), "it may swing below 0"
+        coarse = reader.got
+        await reader.say(type="look", viewport=1, series=1, position=3)
+        await reader.until(lambda: reader.is_whole(1))
+        assert reader.got == sum(row[-1] for row in table["frames"]) > 20 * coarse
+        for at in range(COUNT):
+            assert np.array_equal(imagecodecs.htj2k_decode(bytes(reader.frames[1, at])), values[at])
+
+    converse(server, talk)
+
+
+@pytest.fixture(scope="module")
+def lossy(server: Serving) -> list[bytes]:
+    """JPEG images of 200 × 300, of which there is no rendition but a small picture."""
+    made = []
+    for number in range(COUNT):
+        ds = image((np.roll(slice_values(200, 300), 9 * number, 1) >> 5).astype(np.uint8))
+        code = bytes(imagecodecs.jpeg8_encode(np.frombuffer(ds.PixelData, np.uint8).reshape(200, 300), level=90))
+        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = LOSSY, f"{LOSSY}.1", number + 1
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{LOSSY}.1.{number + 1}"
+        ds.PixelData = encapsulate([code])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+        ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        out = io.BytesIO()
+        pydicom.dcmwrite(out, ds)
+        assert server.store(out.getvalue()).status_code == 200
+        made.append(code + bytes(len(code) % 2))
+    make_renditions(server, LOSSY)
+    return made
+
+
+def test_a_frame_without_a_smaller_form_comes_behind_its_small_picture(server: Serving, lossy: list[bytes]) -> None:
+    async def talk(reader: Reader) -> None:
+        table = await opened(reader, LOSSY, small=True)
+        assert all(table["small"])
+        await reader.say(type="look", viewport=1, series=1, position=0, quality="coarse")
+        await reader.until(lambda: len(reader.frames) == COUNT)
+        for at, code in enumerate(lossy):
+            small = table["small"][at]
+            assert len(reader.frames[1, at]) == small < len(code)
+            assert table["frames"][at][7:] == [small, *[small + len(code)] * 3]
+            own = imagecodecs.jpeg8_decode(code)
+            assert np.array_equal(imagecodecs.htj2k_decode(bytes(reader.frames[1, at])), own[::5, ::5])
+        await reader.say(type="look", viewport=1, series=1, position=0)
+        await reader.until(lambda: reader.is_whole(1))
+        assert [bytes(reader.frames[1, at][table["small"][at] :]) for at in range(COUNT)] == lossy
+
+    converse(server, talk)
+
+
+def test_who_does_not_ask_for_small_pictures_gets_the_stored_bytes_alone(server: Serving, lossy: list[bytes]) -> None:
+    async def talk(reader: Reader) -> None:
+        table = await opened(reader, LOSSY)
+        assert "small" not in table
+        await reader.say(type="look", viewport=1, series=1)
+        await reader.until(lambda: reader.is_whole(1))
+        assert [bytes(reader.frames[1, at]) for at in range(COUNT)] == lossy
+
+    converse(server, talk)
+
+
+def test_renditions_that_are_made_meanwhile_are_said_to_be_ready(server: Serving) -> None:
+    values = [np.roll(slice_values(512, 512) & 0xFFF, 5 * n, 1).astype(np.uint16) for n in range(COUNT)]
+    instances = []
+    for number, pixels in enumerate(values):
+        ds = image(pixels, "CT", BitsStored=12)
+        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = FRESH, f"{FRESH}.1", number + 1
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{FRESH}.1.{number + 1}"
+        instances.append(part10(ds))
+    assert server.store(*instances).status_code == 200
+
+    async def talk(reader: Reader) -> None:
+        table = await opened(reader, FRESH)
+        assert not table["isComplete"]
+        assert table["cells"] == [[1, 16, 12, 11, 0, 0]]
+        assert table["frameCells"] == [0] * COUNT
+        await reader.until(lambda: {"type": "ready", "series": 1} in reader.texts)
+        await reader.say(type="open", series=1, study=FRESH, seriesInstanceUID=f"{FRESH}.1", tag=table["tag"], held=[])
+        await reader.until(lambda: reader.tables[1]["isComplete"])
+        assert reader.tables[1]["levels"] > 1
+        await reader.say(type="look", viewport=1, series=1)
+        await reader.until(lambda: reader.is_whole(1))
+        for at, pixels in enumerate(values):
+            assert np.array_equal(imagecodecs.htj2k_decode(bytes(reader.frames[1, at])), pixels)
+        assert len([text for text in reader.texts if text["type"] == "ready"]) == 1
+
+    converse(server, talk)
