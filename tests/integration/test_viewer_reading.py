@@ -47,7 +47,7 @@ def made() -> list[bytes]:
         for n in range(SLICES)
     ]  # fmt: skip
     along = [
-        slice_of(STUDY, CORONAL, n, noise + 1000, **at([0, 40 * n, 187], [1, 0, 0, 0, 0, -1]))
+        slice_of(STUDY, CORONAL, n, noise + 1000, **at([0, 40 * n + 7 * (n == 2), 187], [1, 0, 0, 0, 0, -1]))
         for n in range(4)
     ]  # fmt: skip
     other = slice_of(
@@ -235,3 +235,46 @@ def test_the_picture_of_a_frame_is_the_frame(server: Serving) -> None:
         assert means[2] - means[1] == pytest.approx(100 * 255 / 399, abs=1.5)
 
     browse(server, address(STUDY, AXIAL), steps)
+
+
+def test_planes_through_a_series_are_its_values(server: Serving) -> None:
+    """Slice n is 5 HU above the one before, so a coronal plane is lit from above, 5 HU a row; a slab has its brightest."""
+
+    async def steps(page: Page) -> None:
+        await exact_frame(page, f"{AXIAL}.1 1")
+        await chosen(page, "act.planes")
+        await page.until(f"document.querySelectorAll('{CELL}').length === 3")
+        await page.value(f"document.querySelectorAll('{CELL}')[1].dispatchEvent(new FocusEvent('focus'))")
+        coronal = f"document.querySelectorAll('{CELL}')[1]"
+        await page.until(f"{coronal}.innerText.includes('64 / 128') || {coronal}.innerText.includes('65 / 128')")
+        for _ in range(400):
+            pixels = (await read_frame(page))[1]
+            if pixels is not None:
+                break
+            await asyncio.sleep(0.03)
+        assert pixels is not None, "never exact"
+        assert pixels.shape == (SLICES, SIDE, 3)
+        rows = pixels[..., 0].mean(axis=1)
+        assert np.diff(rows) == pytest.approx(-5 * 255 / 399, abs=1.0)
+        edges = "['top', 'right', 'bottom', 'left'].map((e) => {}.querySelector(`.edge.${{e}}`).textContent).join('')"
+        assert await page.value(edges.format(coronal)) == "HLFR"
+        assert await page.value(edges.format(f"document.querySelectorAll('{CELL}')[2]")) == "HPFA"
+        assert "Reformatted" in await page.value(f"{coronal}.innerText")
+        # Of the slab each pixel is the brightest of 10 rows of noise: brighter, and never darker, than one plane of them.
+        await chosen(page, "act.slab")
+        await page.until(f"{coronal}.innerText.includes('20 mm')")
+        slab = (await read_frame(page))[1]
+        assert slab is not None
+        assert (slab.astype(int) - pixels >= 0).all()
+        assert slab.mean() > pixels.mean() + 5
+
+    browse(server, address(STUDY, AXIAL), steps)
+
+
+def test_what_is_no_volume_is_said(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await page.until(f"{LABELS}.includes('1 / 4')")
+        await chosen(page, "act.planes")
+        await page.until("document.querySelector('.voxcast-view').innerText.includes('no volume')")
+
+    browse(server, address(STUDY, CORONAL), steps)

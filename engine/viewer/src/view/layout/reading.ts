@@ -4,7 +4,9 @@ import type { Vector } from '../dicom/frame';
 import type { Point } from '../draw/matrix';
 import type { Drawing } from '../draw/choice';
 import type { FrameLoader } from '../load/loader';
-import type { FrameStack } from '../load/stack';
+import type { Frames } from '../load/frames';
+import { Block, PlaneStack } from '../load/planes';
+import { FrameStack } from '../load/stack';
 import type { MarkKind } from '../measure/marks';
 import { Measuring } from '../measure/measuring';
 import { pressed, presetWindows } from '../tools/keys';
@@ -15,11 +17,13 @@ import type { Viewport } from '../viewport/viewport';
 import type { Words, WordKey } from '../words';
 import type { SeriesRef } from '../../contract';
 import type { Cell } from './cell';
+import { isParallel } from '../geometry/planes';
 import { follow, goTo, inPatient, isMixed, onScreen, referenceLine } from './links';
 import { LAYOUTS, Screen } from './screen';
 import { pictureOf } from './picture';
 import { drawCross, drawLine, emptied } from './strokes';
 
+const SLAB_MM = 20;
 const MARKS: readonly (readonly [MarkKind, string])[] = [['length', 'l'], ['angle', 'g'], ['rectangle', 'b'], ['ellipse', 'e'], ['probe', 'q']];
 const TOOLS: readonly (readonly [DragTool, string])[] = [['window', 'w'], ['scroll', 's'], ['pan', 'p'], ['zoom', 'z'], ['crosshair', 'c']];
 
@@ -137,12 +141,57 @@ export class Reading {
 
   private tellShown(): void {
     const stacks = this.viewports.flatMap(({ stack }) => (stack === undefined ? [] : [stack]));
-    this.shown(stacks.map(({ study, series }) => ({ study, series })));
+    this.shown(stacks.flatMap((stack) => (stack instanceof FrameStack ? [{ study: stack.study, series: stack.series }] : [])));
+  }
+
+  /** Planes of the body through the active series, beside it; nothing where it is no volume. */
+  private planes(): void {
+    const stack = this.active?.stack;
+    if (!(stack instanceof FrameStack)) return;
+    const block = Block.of(stack);
+    if (block === undefined) {
+      this.tell(this.words('view.no_volume'));
+      return;
+    }
+    const across = stack.frames[0]?.header.plane;
+    const others = (['axial', 'coronal', 'sagittal'] as const).map((name) => new PlaneStack(block, name));
+    // The plane that the series itself is cut in is shown by the series.
+    const shown = others.filter(({ frames }) => across === undefined || !frames[0]?.header.plane || !isParallel(across, frames[0].header.plane));
+    const name = { study: stack.study, series: stack.series };
+    this.layout(1, 3);
+    this.show(name, this.screen.cells[0]);
+    shown.slice(0, 2).forEach((planes, at) => {
+      const cell = this.screen.cells[at + 1];
+      const before = cell?.viewport.stack;
+      cell?.cine.stop();
+      cell?.viewport.show(planes, Math.floor(planes.frames.length / 2));
+      this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
+    });
+    this.choose('crosshair');
+  }
+
+  /** A slab of largest values, for planes that are cut here. */
+  private slab(): void {
+    for (const { viewport } of this.screen.cells) {
+      if (!(viewport.stack instanceof PlaneStack)) continue;
+      viewport.stack.slab = viewport.stack.slab === 0 ? SLAB_MM : 0;
+    }
+    this.screen.changed();
   }
 
   /** A series that no cell shows any more is closed; what it held is given back. */
-  private release(stack: FrameStack | undefined, shown: readonly (FrameStack | undefined)[]): void {
-    if (stack === undefined || shown.includes(stack)) return;
+  private release(shownBefore: Frames | undefined, shown: readonly (Frames | undefined)[]): void {
+    if (shownBefore instanceof PlaneStack) {
+      const { block } = shownBefore;
+      if (!shown.some((one) => one instanceof PlaneStack && one.block === block)) {
+        block.close();
+        this.release(block.stack, shown);
+      }
+      return;
+    }
+    const stack = shownBefore instanceof FrameStack ? shownBefore : undefined;
+    const isCut = shown.some((one) => one instanceof PlaneStack && one.block.stack === stack);
+    if (stack === undefined || shown.includes(stack) || isCut) return;
     for (const [key, held] of this.stacks) if (held.stack === stack) this.stacks.delete(key);
     this.loader.close(stack);
   }
@@ -256,6 +305,8 @@ export class Reading {
       ],
       [
         { key: 'act.cine', shortcut: 'Space', act: () => this.screen.active?.cine.toggle(), isOn: () => this.screen.active?.cine.isPlaying === true, isEnabled: () => (this.active?.count ?? 0) > 1 },
+        { key: 'act.planes', act: () => this.planes(), isEnabled: () => this.active?.stack instanceof FrameStack && (this.active.count ?? 0) > 3 },
+        { key: 'act.slab', act: () => this.slab(), isOn: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack && stack.slab > 0), isEnabled: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack) },
         { key: 'act.link', act: () => (this.isLinked = !this.isLinked), isOn: () => this.isLinked },
         { key: 'act.overlay', act: () => this.screen.cells.forEach(({ labels }) => labels.toggle()) },
       ],

@@ -35,7 +35,7 @@ export class HttpFrames {
         const { stack, position, direction, velocity } = watch;
         for (const at of step === 0 ? [position] : [position + direction * step, position - direction * step]) {
           const frame = stack.frames[at];
-          if (frame === undefined || frame.route.kind === 'stream') continue;
+          if (frame === undefined || frame.route.kind === 'stream' || frame.route.kind === 'plane') continue;
           const name = nameOf(stack, frame);
           if (seen.has(name)) continue;
           seen.add(name);

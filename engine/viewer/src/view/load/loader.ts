@@ -13,6 +13,8 @@ export interface Watch {
   /** Positions a second; 0: the hand rests. */
   readonly velocity: number;
   readonly direction: -1 | 1;
+  /** All frames are wanted alike, `enough` of each: how fine each is where it is wanted. */
+  readonly have?: (position: number) => number;
 }
 
 interface Choice {
@@ -27,6 +29,7 @@ const AHEAD_MOVING = 16;
 const SUSTAINED = 0.7; // of the workers' time goes to what the hand passes
 const JOB_MS = 1; // to a worker and back
 const AROUND_RESTING = 6;
+const VOLUME_HALVINGS = 2; // a volume is usable so
 export const FINE_BYTES_MAX = 192 * 1024 * 1024; // of decoded frames, all series together
 
 export class FrameLoader {
@@ -100,7 +103,7 @@ export class FrameLoader {
       if (this.stacks.has(stack)) stack.put(frame, pixels);
       this.keepWithin();
     } catch (error) {
-      if (this.stacks.has(stack)) stack.fail(frame, error instanceof Error ? error.message : String(error));
+      if (this.stacks.has(stack) && !stack.reroute(frame)) stack.fail(frame, error instanceof Error ? error.message : String(error));
     } finally {
       this.busy.delete(busy);
       this.wake();
@@ -109,21 +112,26 @@ export class FrameLoader {
 
   private next(watches: readonly Watch[]): Choice | undefined {
     for (const watch of watches) {
+      if (watch.have !== undefined) continue;
       const found = watch.velocity === 0 ? this.choice(watch, watch.position, 0) : this.ahead(watch, 0, 1);
       if (found !== undefined) return found;
     }
     for (const watch of watches) {
-      const found = this.coarse(watch);
+      const found = watch.have === undefined ? this.coarse(watch) : undefined;
       if (found !== undefined) return found;
     }
     for (const watch of watches) {
-      if (watch.velocity === 0) continue;
+      const found = watch.have === undefined ? undefined : this.volume(watch, watch.have);
+      if (found !== undefined) return found;
+    }
+    for (const watch of watches) {
+      if (watch.velocity === 0 || watch.have !== undefined) continue;
       const found = this.ahead(watch, 1, AHEAD_MOVING);
       if (found !== undefined) return found;
     }
     for (let step = 1; step <= AROUND_RESTING; step++) {
       for (const watch of watches) {
-        if (watch.velocity !== 0) continue;
+        if (watch.velocity !== 0 || watch.have !== undefined) continue;
         const { position, direction, enough } = watch;
         const found = this.choice(watch, position + direction * step, enough) ?? this.choice(watch, position - direction * step, enough);
         if (found !== undefined) return found;
@@ -169,6 +177,20 @@ export class FrameLoader {
     if (halvings >= stack.images.halvings(frame.key)) return undefined;
     const busy = this.busy.get(`${stack.series} ${frame.key}`);
     return busy === undefined || halvings < busy ? { stack, frame, position, halvings } : undefined;
+  }
+
+  /** The frame that is coarsest in a block, if it has come finer: a quarter of its sides for all, before more for any. */
+  private volume({ stack, enough }: Watch, have: (position: number) => number): Choice | undefined {
+    for (const wanted of [Math.max(VOLUME_HALVINGS, enough), enough]) {
+      for (const [position, frame] of stack.frames.entries()) {
+        if (frame.route.kind !== 'stream' || have(position) <= wanted || stack.failures.has(frame.key)) continue;
+        const come = stack.streaming.halvings(position);
+        const halvings = Math.max(come, Math.min(wanted, frame.entry.ends.length - 1));
+        const busy = this.busy.get(`${stack.series} ${frame.key}`) ?? Infinity;
+        if (come >= 0 && halvings < Math.min(have(position), busy)) return { stack, frame, position, halvings };
+      }
+    }
+    return undefined;
   }
 
   /** The nearest frame of which there is no picture at all. */

@@ -7,8 +7,9 @@ import type { FrameHeader } from '../dicom/frame';
  * `stream`: its bytes come by the session and are decoded in a worker.
  * `native`: the server unpacks it, and sends the stored values.
  * `picture`: the server draws it: palettes, floating point, lossy colour and what else is rare.
+ * `plane`: it is cut out of others here.
  */
-export type Route = { kind: 'stream' | 'native'; coding: Coding } | { kind: 'picture' };
+export type Route = { kind: 'stream' | 'native'; coding: Coding } | { kind: 'picture' } | { kind: 'plane' };
 
 const HTJ2K = new Set(['1.2.840.10008.1.2.4.201', '1.2.840.10008.1.2.4.202', '1.2.840.10008.1.2.4.203']);
 const NATIVE = '1.2.840.10008.1.2.1';
@@ -38,4 +39,10 @@ export function routeOf(header: FrameHeader, entry: FrameEntry): Route {
   }
   if (!isGrey) return { kind: 'picture' };
   return { kind: 'native', coding: { ...same, form: 'native', isMasked: true, photometricInterpretation } };
+}
+
+/** By the server, for a frame whose bytes could not be decoded here. */
+export function otherRoute(header: FrameHeader, entry: FrameEntry): Route {
+  const found = routeOf(header, { ...entry, transferSyntaxUid: '' });
+  return found.kind === 'stream' ? { kind: 'picture' } : found;
 }

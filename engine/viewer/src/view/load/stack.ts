@@ -1,10 +1,12 @@
 // One series as frames in slice order: what the session sends of it, what the headers say, and what is decoded.
-import type { FrameEntry, SeriesEvent, SeriesStream, StreamSession } from '@voxcast/client';
+import type { FrameEntry, SeriesEvent, SeriesStream, StreamSession, StreamViewport } from '@voxcast/client';
 import type { Pixels } from '../image/pixels';
 import { frameHeader, type FrameHeader } from '../dicom/frame';
+import type { Frames, Looking } from './frames';
 import { Images } from './images';
+import type { FrameLoader } from './loader';
 import { SeriesMetadata } from './metadata';
-import { routeOf, type Route } from './route';
+import { otherRoute, routeOf, type Route } from './route';
 
 export interface StackFrame {
   /** The same for the same frame, whatever it is streamed as. */
@@ -19,7 +21,7 @@ export type Fineness = 'missing' | 'coarse' | 'exact';
 const REFRESH_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 
 /** Made by `FrameLoader.stack`. */
-export class FrameStack {
+export class FrameStack implements Frames {
   readonly images = new Images();
   readonly failures = new Map<string, string>();
   /** What the server draws, it draws in this window; empty: as the header says. */
@@ -32,6 +34,7 @@ export class FrameStack {
   private refreshes = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private keys = new Map<string, number>();
+  private readonly rerouted = new Set<string>();
 
   /** Rejects when the series cannot be shown at all. */
   readonly ready: Promise<void>;
@@ -109,11 +112,29 @@ export class FrameStack {
     this.emit(this.keys.get(frame.key));
   }
 
+  /**
+   * A frame that cannot be decoded here is asked of the server, which may know better; false when it was already.
+   * What the session sends of it is passed over from now on.
+   */
+  reroute(frame: StackFrame): boolean {
+    if (frame.route.kind !== 'stream' || this.rerouted.has(frame.key)) return false;
+    this.rerouted.add(frame.key);
+    this.arrange();
+    return true;
+  }
+
   /** What the server draws is wanted in another window. */
   redraw(query: string): void {
     if (query === this.pictureQuery) return;
     this.pictureQuery = query;
     this.emit(undefined);
+  }
+
+  look(viewport: object, session: StreamViewport, loader: FrameLoader, looking: Looking): void {
+    const { enough, ...demand } = looking;
+    if (this.isStreamed) session.look(this.stream, demand);
+    else session.close();
+    loader.watch(viewport, { stack: this, position: looking.position, enough, velocity: looking.velocity, direction: looking.direction });
   }
 
   close(): void {
@@ -150,7 +171,8 @@ export class FrameStack {
       const { sopInstanceUid, frameNumber } = entry;
       // An instance that came after the headers were read has only what the table says.
       const header = metadata.frame(sopInstanceUid, frameNumber) ?? frameHeader({}, frameNumber);
-      return { key: `${sopInstanceUid} ${frameNumber}`, entry, header, route: routeOf(header, entry) };
+      const key = `${sopInstanceUid} ${frameNumber}`;
+      return { key, entry, header, route: this.rerouted.has(key) ? otherRoute(header, entry) : routeOf(header, entry) };
     });
     this.keys = new Map(this.list.map(({ key }, position) => [key, position]));
     this.emit(undefined);

@@ -33,6 +33,7 @@ export class MarkDrawing implements Drawing {
     const frame = viewport.frame;
     const here = viewport.imagePoint(at);
     if (frame === undefined || here === undefined || viewport.shown?.pixels === undefined) return false;
+    if (frame.route.kind === 'plane') return false; // no stored image has it: a report could not say where it is
     if (this.open !== undefined && this.open.viewport === viewport && this.open.mark.key === frame.key) {
       this.begin(viewport, this.open.mark, 2, here, true);
       this.open = undefined;

@@ -36,6 +36,10 @@ export class Marks {
     return this.list.filter((mark) => mark.study === study && !mark.isStored);
   }
 
+  get hasUnsaved(): boolean {
+    return this.list.some(({ isStored }) => !isStored);
+  }
+
   get canUndo(): boolean {
     return this.before.length > 0;
   }

@@ -28,6 +28,7 @@ export class Measuring {
   ) {
     this.marks = new Marks(changed);
     this.drawing = new MarkDrawing(this.marks, () => this.kind, changed);
+    window.addEventListener('beforeunload', this.leaving);
   }
 
   get canUndo(): boolean {
@@ -93,7 +94,13 @@ export class Measuring {
     }
   }
 
+  /** The browser asks whether what is not stored may be lost. */
+  private readonly leaving = (event: Event): void => {
+    if (this.marks.hasUnsaved) event.preventDefault();
+  };
+
   close(): void {
+    window.removeEventListener('beforeunload', this.leaving);
     this.stopping.abort();
   }
 }

@@ -1,5 +1,6 @@
 // What is said beside an image: who it is, what it is, which way it lies, how large it is; all of it text, never markup.
 import { numberOf, personOf, textOf } from '../dicom/attributes';
+import { PlaneStack } from '../load/planes';
 import { edgesOf } from '../geometry/letters';
 import type { Words } from '../words';
 import type { Viewport } from './viewport';
@@ -47,12 +48,14 @@ export class Labels {
       [dateOf(textOf(ds, '00080020')), textOf(ds, '00081030')].filter(Boolean).join('  '),
       [header.modality, textOf(ds, '00200011'), textOf(ds, '0008103E')].filter(Boolean).join('  '),
       textOf(ds, '00080080'),
+      shown.stack instanceof PlaneStack ? this.words(shown.stack.slab > 0 ? 'view.slab' : 'view.reformatted', { length: shown.stack.slab }) : '',
     ]);
-    const z = header.plane?.position[2];
+    const isPlane = shown.stack instanceof PlaneStack;
+    const z = isPlane ? undefined : header.plane?.position[2];
     this.lines(this.place, [
       `${shown.position + 1} / ${viewport.count}`,
       header.frameCount > 1 ? `${header.instanceNumber ?? ''} · ${header.frameNumber} / ${header.frameCount}` : '',
-      [numberOf(ds, '00180050') === undefined ? '' : `${rounded(numberOf(ds, '00180050') ?? 0)} mm`, z === undefined ? '' : `z ${rounded(z)} mm`].filter(Boolean).join('  '),
+      [isPlane || numberOf(ds, '00180050') === undefined ? '' : `${rounded(numberOf(ds, '00180050') ?? 0)} mm`, z === undefined ? '' : `z ${rounded(z)} mm`].filter(Boolean).join('  '),
     ]);
     const window = shown.greys?.window;
     this.lines(this.greys, [

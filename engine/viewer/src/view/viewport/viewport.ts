@@ -7,13 +7,14 @@ import type { Picture } from '../draw/painter';
 import type { Pixels } from '../image/pixels';
 import type { Window } from '../image/windows';
 import type { FrameLoader } from '../load/loader';
-import type { FrameStack, StackFrame } from '../load/stack';
+import type { Frames } from '../load/frames';
+import type { StackFrame } from '../load/stack';
 import { GreyScale, type Greys } from './greys';
 import { Hand, REST_MS } from './hand';
 
 /** What is on the screen at this moment: all that is said beside the image is said of this. */
 export interface Shown {
-  readonly stack: FrameStack;
+  readonly stack: Frames;
   readonly frame: StackFrame;
   readonly position: number;
   readonly pixels: Pixels | undefined;
@@ -29,7 +30,7 @@ export class Viewport {
   isTurnedWhite = false; // black and white changed
   size: Size = { width: 1, height: 1 };
   shown: Shown | undefined;
-  private current: FrameStack | undefined;
+  private current: Frames | undefined;
   private place = 0;
   private scale: GreyScale | undefined;
   private readonly hand = new Hand();
@@ -49,7 +50,7 @@ export class Viewport {
     private readonly arrived: () => void,
   ) {}
 
-  get stack(): FrameStack | undefined {
+  get stack(): Frames | undefined {
     return this.current;
   }
 
@@ -70,7 +71,7 @@ export class Viewport {
   }
 
   /** Another series, from a position on; undefined: none. */
-  show(stack: FrameStack | undefined, position = 0): void {
+  show(stack: Frames | undefined, position = 0): void {
     this.off();
     this.session.close();
     this.loader.unwatch(this);
@@ -243,12 +244,9 @@ export class Viewport {
     const { direction } = this.hand;
     const { extent, enough } = this;
     const side = this.scaleNow * devicePixelRatio;
-    if (current.isStreamed) {
-      const width = Math.max(1, Math.round((extent?.columns ?? this.size.width) * side));
-      const height = Math.max(1, Math.round((extent?.rows ?? this.size.height) * side));
-      this.session.look(current.streaming, { position: place, width, height, velocity, direction });
-    } else this.session.close();
-    this.loader.watch(this, { stack: current, position: place, enough, velocity, direction });
+    const width = Math.max(1, Math.round((extent?.columns ?? this.size.width) * side));
+    const height = Math.max(1, Math.round((extent?.rows ?? this.size.height) * side));
+    current.look(this, this.session, this.loader, { position: place, width, height, enough, velocity, direction });
   }
 
   private relook(): void {
