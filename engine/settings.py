@@ -97,10 +97,10 @@ class Settings:
         kinds.networks,
     )
     congestion_control: str = setting(
-        "auto",
-        "how TCP finds the rate of web clients' lines, by the kernel's name for it; auto is bbr where the kernel has it and allows"
-        " it, which keeps its rate where packets are lost on the air; empty leaves the machine's own",
-        "auto, or a name of at most 15 letters, digits and underscores, such as bbr or cubic",
+        "",
+        "how TCP finds the rate of web clients' lines, by the kernel's name for it: bbr where packets are lost on the air, cubic"
+        " elsewhere; empty leaves the machine's own",
+        "a name of at most 15 letters, digits and underscores, such as bbr or cubic",
         kinds.kernel_name,
     )
     jpeg_quality: int = setting(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from pathlib import Path
 from benchmarks.links.namespaces import why_not
 from benchmarks.links.site import Site
 from benchmarks.measure import RESULTS
-from benchmarks.readers.cells import LINKS, STRATEGIES, Cell, is_possible, measured
+from benchmarks.readers.cells import LINKS, STRATEGIES, Cell, ReaderFailed, is_possible, measured
 from benchmarks.readers.material import Material, prepared
 from benchmarks.readers.server import Served, nginx, voxcast
 from benchmarks.scroll.figures import Figures
@@ -60,7 +61,11 @@ class Bench:
         found: dict[Wanted, Cell] = {}
 
         def one(number: int, want: Wanted) -> None:
-            found[want] = cell = self.cell(want, number)
+            try:
+                found[want] = cell = self.cell(want, number)
+            except ReaderFailed as error:
+                print(f"{want.persona}  {want.line}  {want.strategy}: failed, {error}", file=sys.stderr, flush=True)
+                return
             say(want, cell)
 
         numbered = list(enumerate(wanted))
@@ -70,11 +75,12 @@ class Bench:
         for pair in numbered:
             if pair not in slow:
                 one(*pair)
-        return {want: found[want] for want in wanted}
+        return {want: found[want] for want in wanted if want in found}
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers and links are ended all the same
     missing = why_not()
     if missing:
         print(missing, file=sys.stderr)
@@ -111,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
         from benchmarks.readers.plots import draw
 
         draw(found, RESULTS)
-    return 0
+    return 0 if len(found) == len(wanted) else 1
 
 
 def row(want: Wanted, cell: Cell) -> dict[str, object]:

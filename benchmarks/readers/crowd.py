@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -50,6 +51,7 @@ class Watched:
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers and links are ended all the same
     missing = why_not()
     if missing:
         print(missing, file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 
@@ -20,8 +19,7 @@ class PortTaken(Exception):
 def listen(setting: str, value: str, congestion_control: str = "") -> socket.socket | None:
     """A listening socket for ``host:port`` (port 0: a free one); None for ``off``.
 
-    Its connections inherit the `congestion_control` that the kernel knows by this name; ``auto`` is bbr where it may be had, empty
-    leaves the machine's.
+    Its connections inherit the `congestion_control` that the kernel knows by this name; empty leaves the machine's.
 
     Without ``SO_REUSEPORT``: all workers accept from one queue, so a worker that dies takes no waiting connection with it,
     and a second server on the same port is an error instead of a coin toss (docs/decisions).
@@ -50,10 +48,6 @@ def listen(setting: str, value: str, congestion_control: str = "") -> socket.soc
 
 
 def _control(sock: socket.socket, name: str) -> None:
-    if name == "auto":
-        with contextlib.suppress(OSError):  # not in this kernel, or not allowed to us: the machine's own then
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"bbr")
-        return
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
     except OSError as error:

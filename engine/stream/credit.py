@@ -11,17 +11,16 @@ from collections import deque
 
 from engine.limits import KIB
 
-INITIAL = (
-    32 * KIB
-)  # before anything is known; RFC 6928 lets TCP send 14 KiB at once, what is more waits in the kernel once
+# Before anything is known; RFC 6928 lets TCP send 14 KiB at once, what is more waits in the kernel once.
+INITIAL = 32 * KIB
 QUANTUM_MIN, QUANTUM_MAX = 8 * KIB, 64 * KIB
 ROUND_TRIP_S_MAX = 10.0  # a minimal round trip older than this is measured again
 QUANTA, QUANTUM_S = 16, 0.001
 RATE_ROUNDS = 8  # the best rate of so many rounds is the bandwidth
 FULL_ROUNDS = 3  # so many rounds without a quarter more: the line is full
-GUST_MAX = (
-    0.625  # of what the path holds; with two chunks more it stays below twice the path, which shallow queues hold
-)
+# Of what the path holds, as much more for gusts: with that and two chunks it stays well below twice the path, which is where
+# a queue of one path length overflows; what is dropped there makes gusts of its own.
+GUST_MAX = 0.625
 GUST_S = 0.004  # or what the line carries in this time, which nobody sees, where that is more
 SLACK_S = 0.004  # a round trip longer than the best by a half and this much has waited behind other bytes
 
