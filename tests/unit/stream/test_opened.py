@@ -59,7 +59,7 @@ def test_what_has_changed_is_opened_anew(made: Made) -> None:
     assert second.supply.positions == first.supply.positions + 1
     made.make()
     third = opened.open(STUDY, SERIES)
-    assert (second.pieces.is_complete, third.pieces.is_complete) == (False, True)
+    assert (second.is_complete, third.is_complete) == (False, True)
     assert len({first.tag, second.tag, third.tag}) == 3
 
 

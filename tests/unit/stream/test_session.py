@@ -19,6 +19,7 @@ from engine.limits import Limits
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import HEAD, Record
 from engine.stream.opened import OpenedSeries
+from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
 from engine.stream.session import Session
 
@@ -61,7 +62,8 @@ def converse(made: Made, talk: Callable[[Session, Wire], Awaitable[None]], limit
         wire = Wire()
         series = OpenedSeries(made.archive, made.shelf, Asking(None))
         with ThreadPoolExecutor(1) as pool:
-            session = Session(wire, Dispatcher(), series, limits or made.limits, pool, pool)
+            readiness = Readiness(series, pool)
+            session = Session(wire, Dispatcher(), series, readiness, limits or made.limits, pool, pool)
             writing = asyncio.create_task(session.write())
             try:
                 say(session, type="hello")
@@ -71,6 +73,7 @@ def converse(made: Made, talk: Callable[[Session, Wire], Awaitable[None]], limit
             finally:
                 writing.cancel()
                 session.close()
+                readiness.close()
 
     asyncio.run(run())
 
