@@ -13,6 +13,8 @@ export type SeriesEvent =
   | { kind: 'frame'; position: number; halvings: number }
   /** The server had bytes of a frame dropped, to stay within the memory; -1: nothing can be shown of it. */
   | { kind: 'dropped'; position: number; halvings: number }
+  /** More is made of it than when it was opened: `refresh` gets the finer steps, and what is held stays. */
+  | { kind: 'ready' }
   /** That frame cannot be read and will not come; or, without a position, the series cannot be opened any more. */
   | { kind: 'failed'; error: StreamError };
 
@@ -121,7 +123,7 @@ export class SeriesStream {
     this.owner.say({ type: 'forget', series: this.number, frames: frames.map(([position, keep]) => [position, keep]) });
   }
 
-  /** Open it again: more may be made of it by now (`table.isComplete`), or it may have grown. */
+  /** Open it again: more is made of it (the event `ready`), or it may have grown. */
   refresh(): void {
     if (!this.isClosed) this.owner.reopen(this);
   }
@@ -183,6 +185,10 @@ export class SeriesStream {
       }
       default: // a kind that this client does not know
     }
+  }
+
+  hasMore(): void {
+    this.emit({ kind: 'ready' });
   }
 
   failed(error: StreamError): void {

@@ -143,6 +143,7 @@ export class StreamSession {
   }
 
   private heard(word: Heard): void {
+    if (word.type === 'ready') this.bySeries.get(word.series)?.hasMore();
     if (word.type !== 'error') return;
     const error = new StreamError(word.error, word.detail, word.series, word.position);
     this.bySeries.get(word.series)?.failed(error);

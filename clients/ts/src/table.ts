@@ -22,7 +22,7 @@ export class SeriesTable {
   private constructor(
     /** Says which frames in which pieces: bytes held under one tag count under the same one. */
     readonly tag: string,
-    /** False: finer steps are being made; open the series again later. */
+    /** False: finer steps are being made; the event `ready` says when to `refresh` for them. */
     readonly isComplete: boolean,
     /** Steps of the finest ladder. */
     readonly levels: number,

@@ -45,6 +45,7 @@ export type Said =
 export type Heard =
   | { type: 'welcome'; protocol: string; inFlight: number }
   | { type: 'error'; series: number; error: string; detail: string; position?: number }
+  | { type: 'ready'; series: number }
   | { type: 'pong'; value: number };
 
 /** One text of the server; undefined for a kind that this client does not know (members and kinds may be added). */
@@ -70,6 +71,9 @@ export function heard(text: string): Heard | undefined {
         detail: String(word.detail ?? ''),
         ...(Number.isInteger(word.position) ? { position: word.position as number } : {}),
       };
+    case 'ready':
+      if (!Number.isInteger(word.series)) throw new ProtocolError('a ready of no series');
+      return { type: 'ready', series: word.series as number };
     case 'pong':
       return { type: 'pong', value: Number(word.value) };
     default:

@@ -267,6 +267,15 @@ describe('opening again', () => {
   });
 });
 
+it('a series of which more is made says so', async () => {
+  const { series, events } = await opened({ isComplete: false });
+  sockets.last.text({ type: 'ready', series: series.number });
+  expect(events.at(-1)).toEqual({ kind: 'ready' });
+  sockets.last.text({ type: 'ready', series: 99 }); // closed meanwhile
+  sockets.last.text({ type: 'news', of: 'later versions' });
+  expect(session.state.kind).toBe('open');
+});
+
 describe('errors', () => {
   it('of a series that cannot be opened end its promise, not the session', async () => {
     sockets.last.welcome();

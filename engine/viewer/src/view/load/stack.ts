@@ -18,8 +18,6 @@ export interface StackFrame {
 
 export type Fineness = 'missing' | 'coarse' | 'exact';
 
-const REFRESH_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
-
 /** Made by `FrameLoader.stack`. */
 export class FrameStack implements Frames {
   readonly images = new Images();
@@ -31,8 +29,6 @@ export class FrameStack implements Frames {
   private readonly stopping = new AbortController();
   private metadata: SeriesMetadata | undefined;
   private list: readonly StackFrame[] = [];
-  private refreshes = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
   private keys = new Map<string, number>();
   private readonly rerouted = new Set<string>();
 
@@ -139,7 +135,6 @@ export class FrameStack implements Frames {
 
   close(): void {
     this.stopping.abort();
-    clearTimeout(this.timer);
     this.stream.close();
     this.images.clear();
     this.listeners.clear();
@@ -148,19 +143,13 @@ export class FrameStack implements Frames {
   private heard(event: SeriesEvent): void {
     if (event.kind === 'table') {
       if (this.metadata !== undefined) this.arrange();
-      if (!event.table.isComplete) this.refreshLater();
+    } else if (event.kind === 'ready') {
+      this.stream.refresh();
     } else if (event.kind === 'failed') {
       const { position, message } = event.error;
       const frame = position === undefined ? undefined : this.list[position];
       if (frame !== undefined) this.fail(frame, message);
     } else if (event.kind === 'frame') this.emit(event.position);
-  }
-
-  /** More is being made of it: ask again, less and less often. */
-  private refreshLater(): void {
-    clearTimeout(this.timer);
-    const pause = REFRESH_MS[Math.min(this.refreshes++, REFRESH_MS.length - 1)];
-    this.timer = setTimeout(() => this.stream.refresh(), pause);
   }
 
   private arrange(): void {
