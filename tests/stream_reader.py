@@ -23,6 +23,7 @@ class Reader:
         self.frames: dict[tuple[int, int], bytearray] = {}
         self.texts: list[dict[str, Any]] = []
         self.order: list[int] = []
+        self.pictures: list[tuple[int, int, int, bytes]] = []  # series, position, number, file
         self.records: list[tuple[int, int, int, int]] = []  # kind, series, position, count of each that brought bytes
 
     async def say(self, **word: object) -> None:
@@ -59,6 +60,9 @@ class Reader:
                 assert begin == length
                 self.got += length
                 self.records.append((kind, series, position, detail))
+            elif kind == 5:
+                self.pictures.append((series, position, detail, bytes(payload)))
+                self.got += length
         await self.say(type="got", bytes=self.got)
 
     async def until(self, done: Callable[[], bool]) -> None:

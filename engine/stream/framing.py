@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from engine.dicom.frame import Window
 from engine.errors import InvalidParameter
 from engine.stream.demand import Quality, Spread
 
 PROTOCOL = "voxcast.stream.v1"
 HEAD = struct.Struct("<BBHIIIII")
 COMPLETE, SEEN = 1, 2
+_MEDIA = ("image/jpeg", "image/webp")
 _NUMBER_MAX = (1 << 32) - 1
 _SIDE_MAX = 1 << 20
 _QUALITIES = {one.value: one for one in Quality}
@@ -29,6 +31,7 @@ class Record(IntEnum):
     RUN = 2
     DROP = 3
     SERIES = 4
+    PICTURE = 5
 
 
 def head(
@@ -62,8 +65,33 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """How a viewport wants its pictures.
+
+    Attributes
+    ----------
+    number : the client's name of it, said again with each picture.
+    media_type : ``image/jpeg`` or ``image/webp``.
+    quality : 1 to 100.
+    window : None: what the header has.
+    is_inverted : greys from 255 down.
+    width, height : of the viewport; the picture fits inside, and is never larger than the frame.
+    """
+
+    number: int
+    media_type: str
+    quality: int
+    window: Window | None
+    is_inverted: bool
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """A viewport over the series of this number; `members` are those of `Demand`, made of it when its turn comes.
+
+    With a `picture` it wants pictures drawn by the server instead of frames.
 
     Sixty times a second from each session, and only the last one before a decision counts.
     """
@@ -71,6 +99,7 @@ class Look:
     viewport: int
     series: int
     members: dict[str, Any]
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +181,26 @@ def _look(said: Mapping[str, Any]) -> Look:
         "is_loop": said.get("loop") is True,
         "weight": _real(said, "weight", 0.01, 100.0, 1.0),
     }
-    return Look(_whole(said, "viewport", 0, _NUMBER_MAX), _whole(said, "series", 0, _NUMBER_MAX), members)
+    viewport, series = _whole(said, "viewport", 0, _NUMBER_MAX), _whole(said, "series", 0, _NUMBER_MAX)
+    wanted = said.get("picture")
+    return Look(
+        viewport, series, members, None if wanted is None else _picture(wanted, members["width"], members["height"])
+    )
+
+
+def _picture(said: Any, width: int, height: int) -> Picture:
+    if not isinstance(said, dict):
+        raise InvalidParameter("picture", str(said)[:80], "a JSON object")
+    window = None
+    if "center" in said or "width" in said:
+        window = Window(_real(said, "center", -1e9, 1e9, math.nan), _real(said, "width", 1, 1e9, math.nan))
+    media_type = said.get("media", _MEDIA[0])
+    if media_type not in _MEDIA:
+        raise InvalidParameter("media", str(media_type)[:80], ", ".join(_MEDIA))
+    return Picture(
+        _whole(said, "number", 0, _NUMBER_MAX, 0), media_type, _whole(said, "quality", 1, 100, 80), window,
+        said.get("invert") is True, width, height,
+    )  # fmt: skip
 
 
 def _close(said: Mapping[str, Any]) -> Close:

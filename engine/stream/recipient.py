@@ -176,6 +176,8 @@ class Recipient:
         """The bytes of a grant turned out to be `size`: a drawn picture was made, or a body is sent with its head."""
         self.credit.settle(size - grant.size)
         self._charge(size - grant.size)
+        if size < grant.size:
+            self._wake()  # there is room again, and nobody will answer what was not sent
 
     def take_back(self, grant: Grant) -> None:
         """The bytes of a grant were not sent and will not be. The last of its frame's grants first, if there are several."""

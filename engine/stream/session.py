@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from engine.errors import EngineError, InvalidParameter, TooBusy
 from engine.limits import Limits
+from engine.stream.batch import SeriesKey, drops_of, records_of
 from engine.stream.demand import Demand
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import (
@@ -24,6 +23,7 @@ from engine.stream.framing import (
     Hello,
     Look,
     Open,
+    Picture,
     Ping,
     Record,
     Word,
@@ -32,15 +32,17 @@ from engine.stream.framing import (
 )
 from engine.stream.grant import Grant
 from engine.stream.opened import OpenedSeries, OpenSeries
+from engine.stream.pictures import REACH, DrawnKey, Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
-from engine.types import Buffer
 
 _BATCH_BYTES = 256 * 1024  # of grants that wait, so many bytes are read in one go
 # And sent as messages of so many chunks, and so many of all that may be under way: a client acknowledges whole messages, so one
 # that holds all of it would leave the line idle for a round trip after each (100 Mbit/s and 5 ms: 38 % of what the line carries).
 _MESSAGE_QUANTA, _MESSAGES = 2, 4
 _OPENING_MAX = 4
+_ANSWERS_BYTES_MAX = 1 << 20  # not taken yet by the client: nothing more is heard of it
+_LONG_WORD = 32 * 1024  # characters; a longer one is parsed on a thread, for it takes milliseconds
 _WRITE_DEADLINE_S = 30.0
 
 
@@ -50,16 +52,8 @@ class Carrier(Protocol):
     async def send(self, message: bytes | str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """A series as the scheduler knows it: its number, and which opening of it."""
-
-    number: int
-    opening: int
-
-
 class Session:
-    """One event loop. The door calls `heard` for each message, runs `write` beside it, and `close` in the end.
+    """One event loop. The door calls `hear` for each message, runs `write` beside it, and `close` in the end.
 
     Reading and copying is done on `read`; `index` opens series.
     """
@@ -70,15 +64,17 @@ class Session:
         dispatcher: Dispatcher,
         series: OpenedSeries,
         readiness: Readiness,
+        pictures: Pictures,
         limits: Limits,
         read: Executor,
         index: Executor,
     ) -> None:
         self._carrier, self._dispatcher, self._series, self._limits = carrier, dispatcher, series, limits
         self._read, self._index, self._readiness = read, index, readiness
+        self._pictures = pictures
         self._recipient: Recipient | None = None
-        self._keys: dict[int, _Key] = {}
-        self._open: dict[_Key, OpenSeries] = {}
+        self._keys: dict[int, SeriesKey] = {}
+        self._open: dict[SeriesKey, OpenSeries] = {}
         self._viewports: set[int] = set()
         self._looks: dict[int, Look] = {}  # of each viewport the last word, until the next decision
         self._opening: dict[int, asyncio.Task[None]] = {}
@@ -87,15 +83,28 @@ class Session:
         self._openings = 0
         self._out: deque[Grant | bytes | str] = deque()
         self._has_more = asyncio.Event()
+        self._answers_bytes = 0  # of what waits in `_out` beside grants, whose bytes are counted by the credit
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
-    def heard(self, text: str) -> None:
-        """One word of the client.
+    async def hear(self, text: str) -> None:
+        """As `heard`, but waits while too many answers are not taken: who says much and reads nothing is heard no more.
 
         Raises
         ------
         InvalidParameter : it is none, or not for this moment: the session is to be ended.
         """
-        word = parse(text)
+        await self._has_room.wait()
+        if len(text) > _LONG_WORD:
+            self._take(await asyncio.get_running_loop().run_in_executor(self._index, parse, text))
+        else:
+            self._take(parse(text))
+
+    def heard(self, text: str) -> None:
+        """One word of the client; raises as `hear`."""
+        self._take(parse(text))
+
+    def _take(self, word: Word) -> None:
         if self._recipient is None:
             if not isinstance(word, Hello):
                 raise InvalidParameter("type", type(word).__name__.lower(), "hello, before anything else")
@@ -135,7 +144,11 @@ class Session:
                 self._has_more.clear()
                 await self._has_more.wait()
             message = self._out.popleft()
-            for whole in await self._records(message) if isinstance(message, Grant) else (message,):
+            if not isinstance(message, Grant):
+                self._answers_bytes -= len(message)
+                if self._answers_bytes <= _ANSWERS_BYTES_MAX:
+                    self._has_room.set()
+            for whole in await self._messages(message) if isinstance(message, Grant) else (message,):
                 async with asyncio.timeout(_WRITE_DEADLINE_S):
                     await self._carrier.send(whole)
 
@@ -143,6 +156,7 @@ class Session:
         """The client is gone."""
         self._looks.clear()
         self._dispatcher.leave(self)
+        self._pictures.end()
         for key in self._open:
             self._readiness.forget(key)
         for task in self._opening.values():
@@ -161,6 +175,7 @@ class Session:
             case Close("viewport", number):
                 self._viewports.discard(number)
                 recipient.close(number)
+                self._undraw(number, recipient)
             case Close(_, number):
                 self._shut(number, recipient)
             case Forget(series, kept):
@@ -177,10 +192,30 @@ class Session:
         if number in self._opening:
             self._early.setdefault(number, {})[word.viewport] = word
         elif (key := self._keys.get(number)) is not None:
-            recipient.look(word.viewport, Demand(series=key, **word.members), now)
+            if word.picture is None:
+                recipient.look(word.viewport, Demand(series=key, **word.members), now)
+                self._undraw(word.viewport, recipient)
+            else:
+                self._look_at_pictures(word, key, word.picture, recipient, now)
         else:
             return  # opening it failed, and the client was told
         self._viewports.add(word.viewport)
+
+    def _look_at_pictures(self, word: Look, key: SeriesKey, picture: Picture, recipient: Recipient, now: float) -> None:
+        before = self._pictures.key(word.viewport)
+        drawn, supply = self._pictures.wants(word.viewport, word.series, self._open[key], picture)
+        if supply is not None:
+            recipient.offer(drawn, supply)
+        reach = word.members["reach"]
+        members = word.members | {"reach": REACH if reach is None else reach}
+        recipient.look(word.viewport, Demand(series=drawn, **members), now)
+        if before is not None and before is not drawn:
+            recipient.withdraw(before)
+
+    def _undraw(self, viewport: int, recipient: Recipient) -> None:
+        drawn = self._pictures.close(viewport)
+        if drawn is not None:
+            recipient.withdraw(drawn)
 
     def _begin(self, word: Open, recipient: Recipient) -> None:
         if word.series in self._opening:
@@ -201,7 +236,7 @@ class Session:
                 )
             held = word.held if word.tag == found.tag else {}
             self._openings += 1
-            key = _Key(word.series, self._openings)
+            key = SeriesKey(word.series, self._openings)
             recipient.offer(key, found.supply, held)
         except EngineError as error:
             self._fail(word.series, error)
@@ -228,89 +263,82 @@ class Session:
             del self._open[key]
             self._readiness.forget(key)
             recipient.withdraw(key)
+            for viewport in self._pictures.of_series(number):
+                self._undraw(viewport, recipient)
 
     def _fail(self, series: int, error: EngineError, position: int | None = None) -> None:
         told = {"type": "error", "series": series, "error": type(error).__name__, "detail": str(error)}
         self._push(json.dumps(told if position is None else told | {"position": position}))
 
     def _push(self, message: Grant | bytes | str) -> None:
+        if isinstance(message, Grant) and isinstance(message.series, DrawnKey):
+            self._pictures.begin(message)  # while what is before it goes out
+        elif not isinstance(message, Grant):
+            self._answers_bytes += len(message)
+            if self._answers_bytes > _ANSWERS_BYTES_MAX:
+                self._has_room.clear()
         self._out.append(message)
         self._has_more.set()
+
+    async def _messages(self, grant: Grant) -> list[bytes]:
+        return await (self._picture(grant) if isinstance(grant.series, DrawnKey) else self._records(grant))
+
+    async def _picture(self, grant: Grant) -> list[bytes]:
+        """The picture of a grant; none where it is void by now, or cannot be drawn."""
+        recipient, key = self._recipient, grant.series
+        assert recipient is not None
+        assert isinstance(key, DrawnKey)
+        drops = [drops_of(grant)] if grant.drops else []
+        made: bytes | None = None
+        try:
+            flight = None if recipient.is_void(grant) else self._pictures.flight(grant)
+            if flight is not None:
+                made = await asyncio.shield(flight.future)
+        except EngineError as error:
+            recipient.settle(grant, 0)
+            self._fail(key.number, error, grant.position)
+            self._dispatcher.wake()
+            return drops
+        finally:
+            self._pictures.leave(grant)
+        if made is None or recipient.is_void(grant):
+            recipient.take_back(grant)
+            self._dispatcher.wake()
+            return drops
+        recipient.settle(grant, len(made))
+        flags = COMPLETE | (SEEN if grant.is_seen else 0)
+        return [
+            *drops,
+            head(
+                Record.PICTURE, key.number, flags=flags, generation=grant.generation, position=grant.position,
+                detail=key.picture.number, length=len(made),
+            )
+            + made
+        ]  # fmt: skip
 
     async def _records(self, first: Grant) -> list[bytes]:
         """This grant and those that wait behind it, as messages; read on a thread, for a mapped page may wait for the disk."""
         batch, size = [first], first.size
-        while self._out and isinstance(self._out[0], Grant) and size + self._out[0].size <= _BATCH_BYTES:
+        while self._out and _is_of_frames(self._out[0]) and size + self._out[0].size <= _BATCH_BYTES:
             grant = self._out.popleft()
             assert isinstance(grant, Grant)
             batch.append(grant)
             size += grant.size
-        known = [(grant, self._open.get(grant.series)) for grant in batch if isinstance(grant.series, _Key)]
+        known = [(grant, self._open.get(grant.series)) for grant in batch if isinstance(grant.series, SeriesKey)]
         loop = asyncio.get_running_loop()
         assert self._recipient is not None
         credit = self._recipient.credit
         most = min(_MESSAGE_QUANTA * credit.quantum, credit.window // _MESSAGES)
-        messages, lost = await loop.run_in_executor(self._read, _read_records, known, most)
+        messages, lost = await loop.run_in_executor(self._read, records_of, known, most)
         for grant, error in lost:
             self._recipient.settle(grant, 0)
             if error is not None:
-                assert isinstance(grant.series, _Key)
+                assert isinstance(grant.series, SeriesKey)
                 self._fail(grant.series.number, error, grant.position)
         if lost:
             self._dispatcher.wake()
         return messages
 
 
-def _read_records(
-    batch: Sequence[tuple[Grant, OpenSeries | None]], message_bytes: int
-) -> tuple[list[bytes], list[tuple[Grant, EngineError | None]]]:
-    """The records of grants, and the grants of which there are none: their series was closed, or cannot be read.
-
-    Messages have no more than `message_bytes` of payload, or a single record.
-    """
-    messages: list[bytes] = []
-    parts: list[Buffer] = []
-    size = 0
-    lost: list[tuple[Grant, EngineError | None]] = []
-    for grant, series in batch:
-        assert isinstance(grant.series, _Key)
-        number = grant.series.number
-        if series is None:
-            lost.append((grant, None))
-            continue
-        for drop in grant.drops:
-            if isinstance(drop.series, _Key):
-                parts.append(head(Record.DROP, drop.series.number, position=drop.position, detail=drop.keep))
-        try:
-            payload = [
-                part
-                for position in range(grant.position, grant.position + grant.count)
-                for part in series.pieces.read_bytes(
-                    position, grant.first, grant.end if grant.count == 1 else series.supply.end(position, grant.level)
-                )
-            ]
-        except EngineError as error:
-            lost.append((grant, error))
-            continue
-        if size and size + grant.size > message_bytes:
-            messages.append(b"".join(parts))
-            parts, size = [], 0
-        size += grant.size
-        flags = (COMPLETE if grant.is_complete else 0) | (SEEN if grant.is_seen else 0)
-        kind, detail = (Record.CHUNK, grant.first) if grant.count == 1 else (Record.RUN, grant.count)
-        parts.append(
-            head(
-                kind,
-                number,
-                level=grant.level,
-                flags=flags,
-                generation=grant.generation,
-                position=grant.position,
-                detail=detail,
-                length=grant.size,
-            )
-        )
-        parts += payload
-    if parts:
-        messages.append(b"".join(parts))
-    return messages, lost
+def _is_of_frames(message: Grant | bytes | str) -> TypeGuard[Grant]:
+    return isinstance(message, Grant) and isinstance(message.series, SeriesKey)

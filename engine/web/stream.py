@@ -12,6 +12,7 @@ from engine.metrics import Metrics
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import PROTOCOL
 from engine.stream.opened import OpenedSeries
+from engine.stream.pictures import Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.session import Session
 from engine.web.addresses import is_own_origin
@@ -22,6 +23,7 @@ from engine.web.services import BEGUN, Services, services
 
 _HEARTBEAT_S = 20.0  # a client that does not answer a ping within half of it is gone
 _WORDS_IN_A_ROW = 16
+_WORD_CHARACTERS = 1024
 _CLOSE_S = 2.0
 
 
@@ -103,6 +105,7 @@ async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services
         streams.dispatcher,
         streams.series,
         streams.readiness,
+        Pictures(s.archive, s.frames),
         limits,
         executors.read,
         executors.index,
@@ -133,13 +136,14 @@ async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services
 async def _listen(socket: web.WebSocketResponse, session: Session, words_per_s_max: int) -> None:
     """Until the client closes. One that floods is read no faster than the limit: its own line fills up then."""
     loop = asyncio.get_running_loop()
-    began, count = loop.time(), 0
+    began, count, row = loop.time(), 0, 0
     async for message in socket:
         if message.type is not WSMsgType.TEXT:
             raise InvalidParameter("message", message.type.name.lower(), "text")
-        session.heard(message.data)
-        count += 1
-        if count % _WORDS_IN_A_ROW == 0:
+        await session.hear(message.data)
+        count += 1 + len(message.data) // _WORD_CHARACTERS  # a long word counts as several
+        row += 1
+        if row % _WORDS_IN_A_ROW == 0:
             await asyncio.sleep(0)
         if count >= words_per_s_max:
             await asyncio.sleep(max(0.0, began + 1.0 - loop.time()))

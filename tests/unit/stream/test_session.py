@@ -15,10 +15,13 @@ from renditions import SERIES, STUDY, Made, ct
 
 from engine.archive.renditions.asking import Asking
 from engine.errors import InvalidParameter
+from engine.executors import Executors
 from engine.limits import Limits
 from engine.stream.dispatch import Dispatcher
+from engine.stream.frames import FrameService
 from engine.stream.framing import HEAD, Record
 from engine.stream.opened import OpenedSeries
+from engine.stream.pictures import Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
 from engine.stream.session import Session
@@ -61,9 +64,12 @@ def converse(made: Made, talk: Callable[[Session, Wire], Awaitable[None]], limit
     async def run() -> None:
         wire = Wire()
         series = OpenedSeries(made.archive, made.shelf, Asking(None))
+        executors = Executors(1)
         with ThreadPoolExecutor(1) as pool:
             readiness = Readiness(series, pool)
-            session = Session(wire, Dispatcher(), series, readiness, limits or made.limits, pool, pool)
+            frames = FrameService(made.archive, executors, made.limits, made.metrics)
+            pictures = Pictures(made.archive, frames)
+            session = Session(wire, Dispatcher(), series, readiness, pictures, limits or made.limits, pool, pool)
             writing = asyncio.create_task(session.write())
             try:
                 say(session, type="hello")
@@ -74,6 +80,7 @@ def converse(made: Made, talk: Callable[[Session, Wire], Awaitable[None]], limit
                 writing.cancel()
                 session.close()
                 readiness.close()
+                executors.close()
 
     asyncio.run(run())
 
