@@ -24,6 +24,10 @@ class Made:
     ----------
     pieces : the Part 10 stream; what it raises passes through.
 
+    Attributes
+    ----------
+    end : length of the Part 10 stream.
+
     Raises
     ------
     NotDicom, TruncatedDataSet, MalformedDataSet, TooLarge, OSError
@@ -36,8 +40,8 @@ class Made:
                 view = memoryview(piece).cast("B")
                 while view:
                     view = view[self._file.write(view) :]
-            self._end = os.fstat(self._file.fileno()).st_size
-            about = scan_file(self._file.fileno(), 0, self._end, limits)
+            self.end = os.fstat(self._file.fileno()).st_size
+            about = scan_file(self._file.fileno(), 0, self.end, limits)
         except BaseException:
             self._file.close()
             raise
@@ -45,14 +49,14 @@ class Made:
         self.sop_class_uid, self.sop_instance_uid = about.sop_class_uid, about.sop_instance_uid
         self.study_instance_uid, self.series_instance_uid = about.study_instance_uid, about.series_instance_uid
         self.transfer_syntax_uid = about.transfer_syntax_uid
-        self.length = self._end - about.data_set_offset
+        self.length = self.end - about.data_set_offset
 
     def data_set(self) -> Iterator[Buffer]:
-        for at in range(self._about.data_set_offset, self._end, MIB):
-            yield self._read(at, min(MIB, self._end - at))
+        for at in range(self._about.data_set_offset, self.end, MIB):
+            yield self._read(at, min(MIB, self.end - at))
 
     def opened(self) -> StoredInstance:
-        return StoredInstance(self._about, self._end, self._read, self._limits)
+        return StoredInstance(self._about, self.end, self._read, self._limits)
 
     def close(self) -> None:
         self._file.close()
