@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from engine.dicom.elements import EXPLICIT_LITTLE, Element, Elements, element_bytes, element_head, sequence_bytes
@@ -21,6 +21,7 @@ from engine.dicom.frame_times import (
     frame_times,
     increment_pointer,
     moment,
+    number_of,
 )
 from engine.dicom.part10 import IMPLEMENTATION_VERSION_NAME
 from engine.dicom.rewrite import Header
@@ -177,7 +178,7 @@ class _Cut:
             at = moment((header.text(date) or "20000101") + header.text(time))
             if at is None:
                 continue
-            at += timedelta(seconds=later)
+            at = _later(at, later)
             changes[time] = element_bytes(time, "TM", f"{at:%H%M%S.%f}".encode())
             if header.text(date):
                 changes[date] = element_bytes(date, "DA", f"{at:%Y%m%d}".encode())
@@ -185,13 +186,11 @@ class _Cut:
         at = moment(text)
         if at is not None:
             zone = text[-5:] if text[-5:-4] in ("+", "-") else ""
-            said = f"{at + timedelta(seconds=later):%Y%m%d%H%M%S.%f}{zone}"
+            said = f"{_later(at, later):%Y%m%d%H%M%S.%f}{zone}"
             changes[_ACQUISITION_DATE_TIME] = element_bytes(_ACQUISITION_DATE_TIME, "DT", said.encode())
-        try:
-            delay = float(header.text(_TRIGGER_DELAY)) + 1000 * later
-            changes[_TRIGGER_DELAY] = element_bytes(_TRIGGER_DELAY, "DS", decimals([delay]))
-        except ValueError:  # there is none
-            pass
+        delay = number_of(header.text(_TRIGGER_DELAY))
+        if delay is not None:
+            changes[_TRIGGER_DELAY] = element_bytes(_TRIGGER_DELAY, "DS", decimals([delay + 1000 * later]))
         return changes
 
     def _values(self, tag: int) -> list[bytes]:
@@ -219,6 +218,14 @@ class _Cut:
             return b"", None
         [element] = Elements(whole, EXPLICIT_LITTLE, self._header.elements.limits).between(0, len(whole))
         return whole, element
+
+
+def _later(at: datetime, seconds: float) -> datetime:
+    """At the end of the calendar at the latest: frame times that lead beyond it are none."""
+    try:
+        return at + timedelta(seconds=seconds)
+    except OverflowError:
+        return at
 
 
 def _us(value: bytes) -> int:

@@ -12,6 +12,7 @@ from engine.errors import FrameNotFound, InvalidFrameList
 
 SIMPLE, CALCULATED, TIME_RANGE = 0x00081161, 0x00081162, 0x00081163
 KEYWORDS = {SIMPLE: "SimpleFrameList", CALCULATED: "CalculatedFrameList", TIME_RANGE: "TimeRange"}
+_NUMBER_MAX = 0xFFFF_FFFF  # of UL; as the last of a sub-range it stands for the end
 _VALUES_MAX = 0xFFFF // 4  # of UL in a value with a length of 16 bits (Y.3.2.1.1, note)
 
 
@@ -61,7 +62,8 @@ class FrameList:
     def _simple(self, frame_count: int) -> list[int]:
         numbers = [int(value) for value in self.values]
         self._check(0 < len(numbers) <= _VALUES_MAX, "1 to 16383 frame numbers")
-        self._check(numbers[0] > 0 and _rises(numbers), "frame numbers from 1 that rise")
+        is_right = numbers[0] > 0 and numbers[-1] <= _NUMBER_MAX and _rises(numbers)
+        self._check(is_right, "frame numbers from 1 that rise")
         return [number for number in numbers if number <= frame_count]
 
     def _calculated(self, frame_count: int) -> list[int]:
@@ -70,7 +72,8 @@ class FrameList:
         behind = 0
         for at in range(0, len(self.values), 3):
             first, last, increment = map(int, self.values[at : at + 3])
-            self._check(0 < first <= last and increment > 0, "triplets of a first frame, a last one and an increment")
+            is_right = 0 < first <= last <= _NUMBER_MAX and 0 < increment <= _NUMBER_MAX
+            self._check(is_right, "triplets of a first frame, a last one and an increment")
             self._check(first > behind, "sub-ranges that rise and do not overlap")
             numbers += range(first, min(last, frame_count) + 1, increment)
             behind = first + (last - first) // increment * increment

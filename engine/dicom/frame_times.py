@@ -30,10 +30,10 @@ def increment_pointer(header: Header) -> tuple[int, ...]:
 def cine_times(header: Header, frame_count: int) -> list[float] | None:
     """By Frame Time or Frame Time Vector, whichever Frame Increment Pointer names; None where neither is there."""
     pointer = increment_pointer(header)
-    delay = (_number(header.text(FRAME_DELAY)) or 0.0) / 1000
-    increments = [_number(text) for text in header.text(FRAME_TIME_VECTOR).split("\\")]
+    delay = (number_of(header.text(FRAME_DELAY)) or 0.0) / 1000
+    increments = [number_of(text) for text in header.text(FRAME_TIME_VECTOR).split("\\")]
     is_vector = len(increments) == frame_count and None not in increments
-    step = _number(header.text(FRAME_TIME))
+    step = number_of(header.text(FRAME_TIME))
     if is_vector and (FRAME_TIME_VECTOR in pointer or step is None):
         return [delay + at / 1000 for at in accumulate(one or 0.0 for one in increments)]
     if step is not None and (not pointer or FRAME_TIME in pointer):
@@ -91,7 +91,7 @@ def _date_time(group: bytes, header: Header) -> str:
     return ""
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
@@ -101,4 +101,4 @@ def _number(text: str) -> float | None:
 
 def decimals(values: Sequence[float]) -> bytes:
     """DS values of at most 16 characters."""
-    return "\\".join(f"{value:.10g}" for value in values).encode("ascii")
+    return "\\".join(f"{value:.9g}" for value in values).encode("ascii")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydicom import Dataset
 from pydicom.multival import MultiValue
 
-from engine.dicom.frame_list import KEYWORDS, FrameList
+from engine.dicom.frame_list import KEYWORDS, TIME_RANGE, FrameList
 from engine.dimse.association import Association, Message
 from engine.dimse.data_set import decode
 from engine.dimse.made import Made, extracted, without_bulk
@@ -112,8 +112,8 @@ def _frame_list(ds: Dataset) -> FrameList:
     value = ds[present[0]].value
     values = list(value) if isinstance(value, (MultiValue, list)) else [value] if value is not None else []
     try:
-        return FrameList(present[0], tuple(float(one) if isinstance(one, float) else int(one) for one in values))
-    except (TypeError, ValueError) as error:
+        return FrameList(present[0], tuple(float(one) if present[0] == TIME_RANGE else int(one) for one in values))
+    except (TypeError, ValueError, OverflowError) as error:  # of another VR than the attribute's
         raise InvalidFrameList(KEYWORDS[present[0]], "numbers") from error
 
 

@@ -75,7 +75,7 @@ def get(
         return 0
 
     ae = AE("GETTER")
-    ae.add_requested_context(model)
+    ae.add_requested_context(model, ExplicitVRLittleEndian)
     roles = []
     for one in (CT, SecondaryCaptureImageStorage, TwelveLeadECGWaveformStorage):
         ae.add_requested_context(one, list(syntaxes))
@@ -122,6 +122,14 @@ def test_whole_instances_come_as_they_are_stored(server: Serving) -> None:
     got, responses = get(server, keys("IMAGE", SOPInstanceUID=["1.2.3.4.1", "1.2.3.4.2", "1.9"]))
     assert sorted(one.SOPInstanceUID for one in got) == ["1.2.3.4.1", "1.2.3.4.2"]
     assert (responses[-1][0].Status, counts(responses[-1][0])) == (0, (2, 0, 0))
+
+
+def test_values_of_another_vr_are_an_invalid_request(server: Serving) -> None:
+    for vr, value in (("FD", float("nan")), ("FD", float("inf")), ("UV", 1 << 40), ("LO", "one"), ("SQ", [Dataset()])):
+        identifier = keys("FRAME", SOPInstanceUID="1.2.3.4.1")
+        identifier.add_new(0x00081161, vr, value)
+        _, responses = get(server, identifier)
+        assert [one.Status for one, _ in responses] == [0xAA04]
 
 
 @pytest.mark.parametrize(
