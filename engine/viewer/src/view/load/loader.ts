@@ -27,10 +27,22 @@ interface Choice {
 const COARSE_SIDE = 128;
 const AHEAD_MOVING = 16;
 const SUSTAINED = 0.7; // of the workers' time goes to what the hand passes
+const RESTING_PART = 0.85; // of the room for decoded frames
 const JOB_MS = 1; // to a worker and back
-const AROUND_RESTING = 6;
 const VOLUME_HALVINGS = 2; // a volume is usable so
 export const FINE_BYTES_MAX = 192 * 1024 * 1024; // of decoded frames, all series together
+
+/**
+ * How many frames on either side are decoded while the hand rests: all that there is room for, so that the next fling finds them.
+ * Of a long series the nearest ones, and no more than are kept: what is decoded is never given up for what is decoded next.
+ */
+function around({ stack, position, enough }: Watch, watches: number): number {
+  const entry = stack.frames[position]?.entry;
+  if (entry === undefined) return 0;
+  const isColour = stack.frames[position]?.header.samplesPerPixel === 3;
+  const bytes = ((isColour ? 4 : 2) * entry.rows * entry.columns) / 4 ** enough;
+  return Math.min(stack.frames.length, Math.floor((FINE_BYTES_MAX * RESTING_PART) / Math.max(bytes, 1) / 2 / watches));
+}
 
 export class FrameLoader {
   private readonly watches = new Map<object, Watch>();
@@ -129,9 +141,10 @@ export class FrameLoader {
       const found = this.ahead(watch, 1, AHEAD_MOVING);
       if (found !== undefined) return found;
     }
-    for (let step = 1; step <= AROUND_RESTING; step++) {
-      for (const watch of watches) {
-        if (watch.velocity !== 0 || watch.have !== undefined) continue;
+    const resting = watches.filter((watch) => watch.velocity === 0 && watch.have === undefined).map((watch) => ({ watch, reach: around(watch, watches.length) }));
+    for (let step = 1; resting.some(({ reach }) => step <= reach); step++) {
+      for (const { watch, reach } of resting) {
+        if (step > reach) continue;
         const { position, direction, enough } = watch;
         const found = this.choice(watch, position + direction * step, enough) ?? this.choice(watch, position - direction * step, enough);
         if (found !== undefined) return found;

@@ -15,6 +15,11 @@ export class SeriesMetadata {
   static async fetch(study: string, series: string, signal?: AbortSignal): Promise<SeriesMetadata> {
     const answer = await request(`${seriesPath(study, series)}/metadata`, 'application/dicom+json', signal);
     const rows = answer.status === 204 ? [] : ((await answer.json()) as DataSet[]);
+    for (const ds of rows) {
+      // What came without a UID is indexed under one that the server made, and has none here.
+      const isOurs = [textOf(ds, '0020000D') || study, textOf(ds, '0020000E') || series].join() === [study, series].join();
+      if (!isOurs) throw new Error('the server gave images of another series'); // labels must never be another's
+    }
     return new SeriesMetadata(study, series, new Map(rows.map((ds) => [textOf(ds, '00080018'), ds])));
   }
 

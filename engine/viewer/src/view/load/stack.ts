@@ -1,5 +1,5 @@
 // One series as frames in slice order: what the session sends of it, what the headers say, and what is decoded.
-import type { FrameEntry, SeriesEvent, SeriesStream, StreamSession, StreamViewport } from '@voxcast/client';
+import type { FrameEntry, SeriesEvent, SeriesStream, SeriesTable, StreamSession, StreamViewport } from '@voxcast/client';
 import type { Pixels } from '../image/pixels';
 import { frameHeader, type FrameHeader } from '../dicom/frame';
 import type { Frames, Looking } from './frames';
@@ -28,6 +28,7 @@ export class FrameStack implements Frames {
   private readonly stream: SeriesStream;
   private readonly stopping = new AbortController();
   private metadata: SeriesMetadata | undefined;
+  private described: SeriesTable | undefined;
   private list: readonly StackFrame[] = [];
   private keys = new Map<string, number>();
   private readonly rerouted = new Set<string>();
@@ -152,13 +153,33 @@ export class FrameStack implements Frames {
     } else if (event.kind === 'frame') this.emit(event.position);
   }
 
+  /** Instances have come since the headers were read. */
+  private describe(): void {
+    SeriesMetadata.fetch(this.study, this.series, this.stopping.signal).then(
+      (metadata) => {
+        this.metadata = metadata;
+        this.arrange();
+      },
+      (error: unknown) => {
+        if (this.stopping.signal.aborted) return;
+        const words = error instanceof Error ? error.message : String(error);
+        for (const frame of this.list) if (this.images.halvings(frame.key) === Infinity) this.fail(frame, words);
+      },
+    );
+  }
+
   private arrange(): void {
     const { metadata } = this;
     const table = this.stream.table;
     if (metadata === undefined || table === undefined) return;
+    if (table !== this.described && table.frames.some(({ sopInstanceUid, frameNumber }) => metadata.frame(sopInstanceUid, frameNumber) === undefined)) {
+      this.described = table; // once for each table: what has no header then has none
+      this.describe();
+      return;
+    }
     this.list = table.frames.map((entry) => {
       const { sopInstanceUid, frameNumber } = entry;
-      // An instance that came after the headers were read has only what the table says.
+      // Without a header nothing says who it is, nor what its values mean: the server draws it, and its name is missing.
       const header = metadata.frame(sopInstanceUid, frameNumber) ?? frameHeader({}, frameNumber);
       const key = `${sopInstanceUid} ${frameNumber}`;
       return { key, entry, header, route: this.rerouted.has(key) ? otherRoute(header, entry) : routeOf(header, entry) };
