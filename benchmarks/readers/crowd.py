@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,7 @@ from benchmarks.scroll.simulation import Log
 from benchmarks.scroll.strategies import SIDE
 
 _PATIENCE_S = 90.0
+_START_S = 8.0  # for the readers' processes
 
 
 @dataclass(slots=True)
@@ -87,10 +89,14 @@ def crowd(
 ) -> tuple[list[tuple[Figures, float]], float]:
     """Of each reader the figures and how late its process was with its hand; processor seconds of these processes."""
 
+    begin_at = time.monotonic() + _START_S
+
     def on(pair: tuple[int, Link]) -> tuple[list[tuple[Figures, float]], float]:
         number, link = pair
         seeds = list(range(number, readers, len(links)))
-        job = look.job() | {"url": served.url, "seeds": seeds, "seconds": seconds, "side": SIDE}
+        job = look.job() | {
+            "url": served.url, "seeds": seeds, "seconds": seconds, "side": SIDE, "begin_at": begin_at,
+        }  # fmt: skip
         source, target = folder / f"seats{number}.json", folder / f"seated{number}.json"
         source.write_text(json.dumps(job))
         run(link.reader, "benchmarks.readers.seats", source, target, seconds + _PATIENCE_S)

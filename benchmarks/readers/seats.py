@@ -1,6 +1,7 @@
 """Several readers at the end of one link, in one process: ``python -m benchmarks.readers.seats JOB.json ARRIVALS.json``.
 
-Each has its own session and its own throws; all begin within a second.
+Each has its own session and its own throws; all begin within a second of a moment that all processes are told, for they take a
+while to start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gc
 import json
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ async def _seat(session: aiohttp.ClientSession, job: dict[str, Any], seed: int, 
         client = Streaming(socket, [(job["study"], job["series"])], arrivals, side=job["side"])
         await socket.send_str('{"type": "hello"}')
         await socket.receive(timeout=20)
-        await asyncio.sleep(_WITHIN_S * index / len(job["seeds"]))
+        begin_at = job["begin_at"] + _WITHIN_S * index / len(job["seeds"])
+        await asyncio.sleep(max(0.0, begin_at - time.monotonic()))
         hand = Hand(cut(fling(seed), job["seconds"]), client.moved)
         arrivals.begin()
         beside = [asyncio.create_task(one) for one in (client.speak(), client.listen())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from serving import Serving
 
 from benchmarks.readers import opener, reader, seats
 from benchmarks.readers.arrivals import read
-from benchmarks.readers.cells import ReaderFailed, run
+from benchmarks.readers.cells import Cell, ReaderFailed, run
 from benchmarks.readers.requesting import BadAnswer
 from benchmarks.readers.streaming import BadStream
+from benchmarks.scroll.line import LineSpec
+from benchmarks.scroll.ours import Ours
 from benchmarks.scroll.personas import PERSONAS, Step, Trace
+from benchmarks.scroll.simulation import run as run_simulated
 from engine.archive.archive import Archive
 from engine.archive.renditions.shelf import Shelf
 from engine.archive.renditions.supply import pieces
@@ -121,6 +125,7 @@ def test_an_opener_waits_for_all_it_is_told(served: tuple[Serving, list[int]], t
 def test_several_seats_have_a_session_each(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
     server, _ = served
     told = {"url": server.url, "study": STUDY, "series": SERIES, "side": 512, "seeds": [1, 2, 3], "seconds": 0.5}
+    told["begin_at"] = time.monotonic()
     (tmp_path / "job.json").write_text(json.dumps(told))
     assert seats.main([str(tmp_path / "job.json"), str(tmp_path / "seats.json")]) == 0
     said = json.loads((tmp_path / "seats.json").read_text())
@@ -138,3 +143,17 @@ def test_a_reader_that_fails_says_why(tmp_path: Path) -> None:
 
     with pytest.raises(ReaderFailed, match="No such file"):
         run(Here(), "benchmarks.readers.reader", tmp_path / "none.json", tmp_path / "out.json", 60)  # type: ignore[arg-type]
+
+
+def test_plots_are_drawn_of_what_was_measured(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is in the extra `bench`")
+    from benchmarks.readers.__main__ import Wanted
+    from benchmarks.readers.plots import draw
+
+    trace = Trace("still", (20,), (Step(0.0, 0, 4), Step(1.0, 0, 5)), 2.0)
+    line = LineSpec("", 1e6, 0.01)
+    account = [(0.1 * at, 100_000 * at) for at in range(20)]
+    cell = Cell(run_simulated(trace, line, Ours(trace, 512)), 2_000_000, 0, 0, 0.0, account)
+    [made] = draw({Wanted("search", "8 Mbit/s, 40 ms", "voxcast"): cell}, tmp_path)
+    assert made.read_bytes().startswith(b"\x89PNG")
+    assert made.stat().st_size > 5000

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
-from benchmarks.scroll.figures import figures
+from benchmarks.scroll.figures import figures, seen
 from benchmarks.scroll.line import LINES, MBIT, PACKET, Line, LineSpec
 from benchmarks.scroll.others import Cornerstone, Latest, Sequential
 from benchmarks.scroll.ours import Ours
+from benchmarks.scroll.page import with_table
 from benchmarks.scroll.personas import PERSONAS, Step, Trace
 from benchmarks.scroll.simulation import run
 from benchmarks.scroll.strategies import SIDE, supply
@@ -91,3 +94,28 @@ def test_the_velocity_of_a_hand() -> None:
     assert motion.moved(15, 2.0) == 0, "after a pause it begins anew"
     assert motion.moved(900, 2.1) == 0, "a jump has no velocity"
     assert motion.moved(910, 2.12) == pytest.approx(500), "a second step as long is a quick hand"
+
+
+def test_what_was_seen_of_each_visit_adds_up_to_the_shares() -> None:
+    log = run(PERSONAS["jump"](), SLOW, Ours(PERSONAS["jump"](), SIDE))
+    visits, found = seen(log), figures(log)
+    assert len(visits) == found.visits
+    assert sum(visit.level >= 0 for visit in visits) / len(visits) == pytest.approx(found.picture)
+    assert sum(visit.level >= visit.levels - 3 for visit in visits) / len(visits) == pytest.approx(found.quarter)
+
+
+def test_a_trace_without_a_look_has_no_time_until_it_is_exact() -> None:
+    trace = Trace("passing", (20,), tuple(Step(at / 10, 0, at) for at in range(20)), 2.0)
+    found = figures(run(trace, SLOW, Ours(trace, SIDE)))
+    assert (found.exact_ms_p50, found.exact_ms_worst) == (0.0, 0.0)
+    assert found.visits == 20
+
+
+def test_the_table_stands_between_its_marks() -> None:
+    rows = [{"reader": "r", "line": "l", "strategy": "s"} | asdict(figures(run(still(), SLOW, Ours(still(), SIDE))))]
+    page = with_table("before\n<a>\nold\n<b>\nafter", rows, "<a>", "<b>")
+    assert page.startswith("before\n<a>\n| reader |")
+    assert page.endswith("%% |\n<b>\nafter".replace("%%", "%"))
+    assert "old" not in page
+    with pytest.raises(ValueError, match="no place"):
+        with_table("nothing", rows, "<a>", "<b>")
