@@ -23,6 +23,7 @@ class Reader:
         self.frames: dict[tuple[int, int], bytearray] = {}
         self.texts: list[dict[str, Any]] = []
         self.order: list[int] = []
+        self.held_most = 0  # bytes of frames at any moment
         self.pictures: list[tuple[int, int, int, bytes]] = []  # series, position, number, file
         self.records: list[tuple[int, int, int, int]] = []  # kind, series, position, count of each that brought bytes
 
@@ -60,9 +61,12 @@ class Reader:
                 assert begin == length
                 self.got += length
                 self.records.append((kind, series, position, detail))
+            elif kind == 3:
+                del self.frames[series, position][detail:]
             elif kind == 5:
                 self.pictures.append((series, position, detail, bytes(payload)))
                 self.got += length
+            self.held_most = max(self.held_most, sum(map(len, self.frames.values())))
         await self.say(type="got", bytes=self.got)
 
     async def until(self, done: Callable[[], bool]) -> None:
