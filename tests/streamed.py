@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import time
 
+import imagecodecs
 import numpy as np
+import pydicom
 from code_streams import slice_values
 from pictures import image, part10
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
 from serving import Serving
 
 
@@ -38,3 +43,21 @@ def make_renditions(server: Serving, study: str) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"no rendition was made: {found.text if found is not None else ''}")
+
+
+def store_lossy(server: Serving, study: str, count: int) -> list[bytes]:
+    """JPEG images of 200 × 300, of which there is no rendition but a small picture."""
+    made = []
+    for number in range(count):
+        ds = image((np.roll(slice_values(200, 300), 9 * number, 1) >> 5).astype(np.uint8))
+        code = bytes(imagecodecs.jpeg8_encode(np.frombuffer(ds.PixelData, np.uint8).reshape(200, 300), level=90))
+        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = study, f"{study}.1", number + 1
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.{number + 1}"
+        ds.PixelData = encapsulate([code])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+        ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        out = io.BytesIO()
+        pydicom.dcmwrite(out, ds)
+        assert server.store(out.getvalue()).status_code == 200
+        made.append(code + bytes(len(code) % 2))
+    return made

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import imagecodecs
 import numpy as np
 import pytest
 from cutting import Link
 from serving import Serving
-from streamed import make_renditions, store_slices
+from streamed import make_renditions, store_lossy, store_slices
 from wavelet import halved
 
 from voxcast.client import ClosedError, ConnectionLost, ProtocolError, SeriesError, Session, connect
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python-client.md"
-PACKED, STORED, LONG, SIDE = "1.2.70", "1.2.71", "1.2.72", 256
+PACKED, STORED, LONG, LOSSY, FRESH, SIDE = "1.2.70", "1.2.71", "1.2.72", "1.2.74", "1.2.75", 256
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,62 @@ def test_a_link_cut_in_the_middle_of_a_fling_costs_nothing_twice(server: Serving
             assert missing <= link.carried[1] < missing * 1.03 + told + 24 * 60 * len(table.frames)
 
     asyncio.run(within())
+
+
+def test_what_has_no_smaller_form_comes_behind_a_small_picture(server: Serving) -> None:
+    codes = store_lossy(server, LOSSY, 6)
+    make_renditions(server, LOSSY)
+    steps: dict[int, list[int]] = {}
+
+    async def talk(session: Session) -> None:
+        series = session.open(LOSSY, f"{LOSSY}.1")
+        viewport = session.viewport()
+        viewport.look(series, quality="coarse")
+        async for frame in series.frames(until_exact=False):
+            steps.setdefault(frame.position, []).append(frame.halvings)
+            own = imagecodecs.jpeg8_decode(codes[frame.position])
+            assert np.array_equal(frame.values, own if frame.is_exact else own[::5, ::5])
+            if len(steps) == 6:
+                viewport.look(series)
+            if sum(0 in one for one in steps.values()) == 6:
+                break
+        assert series.is_whole
+
+    run(server, talk)
+    assert all(one == [3, 0] for one in steps.values())
+
+
+def test_renditions_that_are_made_meanwhile_are_used(server: Serving) -> None:
+    made = store_slices(server, FRESH, 6, 512)
+
+    async def talk(session: Session) -> None:
+        series = session.open(FRESH, f"{FRESH}.1")
+        assert not (await series.table()).is_complete
+        async with asyncio.timeout(40):
+            while not (await series.table()).is_complete:  # noqa: ASYNC110 - the client tells of frames, not of tables
+                await asyncio.sleep(0.05)
+        session.viewport().look(series, 1)
+        found = {frame.position: frame async for frame in series.frames()}
+        assert {frame.entry.transfer_syntax_uid for frame in found.values()} == {"1.2.840.10008.1.2.4.202"}
+        assert all(np.array_equal(found[at].values, values) for at, values in enumerate(made))
+
+    run(server, talk)
+
+
+def test_pictures_drawn_by_the_server(server: Serving, packed: list[Any]) -> None:
+    async def talk(session: Session) -> None:
+        series = session.open(PACKED, f"{PACKED}.1")
+        viewport, seen = session.viewport(), []
+        viewport.look(series, 3, width=64, height=64, reach=0, picture={"number": 5, "center": 0, "width": 4096})
+        async for picture in series.pictures():
+            seen.append((picture.position, picture.number, imagecodecs.jpeg8_decode(picture.data).shape))
+            if len(seen) == 1:
+                viewport.look(series, 4, width=32, height=32, reach=0, picture={"number": 6, "media": "image/jpeg"})
+            else:
+                series.close()
+        assert seen == [(3, 5, (64, 64)), (4, 6, (32, 32))]
+
+    run(server, talk)
 
 
 def test_two_viewports_share_and_a_closed_one_gets_nothing(server: Serving, packed: list[Any], long: list[Any]) -> None:

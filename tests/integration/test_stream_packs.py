@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import pydicom
 import pytest
 from code_streams import slice_values
 from pictures import image, part10
-from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGBaseline8Bit
 from serving import Serving
 from stream_reader import Reader, converse
-from streamed import make_renditions, store_slices
+from streamed import make_renditions, store_lossy, store_slices
 from wavelet import halved
 
 PACKED, LOSSY, FRESH, COUNT = "1.2.80", "1.2.81", "1.2.82", 8
@@ -62,20 +58,7 @@ def test_the_coarse_pack_of_all_slices_comes_in_runs_before_any_neighbour_gets_m
 
 @pytest.fixture(scope="module")
 def lossy(server: Serving) -> list[bytes]:
-    """JPEG images of 200 × 300, of which there is no rendition but a small picture."""
-    made = []
-    for number in range(COUNT):
-        ds = image((np.roll(slice_values(200, 300), 9 * number, 1) >> 5).astype(np.uint8))
-        code = bytes(imagecodecs.jpeg8_encode(np.frombuffer(ds.PixelData, np.uint8).reshape(200, 300), level=90))
-        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = LOSSY, f"{LOSSY}.1", number + 1
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{LOSSY}.1.{number + 1}"
-        ds.PixelData = encapsulate([code])
-        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
-        ds.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-        out = io.BytesIO()
-        pydicom.dcmwrite(out, ds)
-        assert server.store(out.getvalue()).status_code == 200
-        made.append(code + bytes(len(code) % 2))
+    made = store_lossy(server, LOSSY, COUNT)
     make_renditions(server, LOSSY)
     return made
 

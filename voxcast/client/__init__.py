@@ -8,7 +8,7 @@ pixels                  bytes of a frame → stored values, as fine as they show
 """
 
 from voxcast.client.errors import ClosedError, ConnectionLost, ProtocolError, SeriesError, StreamError, UndecodableFrame
-from voxcast.client.series import Frame, Series
+from voxcast.client.series import Frame, Picture, Series
 from voxcast.client.session import Session, Viewport, connect
 from voxcast.client.table import FrameEntry, SeriesTable
 
@@ -17,6 +17,7 @@ __all__ = [
     "ConnectionLost",
     "Frame",
     "FrameEntry",
+    "Picture",
     "ProtocolError",
     "Series",
     "SeriesError",

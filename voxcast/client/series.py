@@ -35,6 +35,21 @@ class Frame:
         return self.halvings == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame as the server has drawn it.
+
+    Attributes
+    ----------
+    number : of the way of drawing that was asked for: a late picture of another window is known by it.
+    data : a JPEG or WebP file.
+    """
+
+    position: int
+    number: int
+    data: bytes
+
+
 class Owner(Protocol):
     """What a series asks of its session."""
 
@@ -60,6 +75,7 @@ class Series:
         self._holding: Holding | None = None
         self._end: StreamError | None = None
         self._fresh: list[tuple[set[int], asyncio.Event]] = []  # of each iterator: what has changed since it looked
+        self._drawn: list[tuple[dict[int, Picture], asyncio.Event]] = []
         self._changed = asyncio.Event()
 
     # what there is
@@ -172,6 +188,32 @@ class Series:
         finally:
             self._fresh.remove(mine)
 
+    async def pictures(self) -> AsyncIterator[Picture]:
+        """Pictures that viewports have asked for by ``picture`` in their look, until the series' end.
+
+        Who is slow gets the last one of each position only. After a lost connection the server knows of none that were sent, and
+        draws what is looked at again.
+
+        Raises
+        ------
+        SeriesError, ConnectionLost, ProtocolError
+        """
+        drawn: dict[int, Picture] = {}
+        wake = asyncio.Event()
+        mine = (drawn, wake)
+        self._drawn.append(mine)
+        try:
+            while self._end is None:
+                while drawn:
+                    yield drawn.pop(next(iter(drawn)))
+                if self._end is None:
+                    wake.clear()
+                    await wake.wait()
+            if not isinstance(self._end, ClosedError):
+                raise self._end
+        finally:
+            self._drawn.remove(mine)
+
     # what the owner may do
 
     def forget(self, kept: dict[int, int]) -> None:
@@ -239,6 +281,11 @@ class Series:
                 begin = end
             if begin != len(record.payload):
                 raise ProtocolError("a run that is longer than its frames")
+        elif record.kind == Kind.PICTURE:
+            for drawn, wake in self._drawn:
+                drawn.pop(record.position, None)
+                drawn[record.position] = Picture(record.position, record.detail, bytes(record.payload))
+                wake.set()
         elif record.kind == Kind.DROP:
             holding.table.entry(record.position)
             holding.drop(record.position, record.detail)
@@ -268,3 +315,6 @@ class Series:
         for fresh, wake in self._fresh:
             fresh.update(positions)
             wake.set()
+        if self._end is not None:
+            for _, wake in self._drawn:
+                wake.set()

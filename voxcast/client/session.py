@@ -33,7 +33,8 @@ class Viewport:
         Parameters
         ----------
         position : 0-based.
-        demand : ``width height velocity direction quality spread reach loop weight`` of the word ``look`` in docs/stream.md.
+        demand : the other members of the word ``look`` in docs/stream.md: ``width height velocity direction quality spread reach
+            loop weight picture``.
 
         Raises
         ------
