@@ -15,7 +15,7 @@ from engine.web.openapi import document
 from engine.web.pictures import PRESENTED
 from engine.web.request_body import defer
 from engine.web.routes import OPTIONS, ROUTES, allowed
-from engine.web.services import SERVICES, Services
+from engine.web.services import SERVICES, TURNS, Services
 from engine.web.stream import STREAMS, Streams
 from engine.web.videos import VIDEO_FILES
 from engine.web.wadl import wadl
@@ -42,6 +42,7 @@ def build(services: Services) -> web.Application:
         lambda: services.archive.feed().last, services.executors.read, services.settings.limits.waiting_clients_max
     )
     app[STREAMS] = Streams(services)
+    app[TURNS] = app[STREAMS].turns
     app[DESCRIBING] = Describing(
         kept(lambda root, below: as_json(document(ROUTES, root, below))),
         kept(lambda root, below: wadl(ROUTES, root, below)),

@@ -16,12 +16,13 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from engine.errors import EngineError, TooBusy
+from engine.stream.turns import Turns
 from engine.web.load import LOAD, Load
 from engine.web.negotiate import MediaRange
 from engine.web.passport import ADDRESS, Passport, passport_for
 from engine.web.quick_frame import quick_frame
 from engine.web.quick_picture import QuickPicture, WishOf, wishes
-from engine.web.services import SERVICES, Services
+from engine.web.services import SERVICES, TURNS, Services
 from engine.web.unreadable import unreadable
 
 _END = b"\r\n\r\n"
@@ -34,13 +35,14 @@ class Door(RequestHandler):
     """
 
     __slots__ = (
-        "_asked", "_head_due", "_held", "_is_in_line", "_line_bytes", "_load", "_passport", "_picture", "_services",
+        "_asked", "_head_due", "_held", "_is_in_line", "_line_bytes", "_load", "_passport", "_picture", "_services", "_turns",
         "_wish_of", "quick_count",
     )  # fmt: skip
 
     def __init__(self, manager: Doors, **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
         self._services, self._load, self._wish_of = manager.services, manager.load, manager.wish_of
+        self._turns = manager.turns
         self._asked = b""  # the lone request that aiohttp is answering
         self._passport: Passport | None = None
         self._picture: QuickPicture | None = None  # on its way
@@ -158,8 +160,8 @@ class Door(RequestHandler):
             if form not in (b"", b"frames"):
                 return False
             return self._begun(data, passport, (study, series, instance, frame, kind, query))
-        if not frame:
-            return False
+        if not frame or self._turns.is_busy(passport.client):
+            return False  # no instance; or the client has an order for its answers, which the handler keeps to
         names = (part.decode("ascii") for part in (study, series, instance, form, frame))
         try:
             rest = quick_frame(self._services, self._load, passport, self._socket(), *names)
@@ -230,6 +232,7 @@ class Doors(web.Server):
     services: Services
     load: Load
     wish_of: WishOf
+    turns: Turns
 
     def __call__(self) -> Door:
         return Door(self, loop=self._loop, **self._kwargs)
@@ -244,5 +247,6 @@ class DoorRunner(web.AppRunner):
         server.__class__ = Doors
         assert isinstance(server, Doors)
         server.services, server.load = self.app[SERVICES], self.app[LOAD]
+        server.turns = self.app[TURNS]
         server.wish_of = wishes(server.services.settings)
         return server

@@ -41,6 +41,7 @@ from engine.web.parameters import (
     NEGOTIATION,
     OUTBOX,
     PERFORMED,
+    PRIORITY,
     RENDERING,
     RENDERING_OURS,
     TARGET,
@@ -128,14 +129,14 @@ def _json(schema: str, *statuses: int) -> Face:
 
 def _form(*parameters: Parameter) -> Face:
     gives = (*_in_parts(OCTET_STREAM, *_IMAGES), OCTET_STREAM, *_IMAGES)
-    return Face(gives, (200, 206, 304, 404, 406, 413, 416, 422), parameters=(*NEGOTIATION, *parameters))
+    return Face(gives, (200, 206, 304, 404, 406, 413, 416, 422), parameters=(*NEGOTIATION, *parameters, PRIORITY))
 
 
 FACES: Mapping[Handler, Face] = {
     frames.retrieve_frames: Face(
         (*_in_parts(OCTET_STREAM, *_IMAGES), OCTET_STREAM, *_IMAGES),
         (200, 206, 304, 404, 406, 413, 416, 422),
-        parameters=(*NEGOTIATION, FSIZ),
+        parameters=(*NEGOTIATION, FSIZ, PRIORITY),
         clause="10.4.1.1.6",
     ),
     frame_forms.retrieve_htj2k: _form(FSIZ),

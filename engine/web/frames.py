@@ -17,6 +17,7 @@ from engine.web.frame_answer import CACHING, FrameAnswer, frame_answer, quick_ch
 from engine.web.frame_forms import send_form, wanted_size
 from engine.web.frame_list import frame_indexes
 from engine.web.negotiate import AS_STORED, accepted, choose_frames, said
+from engine.web.ordered import ordering
 from engine.web.passport import learn
 from engine.web.pieces import Piece, StoredPiece, answer
 from engine.web.sending import SENDFILE_BYTES_MIN, begin, is_known, send
@@ -64,7 +65,12 @@ def _quick(request: web.Request, record: InstanceRecord, said_of: FrameAnswer) -
     """The only frame in one read and one write, where it is short, in memory, and wanted whole."""
     assert said_of.spans is not None
     [span] = said_of.spans
-    if span[1] >= SENDFILE_BYTES_MIN or "Range" in request.headers or is_known(request, said_of.etag):
+    if (
+        span[1] >= SENDFILE_BYTES_MIN
+        or "Range" in request.headers
+        or is_known(request, said_of.etag)
+        or ordering(request)
+    ):
         return None
     whole = services(request).archive.read_framed(record, *span, said_of.head, said_of.tail)
     return None if whole is None else web.Response(body=whole, headers=said_of.headers)

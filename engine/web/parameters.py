@@ -67,6 +67,12 @@ FSIZ = Parameter(
     {"type": "string", "pattern": "^[0-9]{1,6},[0-9]{1,6}(,(round-up|round-down|closest))?$"},
     example="128,128",
 )
+PRIORITY = Parameter(
+    "priority",
+    "As the header Priority (RFC 9218), for who cannot set it: `u=0` (first) to `u=7`, `i` for what is shown in parts.",
+    {"type": "string", "maxLength": 100},
+    example="u=1,i",
+)
 TARGET = Parameter(
     "target",
     "A frame number. What cornerstone3D hangs on behind it, as in `1?fsiz=128,128`, is read as parameters.",

@@ -16,6 +16,7 @@ from engine.ingest.accept import Acceptor
 from engine.metrics import Metrics
 from engine.settings import Settings
 from engine.stream.frames import FrameService
+from engine.stream.turns import Turns
 from engine.stream.work import on_pool
 from engine.types import Timings
 
@@ -41,6 +42,7 @@ class Services:
     metrics: Metrics
 
 
+TURNS: web.AppKey[Turns] = web.AppKey("turns", Turns)
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 
 

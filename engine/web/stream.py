@@ -15,6 +15,7 @@ from engine.stream.opened import OpenedSeries
 from engine.stream.pictures import Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.session import Session
+from engine.stream.turns import Turns
 from engine.web.addresses import is_own_origin
 from engine.web.client import client_of
 from engine.web.cors import is_welcome
@@ -34,6 +35,7 @@ class Streams:
         self.dispatcher = Dispatcher()
         self.series = OpenedSeries(s.archive, s.frames.decoded.shelf, s.frames.decoded.asking)
         self.readiness = Readiness(self.series, s.executors.index)
+        self.turns = Turns(self.dispatcher)
         self._max = s.settings.limits.stream_sessions_max
         self._sockets: set[web.WebSocketResponse] = set()
 
