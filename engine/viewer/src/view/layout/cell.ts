@@ -73,7 +73,8 @@ export class Cell {
     const { viewport } = this;
     const { shown } = viewport;
     this.labels.update(viewport);
-    this.bar.update();
+    this.bar.moved();
+    this.arrived(); // what is drawn may have come just now
     const trouble = shown?.trouble ?? '';
     this.trouble.hidden = trouble === '';
     if (trouble) this.troubleWords.textContent = this.owner.words('view.cannot_show', { reason: trouble });

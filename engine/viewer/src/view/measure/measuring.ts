@@ -74,15 +74,18 @@ export class Measuring {
 
   /** Store what is new in a study as a report. */
   async save(study: string): Promise<void> {
+    if (this.isSaving) return;
+    this.isSaving = true;
+    this.changed();
+    await new Promise((resolve) => requestAnimationFrame(resolve)); // what was drawn just now is measured when it is on the screen
+    await new Promise((resolve) => requestAnimationFrame(resolve));
     const unsaved = this.marks.unsaved(study);
     const reported = unsaved.flatMap((mark) => {
       const found = this.reported.get(mark.uid);
       return found === undefined || found.mark !== mark ? [] : [found];
     });
-    if (this.isSaving || reported.length === 0) return;
-    this.isSaving = true;
-    this.changed();
     try {
+      if (reported.length === 0) return; // of images that are not exact yet
       await storeReport(reportOf(reported, study, new Date()), study);
       this.marks.saved(new Set(reported.map(({ mark }) => mark.uid)));
       this.tell(this.words('measure.saved', { count: reported.length }));

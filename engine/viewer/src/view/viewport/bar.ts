@@ -31,7 +31,8 @@ export class JumpBar {
     });
   }
 
-  update(): void {
+  /** Where the series is: at every drawing. */
+  moved(): void {
     const { count, position, stack } = this.viewport;
     this.element.hidden = count < 2 || stack === undefined;
     if (this.element.hidden || stack === undefined) return;
@@ -39,10 +40,16 @@ export class JumpBar {
     this.element.setAttribute('aria-valuenow', String(position + 1));
     this.element.setAttribute('aria-label', this.words('view.position', { number: position + 1, count }));
     this.mark.style.top = `${(100 * (position + 0.5)) / count}%`;
+  }
+
+  /** What has come of it: asks every frame, so a few times a second. */
+  update(): void {
+    const { count, stack } = this.viewport;
+    if (count < 2 || stack === undefined) return;
     const height = Math.max(1, Math.round(this.viewport.size.height));
     const states = Array.from({ length: count }, (_, at) => stack.arrived(at));
     const key = `${height} ${states.map((state) => state[0]).join('')}`;
-    if (key === this.drawn) return; // the drawing is not needed for every frame of a scroll
+    if (key === this.drawn) return;
     this.drawn = key;
     this.canvas.width = WIDTH;
     this.canvas.height = height;
