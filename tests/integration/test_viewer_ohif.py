@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -61,19 +62,22 @@ def test_ohif_shows_what_was_measured(server: Serving) -> None:
         async with Browser(1400, 900, *WEBGL) as page:
             await page.open(f"{server.url}/ohif/viewer?StudyInstanceUIDs={STUDY}")
             await page.until(f"{_SERIES}.some(e => e.innerText.includes('Measurements'))")
-            await page.until(f"{_BUTTONS}.length > 0")
+            await page.until(f"{_BUTTONS}.length === 2")
             await page.value(f"{_BUTTONS}.forEach(b => b.click())")
+            await page.until(f"{_BUTTONS}.length === 0")
+            await asyncio.sleep(2)  # it draws its first image, which a choice before that would be lost behind
             await page.value(
                 f"(() => {{ const it = {_SERIES}.find(e => e.innerText.includes('Measurements'));"
                 " it.id = 'picked'; it.scrollIntoView(); })()"
             )
-            await asyncio.sleep(0.5)
             await page.click("#picked", 2)
             # Pixels of 2 mm: 40 of them, and an ellipse of 20 × 10; the hand is right to a fifth of one.
-            text = await page.until("(t => t.includes(' mm') && t.includes('Area') && t)(document.body.innerText)")
-            length = float(text.split(" mm")[0].split()[-1])
-            area = float(text.split("Area: ")[1].split(" mm2")[0])
-            angle = float(text.split("Angle: ")[1].split(" deg")[0])
+            text = await page.until(
+                "(t => / mm(?!2)/.test(t) && /mm2/.test(t) && / deg/.test(t) && t)(document.body.innerText)"
+            )
+            length, area, angle = (
+                float(re.findall(rf"([\d.]+) {unit}", text)[0]) for unit in ("mm(?!2)", "mm2", "deg")
+            )
             assert length == pytest.approx(80, abs=0.5)
             assert area == pytest.approx(3.14159 * 20 * 10, rel=0.04)
             assert angle == pytest.approx(90, abs=0.5)
