@@ -1,33 +1,238 @@
-"""The built page in a real Chromium against a real server: what each screen shows, by whose words, and what it asks for."""
+"""The viewer's screen in a real Chromium: whose study it is, its series, priors, documents, and what is taken away."""
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
+from accessibility import needs_axe, violations
 from browser import Page
-from built_page import DIST, browse, needs_page
+from built_page import DIST, SIZES, browse, choose, fits, needs_page
+from pictures import part10
+from pydicom import dcmread
+from pydicom.waveforms import multiplex_array
 from serving import Serving
-
-from engine.cli.phantom import PhantomSeries, generate
+from videos import COLUMNS, KINDS, encoded, instance
+from viewing import CT_SERIES, PDF_SERIES, SEG_SERIES, STUDY, US_SERIES, ct_slice, viewers_study
 
 pytestmark = needs_page
-ONE = PhantomSeries(slices=12, rows=128, columns=128)
+
+_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+ECG_SERIES, SR_SERIES, PRIOR, NAMESAKE = "1.2.40.5", "1.2.40.6", "1.2.41", "1.2.42"
+HOSTILE = "<img src=x onerror=alert(1)>"
+STRIP = "[...document.querySelectorAll('.series')].map((b) => b.dataset.series)"
+READY = "document.querySelectorAll('.series').length === 6"
+AT = f"/viewer?StudyInstanceUIDs={STUDY}"
+
+
+def text(selector: str) -> str:
+    return f"(document.querySelector({json.dumps(selector)})?.innerText ?? '')"
+
+
+def _borrowed(name: str, series: str) -> bytes:
+    """A document of pydicom's, as one of our patient's."""
+    ds = dcmread(_FILES / name)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = STUDY, series, f"{series}.1"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Nightingale^Florence", "N1820", "18200512", "F"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    buffer = io.BytesIO()
+    ds.save_as(buffer)
+    return buffer.getvalue()
+
+
+def _other(study: str, issuer: str) -> bytes:
+    ds = ct_slice(0)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = study, f"{study}.1"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.1"
+    ds.StudyDate, ds.StudyDescription, ds.SeriesDescription = "20230101", HOSTILE, HOSTILE
+    ds.LossyImageCompression, ds.BurnedInAnnotation = "01", "YES"
+    del ds.PixelSpacing
+    if issuer:
+        ds.IssuerOfPatientID = issuer
+    return part10(ds)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive")) as running:
-        assert running.store(*generate(ONE)).status_code == 200
+        documents = [_borrowed("waveform_ecg.dcm", ECG_SERIES), _borrowed("reportsi.dcm", SR_SERIES)]
+        others = [_other(PRIOR, ""), _other(NAMESAKE, "ANOTHER HOSPITAL")]
+        assert running.store(*viewers_study(), *documents, *others).status_code == 200
         yield running
 
 
-def test_an_address_of_a_study_opens_it(server: Serving) -> None:
+def test_a_study_opens_with_its_patient_its_series_and_its_first_images(server: Serving) -> None:
     async def steps(page: Page) -> None:
-        await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('PHANTOM, CT')")
-        await page.until("document.querySelector('.voxcast-view .labels').innerText.includes('1 / 12')")
+        said = await page.value(text(".patient"))
+        for part in ("Nightingale, Florence", "N1820", "1820-05-12", "F", "2024-02-29", "Thorax for viewers", "A1"):
+            assert part in said
+        assert set(await page.value(STRIP)) == {CT_SERIES, SEG_SERIES, PDF_SERIES, US_SERIES, ECG_SERIES, SR_SERIES}
+        assert (await page.value(STRIP))[0] == CT_SERIES
+        await page.until(f"document.querySelector('.series[aria-current]')?.dataset.series === '{CT_SERIES}'")
+        await page.until("document.querySelector('.series img')?.naturalWidth === 128")
+        for words in ("CT", "12 images", "3 mm"):
+            badges = text(f".series[data-series='{CT_SERIES}'] .badges")
+            await page.until(f"{badges}.includes('{words}')")
+        await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('1 / 12')")
+        assert "Nightingale" in await page.value(text(".voxcast-view .labels"))
+        # The view can be shared.
+        await page.until(f"new URLSearchParams(location.search).get('SeriesInstanceUID') === '{CT_SERIES}'")
 
-    browse(server, steps, f"/viewer?StudyInstanceUIDs={ONE.study_instance_uid}", ready="true")
+    browse(server, steps, AT, ready=READY)
+
+
+def test_priors_are_the_same_patients_alone_and_come_beside(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await page.until("document.querySelectorAll('.prior').length > 0")
+        assert await page.value("[...document.querySelectorAll('.prior')].map((b) => b.dataset.study)") == [PRIOR]
+        assert HOSTILE in await page.value(text(".prior"))
+        await page.value("document.querySelector('.prior').click()")
+        await page.until("document.querySelectorAll('.series').length === 7")
+        prior = f".series[data-series='{PRIOR}.1']"
+        assert HOSTILE in await page.value(text(prior))
+        for words in ("lossy", "burned-in text", "no scale"):
+            await page.until(f"{text(f'{prior} .badges')}.includes('{words}')")
+        assert await page.value("document.querySelector('.prior') === null")
+        await page.value(f'document.querySelector("{prior}").click()')
+        await page.until(f"document.querySelector('.series[aria-current]')?.dataset.series === '{PRIOR}.1'")
+        assert await page.value("[...document.querySelectorAll('img')].every((i) => !i.src.endsWith('/x'))")
+
+    browse(server, steps, AT, ready=READY)
+
+
+def test_several_patients_are_warned_about(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await page.until(f"{text('.patient')}.includes('Studies of 2 patients are open')")
+
+    browse(server, steps, f"{AT},{NAMESAKE}", ready="true")
+
+
+def test_a_report_is_read_as_text(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await page.click(f".series[data-series='{SR_SERIES}']")
+        await page.until("document.querySelectorAll('.report li').length > 3")
+        said = await page.value(text(".document"))
+        assert "Nightingale, Florence" in said
+        ds = dcmread(_FILES / "reportsi.dcm")
+        expected = [str(e.value) for e in ds.iterall() if e.keyword == "TextValue"]
+        assert expected
+        squeezed = "".join(said.split())
+        assert [one for one in expected if "".join(one.split()) not in squeezed] == []
+        await page.until(f"new URLSearchParams(location.search).get('SeriesInstanceUID') === '{SR_SERIES}'")
+        await page.value("document.querySelector('.document header button').click()")
+        await page.until("document.querySelector('.document') === null && !document.querySelector('.viewer').hidden")
+
+    browse(server, steps, AT, ready=READY)
+
+
+def test_an_electrocardiogram_is_drawn_to_scale(server: Serving) -> None:
+    """Where the curve is on the paper, found in the canvas, against pydicom's values: 25 mm/s and 10 mm/mV at 96 dots an inch."""
+    ds = dcmread(_FILES / "waveform_ecg.dcm")
+    values = multiplex_array(ds, 0, as_raw=False)[:, 1] / 1000  # lead II: microvolts to millivolts
+    mm = 96 / 25.4
+
+    async def steps(page: Page) -> None:
+        await page.until("document.querySelectorAll('.waves canvas').length >= 12")
+        assert "Lead II" in await page.value(text(".waves figure:nth-child(2)"))
+        width, height, tops = await page.value(
+            """(() => { const c = document.querySelectorAll('.waves canvas')[1];
+              const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, tops = [];
+              for (let x = 0; x < c.width; x += 1) {
+                let y = 0;
+                while (y < c.height && d[(y * c.width + x) * 4 + 2] < 90) y += 1;
+                tops.push(y);
+              }
+              return [c.width, c.height, tops]; })()"""
+        )
+        assert width == pytest.approx(10 * 25 * mm, abs=1)
+        middle = (values.max() + values.min()) / 2
+        for x in range(10, width - 10, 7):
+            at = [int(n) for n in np.arange(x - 1.0, x + 2.0, 0.05) / (25 * mm) * 1000]
+            highest = height / 2 - (values[at].max() - middle) * 10 * mm
+            lowest = height / 2 - (values[at].min() - middle) * 10 * mm
+            assert highest - 2 <= tops[x] <= lowest + 2, x
+
+    browse(server, steps, f"{AT}&SeriesInstanceUID={ECG_SERIES}", ready=READY)
+
+
+def test_a_pdf_opens_in_the_page(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await page.until("document.querySelector('iframe.page') !== null")
+        await page.until(f"{text('.document .who')}.includes('Report')")
+        source = await page.value("document.querySelector('iframe.page').src")
+        answer = server.get(source.removeprefix(server.url))
+        assert answer.headers["Content-Type"] == "application/pdf"
+        assert answer.content.startswith(b"%PDF-")
+        # Chromium's own viewer has taken it; the content policy let it in.
+        for _ in range(400):
+            frames = (await page.call("Page.getFrameTree"))["frameTree"].get("childFrames", [])
+            if [frame["frame"]["url"] for frame in frames] == [source]:
+                break
+            await asyncio.sleep(0.025)
+        else:
+            raise AssertionError(f"the frame never showed it: {frames}")
+
+    browse(server, steps, f"{AT}&SeriesInstanceUID={PDF_SERIES}", ready=READY)
+
+
+def test_files_and_a_picture_are_taken_away(server: Serving, tmp_path: Path) -> None:
+    async def steps(page: Page) -> None:
+        await page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        await page.until("document.querySelector('.series[aria-current]') !== null")
+        await page.click(".actions > button")
+        links = await page.value("[...document.querySelectorAll('#actions a')].map((a) => a.getAttribute('href'))")
+        for link, instances in zip(links, (17, 12), strict=True):
+            answer = server.get(link)
+            assert answer.headers["Content-Type"] == "application/zip"
+            assert answer.content.count(b"PK\x01\x02") >= instances
+        # The image is there when the viewer has one to give.
+        await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('1 / 12')")
+        await page.value("[...document.querySelectorAll('#actions .entry')][0].click()")
+        picture = tmp_path / "view.png"
+        for _ in range(400):
+            if picture.exists() and picture.stat().st_size:
+                break
+            await asyncio.sleep(0.025)
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+    browse(server, steps, AT, ready=READY)
+
+
+def test_it_is_left_and_come_back_to_by_keys(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await page.value("document.querySelector('.series').focus()")
+        await page.key("ArrowDown")
+        assert await page.value(f"document.activeElement.dataset.series === {STRIP}[1]")
+        await page.value("document.querySelector('.back').focus()")
+        await page.call(
+            "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
+        )
+        await page.until("location.pathname === '/' && document.querySelectorAll('.study').length === 3")
+        await page.value("history.back()")
+        await page.until(READY)
+
+    browse(server, steps, AT, ready=READY)
+
+
+@needs_axe
+@SIZES
+@pytest.mark.parametrize("series", [CT_SERIES, SR_SERIES, ECG_SERIES], ids=["images", "report", "waveform"])
+def test_it_is_accessible_and_fits(server: Serving, size: tuple[int, int], series: str) -> None:
+    async def steps(page: Page) -> None:
+        for language, contrast in (("en", "calm"), ("ar", "high")):
+            await choose(page, READY, language=language, contrast=contrast)
+            content = {CT_SERIES: ".series[aria-current]", SR_SERIES: ".report li", ECG_SERIES: ".waves canvas"}[series]
+            await page.until(f"document.querySelector('{content}') !== null")
+            assert await violations(page) == []
+            await fits(page)
+
+    browse(server, steps, f"{AT}&SeriesInstanceUID={series}", size, READY)
 
 
 def test_files_are_named_by_their_content_and_kept_for_ever(server: Serving) -> None:
@@ -38,3 +243,16 @@ def test_files_are_named_by_their_content_and_kept_for_ever(server: Serving) -> 
     assert "immutable" in answer.headers["Cache-Control"]
     assert answer.content == (DIST / script.removeprefix("/static/")).read_bytes()
     assert "script-src 'self' 'wasm-unsafe-eval';" in page.headers["Content-Security-Policy"]
+
+
+def test_a_video_is_played(tmp_path: Path) -> None:
+    kind = KINDS["H.264, transport stream"]
+    video = instance(kind, encoded(kind, 10), 10, "1.2.43.1.1", study="1.2.43", series="1.2.43.1")
+
+    async def steps(page: Page) -> None:
+        await page.until("document.querySelector('video.page')?.readyState >= 2")
+        assert await page.value("document.querySelector('video.page').videoWidth") == COLUMNS
+
+    with Serving(tmp_path / "archive") as running:
+        assert running.store(video).status_code == 200
+        browse(running, steps, "/viewer?StudyInstanceUIDs=1.2.43&SeriesInstanceUID=1.2.43.1", ready="true")

@@ -2,6 +2,7 @@
 
 import type { Words } from "../index.js";import { list } from "./list.js";
 import { page } from "./page.js";
+import { study } from "./study.js";
 import { view } from "./view.js";
 
-export const ar: Words = { ...page, ...list, ...view };
+export const ar: Words = { ...page, ...list, ...study, ...view };

@@ -2,6 +2,7 @@
 
 import { list } from "./list.js";
 import { page } from "./page.js";
+import { study } from "./study.js";
 import { view } from "./view.js";
 
-export const en = { ...page, ...list, ...view } as const;
+export const en = { ...page, ...list, ...study, ...view } as const;

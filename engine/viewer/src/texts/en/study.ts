@@ -1,0 +1,35 @@
+// What the viewer's screen says around the viewer: series, priors, documents.
+
+import type { Text } from "../index.js";
+
+export const study = {
+  "study.back": "Back to the studies",
+  "study.series": "Series",
+  "study.no_description": "no description",
+  "study.no_picture": "no picture",
+  "study.images": { one: "{count} image", other: "{count} images" },
+  "study.lossy": "lossy",
+  "study.burned_in": "burned-in text",
+  "study.no_scale": "no scale",
+  "study.priors": "Other studies of this patient",
+  "study.several_patients": { one: "{count} patient", other: "Studies of {count} patients are open" },
+  "study.take": "Save …",
+  "study.zip": "Study as zip file (DICOM)",
+  "study.series_zip": "Series as zip file (DICOM)",
+  "study.png": "Picture of this view (PNG)",
+  "study.print": "Print this view",
+  "study.nothing_shown": "No image is shown.",
+  "document.title": "Document",
+  "document.which": "Document",
+  "document.close": "Back to the images",
+  "document.not_asked_for": "The server gave what was not asked for. Nothing is shown; load the page again.",
+  "document.nothing": "This has nothing to look at. Its file is safe:",
+  "document.download": "download it",
+  "document.empty": "It has no content.",
+  "document.cut": "It is too long or too deep to be shown whole. The file has all of it.",
+  "document.waveform": "Waveforms",
+  "document.waveform.scale": "25 mm/s, {hertz} Hz, {seconds} s",
+  "document.waveform.from": "From",
+  "document.waveform.channel": "{label}: {low} to {high} {unit}",
+  "document.waveform.failed": "These waveforms cannot be drawn: {why}.",
+} satisfies Record<string, Text>;
