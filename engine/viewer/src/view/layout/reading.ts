@@ -113,6 +113,8 @@ export class Reading {
     this.measuring.open(name.study);
     this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
     this.screen.activate(cell);
+    // Keys mean the image from the first moment on, if nothing else has them.
+    if (document.activeElement === document.body) cell.element.focus({ preventScroll: true });
     this.tellShown();
   }
 
