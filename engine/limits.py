@@ -109,6 +109,9 @@ class Limits:
     stream_in_flight_bytes_max: int = _limit(
         8 * MIB, "bytes sent to one session and not acknowledged: 1 Gbit/s with a round trip of 60 ms"
     )
+    stream_answers_bytes_max: int = _limit(
+        1 * MIB, "answers that wait for a client of a session to read; beyond, it is heard no more until it does"
+    )
     stream_word_bytes_max: int = _limit(4 * MIB, "one word of a client; what it holds of 200 000 frames")
     stream_words_per_s_max: int = _limit(5_000, "words of one session read in a second; more of them wait")
     # dimse

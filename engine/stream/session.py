@@ -41,7 +41,6 @@ _BATCH_BYTES = 256 * 1024  # of grants that wait, so many bytes are read in one 
 # that holds all of it would leave the line idle for a round trip after each (100 Mbit/s and 5 ms: 38 % of what the line carries).
 _MESSAGE_QUANTA, _MESSAGES = 2, 4
 _OPENING_MAX = 4
-_ANSWERS_BYTES_MAX = 1 << 20  # not taken yet by the client: nothing more is heard of it
 _LONG_WORD = 32 * 1024  # characters; a longer one is parsed on a thread, for it takes milliseconds
 _WRITE_DEADLINE_S = 30.0
 
@@ -146,7 +145,7 @@ class Session:
             message = self._out.popleft()
             if not isinstance(message, Grant):
                 self._answers_bytes -= len(message)
-                if self._answers_bytes <= _ANSWERS_BYTES_MAX:
+                if self._answers_bytes <= self._limits.stream_answers_bytes_max:
                     self._has_room.set()
             for whole in await self._messages(message) if isinstance(message, Grant) else (message,):
                 async with asyncio.timeout(_WRITE_DEADLINE_S):
@@ -275,7 +274,7 @@ class Session:
             self._pictures.begin(message)  # while what is before it goes out
         elif not isinstance(message, Grant):
             self._answers_bytes += len(message)
-            if self._answers_bytes > _ANSWERS_BYTES_MAX:
+            if self._answers_bytes > self._limits.stream_answers_bytes_max:
                 self._has_room.clear()
         self._out.append(message)
         self._has_more.set()
