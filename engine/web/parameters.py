@@ -70,7 +70,7 @@ FSIZ = Parameter(
 PRIORITY = Parameter(
     "priority",
     "As the header Priority (RFC 9218), for who cannot set it: `u=0` (first) to `u=7`, `i` for what is shown in parts.",
-    {"type": "string", "maxLength": 100},
+    {"type": "string"},  # what is not understood is passed over (RFC 9218 4)
     example="u=1,i",
 )
 TARGET = Parameter(
