@@ -235,6 +235,28 @@ def test_it_is_accessible_and_fits(server: Serving, size: tuple[int, int], serie
     browse(server, steps, f"{AT}&SeriesInstanceUID={series}", size, READY)
 
 
+def test_the_page_keeps_to_its_budget(server: Serving) -> None:
+    """All that is loaded before the first image, as it is sent: compressed (350 KB); everything that was built: 2.5 MB."""
+
+    async def steps(page: Page) -> None:
+        await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('1 / 12')")
+        names = {url.rsplit("/", 1)[1] for url in page.requests if url.startswith(f"{server.url}/static/")}
+        assert any(name.endswith(".css") for name in names)
+        sent = sum(_sent(server, f"/static/{name}") for name in names)
+        assert sent <= 350_000, (sent, names)
+
+    browse(server, steps, AT, ready=READY)
+    whole = sum(_sent(server, f"/static/{file.name}") for file in DIST.iterdir() if not file.name.startswith("."))
+    assert whole <= 2_500_000
+
+
+def _sent(server: Serving, path: str) -> int:
+    """Bytes of the body as they go over the line."""
+    answer = server.session.get(server.url + path, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=60)
+    assert answer.status_code == 200, path
+    return len(answer.raw.read(decode_content=False))
+
+
 def test_files_are_named_by_their_content_and_kept_for_ever(server: Serving) -> None:
     page = server.get("/")
     assert page.headers["Cache-Control"] == "no-cache"

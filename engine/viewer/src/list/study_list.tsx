@@ -17,6 +17,7 @@ import { opened, RecentList } from "./recent.js";
 import type { StudyRow } from "./row.js";
 
 const TYPING_MS = 120;
+const LIST_READY = "voxcast:list-ready";
 
 export interface StudyListProps {
   readonly tools: Tools;
@@ -72,6 +73,11 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
   }, []);
+
+  // For whoever measures: the first rows are on the screen.
+  useEffect(() => {
+    if (shown && !performance.getEntriesByName(LIST_READY).length) requestAnimationFrame(() => performance.mark(LIST_READY));
+  }, [shown]);
 
   const pages = shown;
   const count = pages?.count ?? null;
