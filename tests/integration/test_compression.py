@@ -19,7 +19,7 @@ TEXTS = [
     SERIES + "/metadata",
     "/dicom-web/studies/1.2.3/metadata",
     "/metrics",
-    "/",
+    "/plain/",
 ]
 
 

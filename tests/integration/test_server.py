@@ -18,12 +18,16 @@ STATE_DEADLINE_S = 20.0
 
 def workers(server: Serving) -> dict[str, int]:
     """Module → process id of the supervisor's children."""
-    pids = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    names = {}
-    for pid in pids:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        names[command[-2].decode().rpartition(".")[2]] = int(pid)
-    return names
+    deadline = time.monotonic() + STATE_DEADLINE_S
+    while True:
+        pids = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in pids]
+        # One that is between fork and exec has none yet.
+        if all(len(command) > 1 for command in commands):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return {command[-2].decode().rpartition(".")[2]: int(pid) for pid, command in zip(pids, commands, strict=True)}
 
 
 def test_sigterm_ends_it_with_zero_and_nothing_stays_behind(tmp_path: Path) -> None:

@@ -7,8 +7,16 @@ export function pixelsOf(coding: Coding, samples: GreyValues, width: number, hei
   if (samples.length < width * height * coding.samplesPerPixel) {
     throw new Error(`${samples.length} samples for ${width} × ${height} pixels`);
   }
+  if (halvings > 0) limit(coding, samples);
   if (coding.samplesPerPixel === 1) return { kind: 'grey', width, height, halvings, values: stored(coding, samples) };
   return { kind: 'colour', width, height, halvings, rgba: rgba(coding, samples, width * height) };
+}
+
+/** A smaller image of a wavelet goes beyond its values at sharp edges: cut off, where masking would make black of white. */
+function limit(coding: Coding, samples: GreyValues): void {
+  const bits = coding.highBit + 1;
+  const [least, most] = coding.isSigned ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
+  for (let at = 0; at < samples.length; at++) samples[at] = Math.min(Math.max(samples[at] ?? 0, least), most);
 }
 
 /** Stored values: moved down from under High Bit, masked or sign extended (PS3.5 8.1.1). */
