@@ -191,7 +191,7 @@ def test_a_destination_that_goes_away_in_the_middle(server: Serving) -> None:
     def answer(event: Any) -> int:
         if len(receiver.asked) == 10:
             event.assoc.abort()
-        return 0
+        return 0 if len(receiver.asked) <= 10 else 0xA700  # the outbox may be here before the receiver is gone
 
     with Receiver([ExplicitVRLittleEndian], port=PORTS["DEST"]) as receiver:
         receiver.answer = answer
