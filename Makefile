@@ -38,7 +38,7 @@ test: lint ## format, types, and every test but the long ones
 	@PYTHON=$(PY) .ci/system.sh peers
 	@.ci/clients.sh
 	@.ci/viewer.sh test
-	$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not torture" $(ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not torture" $(ARGS)
 
 lint: $(VENV)/.tests ## ruff and mypy
 	$(PY) -m ruff check .

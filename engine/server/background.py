@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 
@@ -12,6 +11,7 @@ from engine.archive.documents import SeriesDocuments
 from engine.archive.renditions.shelf import Shelf
 from engine.archive.stranded import stranded
 from engine.errors import EngineError
+from engine.server import processor
 from engine.server.child import Job, archive_path, ready, run
 from engine.server.kernels import begin_warmup, end_warmup
 from engine.settings import Settings
@@ -20,11 +20,10 @@ _LOG = logging.getLogger(__name__)
 _QUIET_S = 2.0  # a series that is still coming in would be built again and again
 _EVERY_S = 1.0
 _UPKEEP_EVERY_S = 60.0
-_NICE = 10
 
 
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
-    os.nice(_NICE)
+    processor.for_what_is_derived()
     archive = Archive.open(archive_path(settings), settings.limits, on_conflict=settings.on_conflict)
     documents = SeriesDocuments(archive, settings.public_url)
     shelf = Shelf(archive.path, settings.limits)

@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 
+from engine.server import processor
 from engine.server.child import Job, archive_path, ready, run
 from engine.settings import Settings
 
@@ -15,6 +16,7 @@ _LOOK_EVERY_S = 0.5
 
 
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
+    processor.for_peers()
     listener, with_tls = (socket.socket(fileno=fd) if fd >= 0 else None for fd in (job.listener, job.tls_listener))
     ready()
     from engine.archive.commitments import is_something_waiting

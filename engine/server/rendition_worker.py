@@ -27,6 +27,7 @@ from engine.archive.renditions.shelf import Shelf
 from engine.archive.renditions.state import STATE_FILE
 from engine.errors import ChangesGone, EngineError, LimitExceeded, NotFound
 from engine.metrics import Metrics
+from engine.server import processor
 from engine.server.child import Job, archive_path, ready, run
 from engine.server.rendition_queue import RenditionQueue, Wanted
 from engine.settings import Settings
@@ -239,15 +240,8 @@ def _deaths(state: Path) -> dict[str, int]:
         return {}
 
 
-def _be_idle() -> None:
-    """Only processor time that nobody else wants: neither ingest nor a reader waits for this one."""
-    os.nice(19)
-    with suppress(OSError):  # forbidden in some containers; being nice is nearly as good
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
-    _be_idle()
+    processor.for_what_nobody_waits_for()
     path = archive_path(settings)
     archive = Archive.open(path, settings.limits, mode="read")
     ready()

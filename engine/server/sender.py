@@ -13,6 +13,7 @@ from engine.archive.forwarder import Forwarder
 from engine.archive.outbox import Outbox
 from engine.errors import EngineError, IndexMismatch, OutboxDamaged
 from engine.metrics import Metrics
+from engine.server import processor
 from engine.server.child import Job, archive_path, ready, run
 from engine.settings import Settings
 
@@ -27,6 +28,7 @@ _CLOSE_S = 7.0  # the supervisor waits 10
 
 
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
+    processor.for_peers()
     archive = _opened(settings, stop)
     try:
         outbox = archive.outbox.get()

@@ -17,6 +17,7 @@ from engine.archive.documents import SeriesDocuments
 from engine.executors import Executors
 from engine.ingest.accept import Acceptor
 from engine.metrics import Metrics
+from engine.server import processor
 from engine.server.child import Job, archive_path, ready, run
 from engine.settings import Settings
 from engine.stream.frames import FrameService
@@ -28,6 +29,7 @@ _COUNT_EVERY_S = 1.0
 
 
 def main(job: Job, settings: Settings, stop: threading.Event) -> None:
+    processor.for_readers()
     path = archive_path(settings)
     archive = Archive.open(path, settings.limits, on_conflict=settings.on_conflict)
     executors = Executors(os.cpu_count() or 1)

@@ -36,6 +36,15 @@ def test_sigterm_ends_it_with_zero_and_nothing_stays_behind(tmp_path: Path) -> N
     assert server.dicom.startswith("VOXCAST@127.0.0.1:")
     pids = workers(server)
     assert set(pids) == {"web_worker", "dicom_acceptor", "background", "rendition_worker"}
+    # Readers come before peers, these before what is derived, which the ready line does not wait for.
+    deadline, order = (
+        time.monotonic() + STATE_DEADLINE_S,
+        ("web_worker", "dicom_acceptor", "background", "rendition_worker"),
+    )
+    while len({os.getpriority(os.PRIO_PROCESS, pids[name]) for name in order}) < len(order):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert sorted(order, key=lambda name: os.getpriority(os.PRIO_PROCESS, pids[name])) == list(order)
     assert server.store(make_instance()).status_code == 200
     assert server.stop() == 0
     for pid in pids.values():

@@ -20,7 +20,6 @@ from data import data_files, pydicom_files
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "native"
 SANITIZED = ("-std=c++17", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-pytestmark = pytest.mark.xdist_group("native fuzz")  # one worker builds them, once
 TARGETS = tuple(sorted(p.stem for p in (NATIVE / "fuzz").glob("fuzz_*.cpp")))
 SMALL = 256 * 1024
 MUTATIONS = 20_000
