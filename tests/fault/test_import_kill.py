@@ -97,8 +97,8 @@ def kill_often(tmp_path: Path, times: int) -> None:
     archive.close()
 
 
-def test_twenty_moments(tmp_path: Path) -> None:
-    kill_often(tmp_path, 20)
+def test_ten_moments(tmp_path: Path) -> None:
+    kill_often(tmp_path, 10)
 
 
 @pytest.mark.torture
