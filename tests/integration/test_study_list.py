@@ -149,8 +149,8 @@ def test_every_row_is_reached_in_the_order_that_was_asked_for(server: Serving) -
         for top in range(0, (MANY + 4) * 48, 600):
             await page.value(f"document.querySelector('.scroll').scrollTop = {top}")
             await page.until(
-                "document.querySelector('.all').children.length > 0"
-                " && document.querySelectorAll('.all > .line:not(.study)').length === 0"
+                "document.querySelector('.window').children.length > 0"
+                " && document.querySelectorAll('.window > .line:not(.study)').length === 0"
             )
             await asyncio.sleep(0.05)
             seen |= set(await page.value(ROWS))

@@ -1,17 +1,19 @@
 // The rows of the list: only those in view are elements. One stop for the tab key; arrows move, Enter opens (WAI-ARIA grid).
 
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import { viewerAddress } from "../router.js";
 import type { Texts } from "../texts/index.js";
 import type { Pages } from "./pages.js";
 import type { Column, ListQuery } from "./query.js";
 import type { StudyRow } from "./row.js";
+import { Track } from "./track.js";
 
 export const ROW_PX = 48;
-/** Browsers lay out no element taller than this; whoever has more studies narrows the search. */
-const HEIGHT_MAX_PX = 15_000_000;
 const BEYOND = 8;
+/** Without an event for so long the hand rests. */
+const REST_MS = 150;
+const HELD_MS = 450;
 
 export interface GridProps {
   readonly texts: Texts;
@@ -28,38 +30,55 @@ export interface GridProps {
 
 export function Grid({ texts, pages, version, query, selected, select, open, sortBy, leave }: GridProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 800 });
+  const track = useRef(new Track()).current;
+  const [height, setHeight] = useState(800);
+  const [, moved] = useReducer((count: number) => count + 1, 0);
+  const resting = useRef(0);
   const total = pages.count ? pages.count.rows + (pages.count.isLeast ? BEYOND : 0) : 0;
-  const shown = Math.min(total, Math.floor(HEIGHT_MAX_PX / ROW_PX));
-  const first = Math.max(0, Math.floor(view.top / ROW_PX) - BEYOND);
-  const last = Math.min(shown, Math.ceil((view.top + view.height) / ROW_PX) + BEYOND);
+  track.resize(total * ROW_PX, height);
+  const first = Math.max(0, Math.floor(track.top / ROW_PX) - BEYOND);
+  const last = Math.min(total, Math.ceil((track.top + height) / ROW_PX) + BEYOND);
 
   useEffect(() => pages.want(first, Math.max(last, 1)), [pages, first, last, version]);
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const measure = (): void => setView({ top: element.scrollTop, height: element.clientHeight });
+    const measure = (): void => setHeight(element.clientHeight);
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     measure();
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      clearTimeout(resting.current);
+    };
   }, []);
-  useLayoutEffect(() => {
-    if (box.current) box.current.scrollTop = 0;
-  }, [pages]);
+  const goTo = (top: number): void => {
+    const bar = track.go(top);
+    if (box.current) box.current.scrollTop = bar;
+    moved(0);
+  };
+  useLayoutEffect(() => goTo(0), [pages]);
+  const scrolled = (event: JSX.TargetedEvent<HTMLElement>): void => {
+    const element = event.currentTarget;
+    track.scrolled(element.scrollTop);
+    moved(0);
+    clearTimeout(resting.current);
+    // A bar that is dragged is where it belongs already; browsers round to parts of a pixel.
+    resting.current = window.setTimeout(() => {
+      if (Math.abs(track.rest - element.scrollTop) > 1) goTo(track.top);
+    }, REST_MS);
+  };
 
   const move = (to: number): void => {
     const index = Math.min(Math.max(to, 0), (pages.count?.rows ?? 1) - 1);
     select(index);
-    const element = box.current;
-    if (!element) return;
     const top = index * ROW_PX;
-    if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + ROW_PX > element.scrollTop + element.clientHeight) element.scrollTop = top + ROW_PX - element.clientHeight;
+    if (top < track.top) goTo(top);
+    else if (top + ROW_PX > track.top + height) goTo(top + ROW_PX - height);
   };
   const pressed = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor(view.height / ROW_PX) - 1);
+    const page = Math.max(1, Math.floor(height / ROW_PX) - 1);
     const moves: Readonly<Record<string, number>> = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
     const by = moves[event.key];
     const row = pages.row(selected);
@@ -83,7 +102,7 @@ export function Grid({ texts, pages, version, query, selected, select, open, sor
   };
   const rows: JSX.Element[] = [];
   for (let index = first; index < last; index += 1) {
-    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} isSelected={index === selected} open={open} select={select} />);
+    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} below={(index - first) * ROW_PX} isSelected={index === selected} open={open} select={select} />);
   }
   return (
     <div class="grid" role="grid" aria-label={texts.say("page.studies")} aria-rowcount={pages.count?.isLeast ? -1 : total + 1} aria-colcount={7} id="studies"
@@ -100,8 +119,10 @@ export function Grid({ texts, pages, version, query, selected, select, open, sor
           <div role="columnheader" class="cell count">{texts.say("list.images")}</div>
         </div>
       </div>
-      <div class="scroll" role="presentation" ref={box} onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}>
-        <div class="all" role={rows.length ? "rowgroup" : "presentation"} style={{ height: `${shown * ROW_PX}px` }}>{rows}</div>
+      <div class="scroll" role="presentation" ref={box} onScroll={scrolled}>
+        <div class="all" role={rows.length ? "rowgroup" : "presentation"} style={{ height: `${track.size}px` }}>
+          <div class="window" role="presentation" style={{ top: `${first * ROW_PX + track.shift}px` }}>{rows}</div>
+        </div>
       </div>
     </div>
   );
@@ -111,19 +132,25 @@ interface LineProps {
   readonly texts: Texts;
   readonly row: StudyRow | undefined;
   readonly index: number;
+  /** Pixels below the first row that is an element. */
+  readonly below: number;
   readonly isSelected: boolean;
   readonly open: (row: StudyRow) => void;
   readonly select: (index: number) => void;
 }
 
-function Line({ texts, row, index, isSelected, open, select }: LineProps): JSX.Element {
+function Line({ texts, row, index, below, isSelected, open, select }: LineProps): JSX.Element {
+  const pressed = useRef(0);
   const clicked = (event: MouseEvent): void => {
     select(index);
+    // A finger that rests looks, or wants the browser's menu; it opens nothing.
+    const isHeld = (event as PointerEvent).pointerType === "touch" && event.timeStamp - pressed.current > HELD_MS;
+    if (isHeld) return event.preventDefault();
     if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser opens the link beside this page
     event.preventDefault();
     open(row);
   };
-  const place = { transform: `translateY(${index * ROW_PX}px)` };
+  const place = { transform: `translateY(${below}px)` };
   if (!row) {
     return (
       <div role="row" class="line" aria-rowindex={index + 2} style={place}>
@@ -134,7 +161,8 @@ function Line({ texts, row, index, isSelected, open, select }: LineProps): JSX.E
   const animal = [row.species, row.breed, row.owner].filter(Boolean).join(" · ");
   const born = [row.birthDate, row.sex].filter(Boolean).join(" · ");
   return (
-    <div role="row" class="line study" id={`study-${index}`} data-study={row.study} aria-rowindex={index + 2} aria-selected={isSelected} style={place} onClick={clicked}>
+    <div role="row" class="line study" id={`study-${index}`} data-study={row.study} aria-rowindex={index + 2} aria-selected={isSelected} style={place}
+      onPointerDown={(event) => { pressed.current = event.timeStamp; }} onClick={clicked}>
       <div role="gridcell" class="cell name">
         <a href={viewerAddress({ studies: [row.study] })} tabIndex={-1} class="strong" title={row.name}><bdi>{row.name || texts.say("list.no_name")}</bdi></a>
         <span class="faint" title={animal || born}><bdi>{animal || born}</bdi></span>
