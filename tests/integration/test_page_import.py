@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +76,85 @@ def test_a_dropped_folder_is_stored_and_what_failed_is_named(server: Serving, fo
     browse(server, steps)
     answer = server.get("/dicom-web/instances?limit=200")
     assert len(answer.json()) == 70
+
+
+def _zip(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_zip_files_are_unpacked_and_what_cannot_be_had_of_them_is_named(
+    server: Serving, folder: Path, tmp_path: Path
+) -> None:
+    images = [(str(file.relative_to(folder)), file.read_bytes()) for file in sorted(folder.glob("*/IM*"))]
+    good = _zip(
+        ("DICOMDIR", b"not looked at"), ("__MACOSX/._IM000", b"leavings"), *images[:40], ("inner.zip", _zip(images[0]))
+    )
+    stored = _zip(*images[40:60], method=zipfile.ZIP_STORED)
+    # A member whose bytes are not those that were packed, and one that is encrypted, beside some that are well.
+    at = good.index(b"PK\x01\x02") - 4000
+    damaged = bytearray(_zip(*images[60:], ("flipped", bytes(range(256)) * 64)))
+    flipped = damaged.index(b"flipped") + len("flipped") + 20
+    damaged[flipped] ^= 0xFF
+    locked = bytearray(_zip(("locked", images[0][1])))
+    for mark, where in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[locked.index(mark) + where] |= 1
+    cut = good[: at // 2]
+    files = {
+        "good.zip": good,
+        "stored.zip": stored,
+        "damaged.zip": damaged,
+        "locked.zip": locked,
+        "cut.zip": cut,
+        "none.zip": b"no zip",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    async def steps(page: Page) -> None:
+        await choose(page, "#import-files", *(tmp_path / name for name in files))
+        await page.until(f"{SAID} === 'done: 70 of 75 safe'")
+        failures = await page.value("[...document.querySelectorAll('.failures li')].map((li) => li.innerText)")
+        said = {one.split(" ")[0]: one.split(" ", 1)[1] for one in failures}
+        assert set(said) == {"good.zip/inner.zip", "damaged.zip/flipped", "locked.zip/locked", "cut.zip", "none.zip"}
+        assert "not unpacked" in said["good.zip/inner.zip"]
+        assert "damaged" in said["damaged.zip/flipped"]
+        assert "encrypted" in said["locked.zip/locked"]
+        assert "damaged" in said["cut.zip"]
+        page.problems[:] = [one for one in page.problems if "409" not in one]
+
+    browse(server, steps)
+    found = server.get("/dicom-web/instances?limit=200").json()
+    assert len(found) == 70
+    # What came out of a zip file is what went in.
+    for uid in ("1.2.7.0.1.0", "1.2.7.1.1.45"):
+        answer = server.get(f"/dicom-web/studies/1.2.7.{uid[6]}/series/1.2.7.{uid[6]}.1/instances/{uid}")
+        number = int(uid.rsplit(".", 1)[1])
+        assert (folder / f"ST{number % 2}" / f"IM{number:03}").read_bytes() in answer.content
+
+
+def test_a_zip_file_that_unpacks_to_far_too_much_is_given_up(server: Serving, folder: Path, tmp_path: Path) -> None:
+    """Of a gigabyte of noughts no more is unpacked than is allowed; what a directory says of its size is not believed."""
+    image = (folder / "ST0" / "IM000").read_bytes()
+    bomb = bytearray(_zip(("IM000", image), ("noughts", b"\0" * (400 << 20)), ("behind", image)))
+    lying = bytearray(_zip(("small", b"\0" * (100 << 20))))
+    entry = lying.index(b"PK\x01\x02")
+    for at in (entry + 24, 22):  # uncompressed size in the directory, and in the local header
+        lying[at : at + 4] = struct.pack("<I", 1000)
+    (tmp_path / "bomb.zip").write_bytes(bomb)
+    (tmp_path / "lying.zip").write_bytes(lying)
+
+    async def steps(page: Page) -> None:
+        await choose(page, "#import-files", tmp_path / "bomb.zip", tmp_path / "lying.zip")
+        await page.until(f"{SAID} === 'done: 1 of 3 safe'")
+        failures = await page.value("[...document.querySelectorAll('.failures li')].map((li) => li.innerText)")
+        assert failures[0].startswith("bomb.zip The zip file unpacks to far more than images do")
+        assert failures[1].startswith("lying.zip/small The zip file is damaged here")
+
+    browse(server, steps)
 
 
 def test_a_broken_line_interrupts_and_the_import_goes_on(server: Serving, folder: Path) -> None:

@@ -40,7 +40,7 @@ test("of a request that failed in part each file is sent alone, and the one that
   });
   expect(requests.map((one) => one.length)).toEqual([4, 1, 1, 1, 1]);
   expect(importer).toMatchObject({ state: "done", stored: 3, failed: 1, sent: 4 });
-  expect(importer.named).toEqual([{ path: "folder/2.dcm", why: "truncated: 40 bytes are needed", failure: null }]);
+  expect(importer.named).toEqual([{ path: "folder/2.dcm", said: null, why: "truncated: 40 bytes are needed", failure: null }]);
 });
 
 test("a broken line and a busy server are waited for, and what had no answer is sent again", async () => {

@@ -1,7 +1,7 @@
 // Files that are dropped anywhere on the list are imported.
 
 import { useEffect, useState } from "preact/hooks";
-import { below, entriesOf } from "./files.js";
+import { below, entriesOf, withZips } from "./files.js";
 import type { Importer } from "./importer.js";
 
 /** Whether files are being dragged over the page. */
@@ -21,7 +21,7 @@ export function useDrop(importer: Importer): boolean {
       if (!hasFiles(event) || !event.dataTransfer) return;
       event.preventDefault();
       setDragged(false);
-      importer.add(below(entriesOf(event.dataTransfer)));
+      importer.add(withZips(below(entriesOf(event.dataTransfer))));
     };
     document.addEventListener("dragover", over);
     document.addEventListener("dragleave", left);

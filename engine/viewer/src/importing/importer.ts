@@ -3,7 +3,8 @@
 
 import { Failure } from "../api/failure.js";
 import { isAbort, pause } from "../api/dicomweb.js";
-import type { Found } from "./files.js";
+import type { Entry, Found } from "./files.js";
+import type { Key } from "../texts/index.js";
 import type { Sender, Stored } from "./storing.js";
 
 const REQUEST_BYTES = 8 << 20;
@@ -19,6 +20,8 @@ export interface FailedFile {
   /** In the server's words, or null when the server refused the request: then `failure` says it. */
   readonly why: string;
   readonly failure: Failure | null;
+  /** Why it never got to the server; null when it did. */
+  readonly said: Key | null;
 }
 
 export class Importer {
@@ -32,7 +35,7 @@ export class Importer {
   readonly named: FailedFile[] = [];
   /** Why the line is interrupted, and when it is tried again. */
   trouble: Failure | null = null;
-  private readonly waiting: (Iterator<Found> | AsyncIterator<Found>)[] = [];
+  private readonly waiting: (Iterator<Entry> | AsyncIterator<Entry>)[] = [];
   private readonly listeners = new Set<() => void>();
   private readonly storedListeners = new Set<() => void>();
   private controller = new AbortController();
@@ -53,7 +56,7 @@ export class Importer {
     return () => this.storedListeners.delete(listener);
   }
 
-  add(files: Iterator<Found> | AsyncIterator<Found>): void {
+  add(files: Iterator<Entry> | AsyncIterator<Entry>): void {
     this.waiting.push(files);
     this.isFound = false;
     if (this.state === "idle" || this.state === "done") void this.run();
@@ -139,6 +142,13 @@ export class Importer {
         if (this.waiting[0] === source) this.waiting.shift();
         continue;
       }
+      if ("said" in value) {
+        this.found += 1;
+        this.sent += 1;
+        this.note(value.path, 1, "", null, value.said);
+        this.tell();
+        continue;
+      }
       if (isIndexOnly(value)) continue;
       this.found += 1;
       return value;
@@ -197,9 +207,9 @@ export class Importer {
     await Promise.race([early, pause(seconds * 1000, signal)]);
   }
 
-  private note(path: string, count: number, why: string, failure: Failure | null): void {
+  private note(path: string, count: number, why: string, failure: Failure | null, said: Key | null = null): void {
     this.failed += count;
-    if (this.named.length < NAMED_MAX) this.named.push({ path, why, failure });
+    if (this.named.length < NAMED_MAX) this.named.push({ path, why, failure, said });
   }
 
   private become(state: State): void {

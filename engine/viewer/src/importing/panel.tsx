@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { explain } from "../shell/explain.js";
 import type { Tools } from "../shell/page.js";
-import { chosen } from "./files.js";
+import { chosen, withZips } from "./files.js";
 import type { Importer } from "./importer.js";
 
 export function ImportPanel({ tools, importer }: { tools: Tools; importer: Importer }): JSX.Element {
@@ -16,7 +16,7 @@ export function ImportPanel({ tools, importer }: { tools: Tools; importer: Impor
   const folder = useRef<HTMLInputElement>(null);
   useEffect(() => folder.current?.setAttribute("webkitdirectory", ""), []);
   const take = (input: HTMLInputElement): void => {
-    if (input.files?.length) importer.add(chosen(input.files));
+    if (input.files?.length) importer.add(withZips(chosen(input.files)));
     input.value = "";
   };
   const { state } = importer;
@@ -48,7 +48,7 @@ export function ImportPanel({ tools, importer }: { tools: Tools; importer: Impor
             {importer.named.map((one, index) => (
               <li key={index}>
                 <bdi class="strong">{one.path}</bdi>{" "}
-                <span dir="auto">{one.failure ? explain(texts, one.failure) : one.why || say("import.no_reason")}</span>
+                <span dir="auto">{one.said ? say(one.said) : one.failure ? explain(texts, one.failure) : one.why || say("import.no_reason")}</span>
               </li>
             ))}
             {importer.failed > importer.named.length && <li class="faint">{say("import.more", { count: importer.failed - importer.named.length })}</li>}

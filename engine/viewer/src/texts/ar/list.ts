@@ -60,5 +60,10 @@ export const list: Record<keyof typeof english, Text> = {
   "import.more": {
     zero: "و{count} أخرى", one: "و{count} آخر", two: "و{count} آخران", few: "و{count} أخرى", many: "و{count} أخرى", other: "و{count} أخرى",
   },
+  "import.zip.damaged": "الملف المضغوط تالف في هذا الموضع.",
+  "import.zip.encrypted": "هذا الملف مشفّر. فكّ ضغطه بكلمة المرور ثم استورد الملفات.",
+  "import.zip.within": "لا يُفكّ ملف مضغوط داخل ملف مضغوط. فكّ الملف الخارجي ثم استورد هذا.",
+  "import.zip.expands": "يتمدد الملف المضغوط إلى أكثر بكثير مما تتمدد إليه الصور، ولم يُقرأ باقيه. إن كنت تثق به ففكّه بنفسك واستورد الملفات.",
+  "import.zip.many": "في الملف المضغوط أعضاء كثيرة جدًا، ولم يُقرأ باقيه. استورده بالأمر: voxcast import",
   "import.no_reason": "لم يحفظه الخادم.",
 };

@@ -51,5 +51,10 @@ export const list = {
   "import.goes_on": "The import goes on by itself.",
   "import.failed": { one: "{count} file failed", other: "{count} files failed" },
   "import.more": { one: "and {count} more", other: "and {count} more" },
+  "import.zip.damaged": "The zip file is damaged here.",
+  "import.zip.encrypted": "It is encrypted. Unpack it with its password, then import the files.",
+  "import.zip.within": "A zip file in a zip file is not unpacked. Unpack the outer one, then import this.",
+  "import.zip.expands": "The zip file unpacks to far more than images do; the rest of it was not read. If you trust it, unpack it yourself and import the files.",
+  "import.zip.many": "The zip file has too many members; the rest of it was not read. Bring it in with: voxcast import",
   "import.no_reason": "The server did not store it.",
 } satisfies Record<string, Text>;
