@@ -200,6 +200,16 @@ class Page:
         for _ in range(abs(notches)):
             await self.mouse("mouseWheel", x, y, deltaX=0, deltaY=100 if notches > 0 else -100)
 
+    async def touch(self, *paths: list[tuple[float, float]], hold_s: float = 0.0) -> None:
+        """Fingers go along their paths side by side, after resting for `hold_s`; all paths have as many places."""
+        await self.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5)
+        for step, places in enumerate(zip(*paths, strict=True)):
+            points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+            await self.call("Input.dispatchTouchEvent", type="touchMove" if step else "touchStart", touchPoints=points)
+            if step == 0:
+                await asyncio.sleep(hold_s)
+        await self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     async def key(self, name: str) -> None:
         for kind in ("keyDown", "keyUp"):
             await self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name)

@@ -26,11 +26,12 @@ _TYPES = {
     ".wasm": "application/wasm",
 }
 # wasm-unsafe-eval: decoders are compiled from WebAssembly; it allows no script. A document (PDF) or a video of the archive is shown
-# in a frame or video element of the page, from this server.
+# in a frame or video element of the page, from this server. Trusted Types: no text becomes markup or a script, and workers are
+# made of the page's own files alone (engine/viewer/src/trusted.ts).
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "worker-src 'self'; media-src 'self' blob:; frame-src 'self' blob:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default"
 )
 _FOR_EVER = "public, max-age=31536000, immutable"  # a built file with other content has another name
 BUILT, PLAIN = "dist", "plain"

@@ -44,6 +44,8 @@ export class Line {
   private isTaking = false;
   private isWelcome = false;
   private isOver = false;
+  private isOpen = false;
+  private leaving: ReturnType<typeof setTimeout> | undefined;
   private acknowledged = 0; // payload bytes of chunks and runs on this line
   private hasHeard = false; // since the last look at the clock
   private askedAt: number | undefined;
@@ -57,11 +59,14 @@ export class Line {
     this.watch = setInterval(() => this.look(), QUIET_MS);
     this.socket.binaryType = 'arraybuffer';
     this.socket.addEventListener('open', () => {
-      if (!this.isOver) this.say(memory === undefined ? { type: 'hello' } : { type: 'hello', memory });
+      this.isOpen = true;
+      if (this.isOver) this.leave();
+      else this.say(memory === undefined ? { type: 'hello' } : { type: 'hello', memory });
     });
     this.socket.addEventListener('message', (event) => this.came(event.data));
     this.socket.addEventListener('error', () => undefined); // the close that follows says it
     this.socket.addEventListener('close', (event) => {
+      clearTimeout(this.leaving);
       const why = event.reason || `the connection closed (${event.code ?? 'no code'})`;
       this.end(event.code === POLICY_VIOLATION ? new ProtocolError(why) : new Error(why));
     });
@@ -75,6 +80,13 @@ export class Line {
   close(): void {
     if (this.isOver) return;
     this.stop();
+    // Browsers complain of a socket that is closed before it is open: whoever opens and leaves at once has done nothing wrong.
+    if (this.isOpen) this.leave();
+    else this.leaving = setTimeout(() => this.leave(), OPEN_DEADLINE_MS);
+  }
+
+  private leave(): void {
+    clearTimeout(this.leaving);
     this.socket.close(OUR_CLOSE);
   }
 

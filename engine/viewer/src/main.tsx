@@ -3,10 +3,12 @@
 import { render } from "preact";
 import "./style.css";
 import { localSettings } from "./settings.js";
-import { applyContrast } from "./shell/choices.js";
+import { applyContrast } from "./shell/preferences.js";
 import { Shell } from "./shell/page.js";
+import { trustOwnFiles } from "./trusted.js";
 import { LANGUAGES, preferred, textsOf, type Language } from "./texts/index.js";
 
+trustOwnFiles();
 const settings = localSettings();
 const chosen = settings.get<string>("language", "");
 const texts = await textsOf(Object.hasOwn(LANGUAGES, chosen) ? (chosen as Language) : preferred(navigator.languages));

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Attribute, Item } from "../src/api/json.js";
-import { bytesOf, decode, groupsOf, millivolts } from "../src/documents/waveform.js";
+import { aLaw, bytesOf, decode, groupsOf, millivolts, muLaw } from "../src/documents/waveform.js";
 
 const value = (...values: unknown[]): Attribute => ({ Value: values });
 const channel = (label: string, sensitivity?: number, baseline = 0): Item => ({
@@ -33,10 +33,30 @@ test("padding is no sample", () => {
   expect([...(decode(padded, words(-32768, 1, 0, 2, 0, 3)).channels[0]?.values ?? [])]).toEqual([NaN, 10, 10]);
 });
 
+test.each([
+  ["SB", 8, [0x80, 1, 0xff, 2, 0x7f, 3], [-128, -1, 127]],
+  ["UB", 8, [0x80, 1, 0xff, 2, 0, 3], [128, 255, 0]],
+  ["MB", 8, [0x00, 1, 0xff, 2, 0x80, 3], [-8031, 0, 8031]],
+  ["AB", 8, [0x2a, 1, 0xd5, 2, 0xaa, 3], [-4032, 1, 4032]],
+  ["US", 16, [0, 0x80, 1, 0, 0xff, 0xff, 2, 0, 1, 0, 3, 0], [32768, 65535, 1]],
+  ["SL", 32, [0, 0, 1, 0, 1, 0, 0, 0, 255, 255, 255, 255, 2, 0, 0, 0, 7, 0, 0, 0, 3, 0, 0, 0], [65536, -1, 7]],
+  ["SV", 64, [...[0, 0, 1, 0, 0, 0, 0, 0], ...Array<number>(8).fill(0), ...Array<number>(8).fill(255), ...Array<number>(8).fill(0), ...[7, 0, 0, 0, 0, 0, 0, 0], ...Array<number>(8).fill(0)], [65536, -1, 7]],
+])("samples of %s", (interpretation, bits, bytes, expected) => {
+  const plain = header({ "54001006": value(interpretation), "54001004": value(bits), "003A0200": value(channel("I"), channel("II")) });
+  expect([...(decode(plain, Uint8Array.from(bytes).buffer).channels[0]?.values ?? [])]).toEqual(expected);
+});
+
+test("companded samples are those of ITU-T G.711", () => {
+  // Decoder output values of its tables 1 and 2.
+  expect([0x00, 0x0f, 0x55, 0x7e, 0x7f, 0x80, 0xaa, 0xff].map(muLaw).map((value) => value + 0)).toEqual([-8031, -4191, -179, -2, 0, 8031, 1343, 0]);
+  expect([0x00, 0x2a, 0x55, 0xaa, 0xd5, 0xff, 0x80].map(aLaw)).toEqual([-688, -4032, -1, 4032, 1, 106, 688]);
+});
+
 describe("what does not fit is refused", () => {
   test.each([
     ["fewer samples than announced", {}, words(1, 2, 3, 4), "3 samples are announced, 2 are there"],
-    ["an interpretation that is no number", { "54001006": value("MB") }, words(1), "Interpretation MB"],
+    ["an interpretation that is no number", { "54001006": value("XB") }, words(1), "Interpretation XB"],
+    ["bits that are not those of the interpretation", { "54001004": value(8) }, words(1, 2, 3, 4, 5, 6), "8 bits are announced for samples of SS"],
     ["no frequency", { "003A001A": value(0) }, words(1, 2, 3, 4, 5, 6), "not stated"],
     ["more channels than are described", { "003A0005": value(3) }, words(1, 2, 3, 4, 5, 6, 7, 8, 9), "not stated"],
     ["a million channels", { "003A0005": value(1e6) }, words(1), "not stated"],

@@ -27,14 +27,41 @@ export interface GroupHeader {
 }
 
 const CHANNELS_MAX = 512;
-const READERS: Readonly<Record<string, { bytes: number; read: (view: DataView, at: number) => number }>> = {
+
+interface Reader {
+  readonly bytes: number;
+  read(view: DataView, at: number): number;
+}
+
+/** By Waveform Sample Interpretation (PS3.3 C.10.9.1.5). The server gives values little endian, however they are stored. */
+const READERS: Readonly<Record<string, Reader>> = {
   SB: { bytes: 1, read: (view, at) => view.getInt8(at) },
   UB: { bytes: 1, read: (view, at) => view.getUint8(at) },
+  MB: { bytes: 1, read: (view, at) => muLaw(view.getUint8(at)) },
+  AB: { bytes: 1, read: (view, at) => aLaw(view.getUint8(at)) },
   SS: { bytes: 2, read: (view, at) => view.getInt16(at, true) },
   US: { bytes: 2, read: (view, at) => view.getUint16(at, true) },
   SL: { bytes: 4, read: (view, at) => view.getInt32(at, true) },
   UL: { bytes: 4, read: (view, at) => view.getUint32(at, true) },
+  SV: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
+  UV: { bytes: 8, read: (view, at) => Number(view.getBigUint64(at, true)) },
 };
+
+/** ITU-T G.711, table 2: uniform values from -8031 to 8031. */
+export function muLaw(code: number): number {
+  const turned = ~code & 0xff;
+  const value = ((((turned & 15) << 1) | 33) << ((turned >> 4) & 7)) - 33;
+  return turned & 0x80 ? -value : value;
+}
+
+/** ITU-T G.711, table 1: uniform values from -4032 to 4032. */
+export function aLaw(code: number): number {
+  const turned = code ^ 0x55;
+  const segment = (turned >> 4) & 7;
+  const step = ((turned & 15) << 1) | 1;
+  const value = segment === 0 ? step : (step + 32) << (segment - 1);
+  return turned & 0x80 ? value : -value;
+}
 
 export function groupsOf(instance: Item): GroupHeader[] {
   return items(instance, "54000100").map((item) => ({
@@ -49,6 +76,8 @@ export function decode({ item }: GroupHeader, data: ArrayBuffer): Group {
   const interpretation = text(item, "54001006");
   const reader = READERS[interpretation];
   if (!reader) throw new Error(`Waveform Sample Interpretation ${interpretation || "is missing"}`);
+  const bits = first(item, "54001004");
+  if (bits !== undefined && bits !== reader.bytes * 8) throw new Error(`${String(bits)} bits are announced for samples of ${interpretation}`);
   const frequency = Number(first(item, "003A001A"));
   const count = Number(first(item, "003A0005"));
   const stated = Number(first(item, "003A0010"));
@@ -82,7 +111,7 @@ function calibration(definition: Item): { factor: number; offset: number; unit: 
 }
 
 /** The sample that stands for none (5400,100A), as the samples are written; null where the header has none. */
-function paddingOf(item: Item, reader: { bytes: number; read: (view: DataView, at: number) => number }): number | null {
+function paddingOf(item: Item, reader: Reader): number | null {
   const said = item["5400100A"];
   if (said?.InlineBinary) {
     const bytes = bytesOf(said.InlineBinary);

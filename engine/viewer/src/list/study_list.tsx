@@ -74,9 +74,13 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
     return () => document.removeEventListener("keydown", pressed);
   }, []);
 
-  // For whoever measures: the first rows are on the screen.
+  // For whoever measures: the first rows are on the screen. From now on there is time for what the first click will need.
   useEffect(() => {
-    if (shown && !performance.getEntriesByName(LIST_READY).length) requestAnimationFrame(() => performance.mark(LIST_READY));
+    if (!shown || performance.getEntriesByName(LIST_READY).length) return;
+    requestAnimationFrame(() => {
+      performance.mark(LIST_READY);
+      whenIdle(() => void import("../view/index.js").then(({ fetchAhead }) => fetchAhead(), () => undefined)); // it is fetched again at the click
+    });
   }, [shown]);
 
   const pages = shown;
@@ -111,6 +115,16 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
       {isDragged && <p class="drop" aria-hidden="true">{texts.say("import.drop")}</p>}
     </main>
   );
+}
+
+const IDLE_MS = 2000;
+
+/** Not over a line that its owner wants spared. */
+function whenIdle(act: () => void): void {
+  const { connection } = navigator as { connection?: { saveData?: boolean } };
+  if (connection?.saveData) return;
+  if (typeof requestIdleCallback === "function") requestIdleCallback(act, { timeout: IDLE_MS });
+  else setTimeout(act, IDLE_MS); // Safari
 }
 
 interface StatusProps {

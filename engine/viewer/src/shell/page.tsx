@@ -1,4 +1,4 @@
-// The shell: the screen that the address asks for, below a bar with the name, the language and the contrast.
+// The shell: the screen that the address asks for, below a bar with the name and the settings.
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -8,7 +8,7 @@ import { StudyList } from "../list/study_list.js";
 import { placeOf, type Place } from "../router.js";
 import type { Settings } from "../settings.js";
 import type { Texts } from "../texts/index.js";
-import { Choices } from "./choices.js";
+import { Preferences } from "./preferences.js";
 import { ViewerScreen } from "./viewer_screen.js";
 
 export interface Tools {
@@ -43,7 +43,8 @@ export function Shell({ tools }: { tools: Tools }): JSX.Element {
       <header class="top-bar">
         <img src="/static/icon.svg" alt="" width={20} height={20} />
         <span class="brand">voxcast</span>
-        <Choices tools={tools} />
+        <span class="space" />
+        <Preferences tools={tools} />
       </header>
       <StudyList tools={tools} importer={importer} address={place.query} go={go} />
     </>

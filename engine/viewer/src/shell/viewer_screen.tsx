@@ -12,12 +12,16 @@ import { viewerAddress } from "../router.js";
 import { Actions } from "../study/actions.js";
 import { PatientBar } from "../study/patient_bar.js";
 import { Priors } from "../study/priors_list.js";
+import type { Change } from "../study/changes.js";
 import { useFacts } from "../study/facts.js";
+import { together, type News } from "../study/news.js";
+import { NewsBar } from "../study/news_bar.js";
 import { inOrder, type SeriesRow } from "../study/series.js";
 import { Strip } from "../study/strip.js";
 import { useStudies } from "../study/studies.js";
 import { explain } from "./explain.js";
 import type { Tools } from "./page.js";
+import { Preferences } from "./preferences.js";
 
 export interface ViewerScreenProps {
   readonly tools: Tools;
@@ -34,7 +38,15 @@ export function ViewerScreen({ tools, params, go }: ViewerScreenProps): JSX.Elem
   const [shown, setShown] = useState<readonly SeriesRef[]>([]);
   const [document_, setDocument] = useState<SeriesRef | null>(null);
   const [priors, setPriors] = useState<readonly string[]>([]);
-  const { studies, series, failure, retry } = useStudies(useMemo(() => [...params.studies, ...priors], [params, priors]));
+  const [news, setNews] = useState<News | null>(null);
+  const [replaced, setReplaced] = useState<readonly string[]>([]);
+  const changed = (changes: readonly Change[]): void => {
+    const others = new Set(changes.filter((one) => one.change === "replaced").map((one) => one.seriesInstanceUID));
+    const all = new Map(changes.map((one) => [one.seriesInstanceUID, one.studyInstanceUID]));
+    for (const [one, study] of all) viewer.current?.renew({ study, series: one }, others.has(one));
+    if (others.size) setReplaced((before) => [...new Set([...before, ...others])]);
+  };
+  const { studies, series, failure, retry } = useStudies(useMemo(() => [...params.studies, ...priors], [params, priors]), (now) => setNews((before) => together(before, now)), changed);
   const facts = useFacts(series);
 
   useEffect(() => {
@@ -93,10 +105,13 @@ export function ViewerScreen({ tools, params, go }: ViewerScreenProps): JSX.Elem
       <header class="top-bar">
         <button type="button" class="back" onClick={() => go("/")} aria-label={say("study.back")}><span aria-hidden="true">{texts.direction === "rtl" ? "→" : "←"}</span> <span class="wide-only">{say("page.studies")}</span></button>
         <PatientBar texts={texts} studies={studies} />
-        <Actions tools={tools} studies={params.studies} series={document_ ? [document_] : shown} picture={async () => (document_ ? null : (await viewer.current?.picture()) ?? null)} canPicture={!document_} />
+        <Actions tools={tools} studies={params.studies} series={document_ ? [document_] : shown} picture={async () => (document_ ? null : (await viewer.current?.picture()) ?? null)} canPicture={!document_}
+          canPrintDocument={document_ !== null && ["report", "waveform"].includes(facts.get(document_.series)?.kind ?? "")} />
+        <Preferences tools={tools} />
       </header>
       {trouble && <p class="alarm banner" role="alert">{trouble}</p>}
       {failure !== null && <p class="alarm banner" role="alert">{explain(texts, failure)} <button type="button" onClick={retry}>{say("view.again")}</button></p>}
+      <NewsBar texts={texts} news={news} replaced={series.filter((row) => replaced.includes(row.series))} close={() => { setNews(null); setReplaced([]); }} />
       <div class="reading">
         <nav class="strip" aria-label={say("study.series")}>
           {[...params.studies, ...priors].map((study) => (

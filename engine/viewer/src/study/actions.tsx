@@ -11,16 +11,24 @@ export interface ActionsProps {
   readonly studies: readonly string[];
   readonly series: readonly SeriesRef[];
   readonly canPicture: boolean;
+  /** A document whose text or curves are in the page: it is printed as it stands. */
+  readonly canPrintDocument: boolean;
   readonly picture: () => Promise<Blob | null>;
 }
 
-export function Actions({ tools, studies, series, canPicture, picture }: ActionsProps): JSX.Element {
+export function Actions({ tools, studies, series, canPicture, canPrintDocument, picture }: ActionsProps): JSX.Element {
   const { say } = tools.texts;
   const [isOpen, setOpen] = useState(false);
   const [paper, setPaper] = useState("");
   const [told, tell] = useState("");
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => () => URL.revokeObjectURL(paper), [paper]);
+  // What is printed later is what is looked at then, never a picture from before.
+  useEffect(() => {
+    const printed = (): void => setPaper("");
+    addEventListener("afterprint", printed);
+    return () => removeEventListener("afterprint", printed);
+  }, []);
   const taken = async (use: (address: string) => void): Promise<void> => {
     setOpen(false);
     const blob = await picture();
@@ -49,9 +57,11 @@ export function Actions({ tools, studies, series, canPicture, picture }: Actions
           {series.map((one) => <li key={one.series}><a href={zip(api.address(one.study, one.series))} download="">{say("study.series_zip")}</a></li>)}
           {canPicture && <li><button type="button" class="entry" onClick={() => void taken(save)}>{say("study.png")}</button></li>}
           {canPicture && <li><button type="button" class="entry" onClick={() => void taken(setPaper)}>{say("study.print")}</button></li>}
+          {canPrintDocument && <li><button type="button" class="entry" onClick={() => { setOpen(false); print(); }}>{say("study.print_document")}</button></li>}
         </ul>
       )}
-      {paper && <img class="paper-only" src={paper} alt={say("study.print")} onLoad={() => print()} />}
+      {paper && canPicture && <img class="paper-only" src={paper} alt={say("study.print")} onLoad={() => print()} />}
+      {!paper && canPicture && <p class="paper-only">{say("study.print_hint")}</p>}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // The viewer: one session, one canvas, a layout of viewports. The shell opens it with studies and closes it.
 import './view.css';
 import { StreamSession } from '@voxcast/client';
-import { DecodePool } from './decode/pool';
+import { DECODER_FILES, DecodePool } from './decode/pool';
 import { textOf, type DataSet } from './dicom/attributes';
 import type { OpenViewer, ViewerParams } from '../contract';
 import type { Cell } from './layout/cell';
@@ -12,6 +12,11 @@ import { FrameLoader } from './load/loader';
 import { make } from './viewport/labels';
 
 const HELD_BYTES_MAX = 192 * 1024 * 1024; // of code streams, in the session
+
+/** Have the decoder in the browser's cache before the first study is opened; what fails is fetched when it is needed. */
+export function fetchAhead(): void {
+  for (const file of DECODER_FILES) fetch(file, { priority: 'low' }).then((answer) => answer.arrayBuffer()).catch(() => undefined);
+}
 
 export const openViewer: OpenViewer = (root, params, services) => {
   const words = services.texts.say;
@@ -24,7 +29,11 @@ export const openViewer: OpenViewer = (root, params, services) => {
   root.append(element);
   let reading: Reading;
   try {
-    reading = new Reading(element, loader, session, words, (shown) => services.shown?.(shown), drawingOf(new URLSearchParams(location.hash.slice(1)).get('drawing') ?? services.settings.get('drawing', 'auto')));
+    reading = new Reading(element, loader, session, words, (shown) => services.shown?.(shown), drawingOf(new URLSearchParams(location.hash.slice(1)).get('drawing') ?? services.settings.get('drawing', 'auto')), {
+      tool: services.settings.get<string>('tool', 'window'),
+      areTexts: services.settings.get<string>('overlay', 'all') === 'all',
+      isLinked: services.settings.get('linked', true),
+    });
   } catch (error) {
     // Nothing can be drawn; the reader is told, and nothing runs on.
     const told = make('p', 'trouble');
@@ -32,7 +41,7 @@ export const openViewer: OpenViewer = (root, params, services) => {
     element.replaceChildren(told);
     loader.dispose();
     session.close();
-    return { show: () => undefined, picture: () => Promise.resolve(null), dispose: () => element.remove() };
+    return { show: () => undefined, renew: () => undefined, picture: () => Promise.resolve(null), dispose: () => element.remove() };
   }
   const online = () => session.hurry();
   window.addEventListener('online', online);
@@ -41,6 +50,7 @@ export const openViewer: OpenViewer = (root, params, services) => {
   });
   return {
     show: (name) => reading.show(name),
+    renew: (name, isReplaced) => reading.renew(name, isReplaced),
     picture: () => reading.picture(),
     dispose: () => {
       stopping.abort();

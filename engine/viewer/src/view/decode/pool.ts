@@ -1,10 +1,15 @@
 // The workers that decode: as many as there are processors to spare, each with one job, and one more that waits.
+import wasmUrl from '@cornerstonejs/codec-openjph/wasm?url';
+import workerUrl from './worker?worker&url';
 import type { Pixels } from '../image/pixels';
 import type { Coding, DecodeAnswer, DecodeJob } from './job';
 
 const JOBS_EACH = 2; // the second keeps a worker busy while its answer is taken; more could not be taken back
 const WORKERS_MAX = 4;
 const FAILURES_MAX = 3; // of a worker itself, not of a job
+
+/** What the workers are made of, for whoever has it fetched before they are needed. */
+export const DECODER_FILES: readonly string[] = [workerUrl, wasmUrl];
 
 interface Running {
   worker: Worker;
@@ -18,7 +23,7 @@ export class DecodePool {
   private isClosed = false;
 
   constructor(
-    private readonly make: () => Worker = () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'decode' }),
+    private readonly make: () => Worker = () => new Worker(workerUrl, { type: 'module', name: 'decode' }),
     private readonly size = Math.min(Math.max((navigator.hardwareConcurrency || 2) - 1, 1), WORKERS_MAX),
   ) {
     for (let count = 0; count < this.size; count++) this.start();

@@ -16,6 +16,8 @@ export interface CellOwner {
   readonly words: Words;
   readonly hands: Hands;
   readonly drawing: Drawing;
+  /** Whether all texts stand over images that are opened from now on. */
+  areTextsShown(): boolean;
   changed(): void;
   moved(viewport: Viewport): void;
   dropped(cell: Cell, name: SeriesRef): void;
@@ -42,6 +44,7 @@ export class Cell {
     this.viewport = new Viewport(owner.loader, owner.session.viewport(), () => owner.changed(), (viewport) => owner.moved(viewport), () => this.arrived());
     this.cine = new Cine(this.viewport);
     this.labels = new Labels(words);
+    this.labels.showAll(owner.areTextsShown());
     this.bar = new JumpBar(this.viewport, words);
     const again = make('button');
     again.type = 'button';

@@ -27,14 +27,22 @@ const SLAB_MM = 20;
 const MARKS: readonly (readonly [MarkKind, string])[] = [['length', 'l'], ['angle', 'g'], ['rectangle', 'b'], ['ellipse', 'e'], ['probe', 'q']];
 const TOOLS: readonly (readonly [DragTool, string])[] = [['window', 'w'], ['scroll', 's'], ['pan', 'p'], ['zoom', 'z'], ['crosshair', 'c']];
 
+/** How a reader likes to begin. */
+export interface Beginning {
+  readonly tool: string;
+  readonly areTexts: boolean;
+  readonly isLinked: boolean;
+}
+
 export class Reading {
   private readonly screen: Screen;
   private readonly toolbar: Toolbar;
   private readonly warning = make('p', 'warning');
   private readonly line = make('p', 'warning');
   private readonly stacks = new Map<string, { stack: FrameStack; uses: number }>();
-  private tool: DragTool = 'window';
-  private isLinked = true;
+  private tool: DragTool;
+  private isLinked: boolean;
+  private areTexts: boolean;
   private isFollowing = false;
   private cross: { at: Vector; of: Viewport } | undefined;
   private readonly measuring: Measuring;
@@ -48,7 +56,11 @@ export class Reading {
     private readonly words: Words,
     private readonly shown: (series: readonly SeriesRef[]) => void,
     drawing: Drawing,
+    begin: Beginning,
   ) {
+    this.tool = TOOLS.find(([tool]) => tool === begin.tool)?.[0] ?? 'window';
+    this.isLinked = begin.isLinked;
+    this.areTexts = begin.areTexts;
     this.measuring = new Measuring(words, () => this.screen.changed(), (told) => this.tell(told));
     this.screen = new Screen(
       {
@@ -56,6 +68,7 @@ export class Reading {
         session,
         words,
         drawing,
+        areTextsShown: () => this.areTexts,
         changed: () => this.screen.changed(),
         moved: (viewport) => this.moved(viewport),
         dropped: (cell, name) => this.show(name, cell),
@@ -118,6 +131,19 @@ export class Reading {
     this.tellShown();
   }
 
+  /** Of a series that is shown images have come or gone; or they are others under the same UIDs, and nothing that is held of it counts. */
+  renew(name: SeriesRef, isReplaced: boolean): void {
+    const key = `${name.study} ${name.series}`;
+    const old = this.stacks.get(key)?.stack;
+    if (old === undefined) return;
+    if (!isReplaced) return old.renew();
+    this.stacks.delete(key);
+    for (const cell of this.screen.cells) {
+      const { stack } = cell.viewport;
+      if (stack === old || (stack instanceof PlaneStack && stack.block.stack === old)) this.show(name, cell);
+    }
+  }
+
   /** What is on the screen as a picture; null while nothing is. */
   picture(): Promise<Blob | null> {
     return pictureOf(this.screen);
@@ -135,6 +161,11 @@ export class Reading {
     this.element.removeEventListener('voxcast:read', this.read);
     this.measuring.close();
     this.screen.close();
+  }
+
+  private showTexts(areTexts: boolean): void {
+    this.areTexts = areTexts;
+    for (const { labels } of this.screen.cells) labels.showAll(areTexts);
   }
 
   private get active(): Viewport | undefined {
@@ -310,7 +341,7 @@ export class Reading {
         { key: 'act.planes', act: () => this.planes(), isEnabled: () => this.active?.stack instanceof FrameStack && (this.active.count ?? 0) > 3 },
         { key: 'act.slab', act: () => this.slab(), isOn: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack && stack.slab > 0), isEnabled: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack) },
         { key: 'act.link', act: () => (this.isLinked = !this.isLinked), isOn: () => this.isLinked },
-        { key: 'act.overlay', act: () => this.screen.cells.forEach(({ labels }) => labels.toggle()) },
+        { key: 'act.overlay', act: () => this.showTexts(!this.areTexts), isOn: () => this.areTexts },
       ],
     ];
   }

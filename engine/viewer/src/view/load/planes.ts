@@ -18,6 +18,8 @@ export class Block {
   private told: { version: number; fineness: Fineness } | undefined;
   /** Rises with every change. */
   version = 0;
+  /** Where the frames lie in it, by key: what comes into the series later is no part of the block. */
+  private readonly slots: ReadonlyMap<string, number>;
 
   private constructor(
     readonly stack: FrameStack,
@@ -25,6 +27,7 @@ export class Block {
     readonly header: FrameHeader,
   ) {
     this.voxels = new Voxels(volume, header);
+    this.slots = new Map(stack.frames.map(({ key }, position) => [key, position]));
     this.off = stack.on((position) => this.changed(position));
     for (let position = 0; position < stack.frames.length; position++) this.take(position);
   }
@@ -43,7 +46,7 @@ export class Block {
   /** Of the coarsest frame. */
   get fineness(): Fineness {
     if (this.told?.version !== this.version) {
-      const most = this.stack.frames.reduce((coarsest, _, position) => Math.max(coarsest, this.voxels.fineness(position)), 0);
+      const most = [...this.slots.values()].reduce((coarsest, slot) => Math.max(coarsest, this.voxels.fineness(slot)), 0);
       this.told = { version: this.version, fineness: most === 0 ? 'exact' : most === Infinity ? 'missing' : 'coarse' };
     }
     return this.told.fineness;
@@ -59,6 +62,12 @@ export class Block {
     this.listeners.clear();
   }
 
+  /** How often the sides of what it has of a frame of the series are halved; 0 also for a frame that is no part of it. */
+  halvings(position: number): number {
+    const slot = this.slots.get(this.stack.frames[position]?.key ?? '');
+    return slot === undefined ? 0 : this.voxels.fineness(slot);
+  }
+
   private changed(position: number | undefined): void {
     if (position !== undefined) this.take(position);
   }
@@ -66,7 +75,8 @@ export class Block {
   private take(position: number): void {
     const frame = this.stack.frames[position];
     const pixels = this.stack.best(position);
-    if (frame === undefined || pixels?.kind !== 'grey' || !this.voxels.put(position, pixels, frame.header)) return;
+    const slot = this.slots.get(frame?.key ?? '');
+    if (frame === undefined || slot === undefined || pixels?.kind !== 'grey' || !this.voxels.put(slot, pixels, frame.header)) return;
     this.version++;
     for (const listener of [...this.listeners]) listener();
   }
@@ -132,7 +142,7 @@ export class PlaneStack implements Frames {
   look(viewport: object, session: StreamViewport, loader: FrameLoader, { width, height }: Looking): void {
     const { stack, voxels } = this.block;
     session.look(stack.streaming, { position: Math.floor(stack.frames.length / 2), width, height, spread: 'volume' });
-    loader.watch(viewport, { stack, position: 0, enough: voxels.halvings, velocity: 0, direction: 1, have: (position) => voxels.fineness(position) });
+    loader.watch(viewport, { stack, position: 0, enough: voxels.halvings, velocity: 0, direction: 1, have: (position) => this.block.halvings(position) });
   }
 
   private pitch(axis: number): number {

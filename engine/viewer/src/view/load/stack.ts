@@ -127,6 +127,11 @@ export class FrameStack implements Frames {
     this.emit(undefined);
   }
 
+  /** Images have come or gone. */
+  renew(): void {
+    this.stream.refresh();
+  }
+
   look(viewport: object, session: StreamViewport, loader: FrameLoader, looking: Looking): void {
     const { enough, ...demand } = looking;
     if (this.isStreamed) session.look(this.stream, demand);

@@ -2,6 +2,7 @@
 import { dragStep } from '../image/windows';
 import type { Point } from '../draw/matrix';
 import type { Viewport } from '../viewport/viewport';
+import { Pair, pixelsPerImage } from './pair';
 
 export type DragTool = 'window' | 'scroll' | 'pan' | 'zoom' | 'crosshair';
 
@@ -25,13 +26,18 @@ interface Drag {
   rest: number; // of scrolling: what is not a whole position yet
 }
 
+const REST_TO_MOVE_MS = 500; // a finger that rests so long moves the image, whatever the tool is
+const STILL_PX = 8; // a finger never rests quite still
 const NOTCH = 40; // of a wheel, in pixels; touch pads send many small parts
 
 /** Listen on a viewport's element. */
 export function listen(element: HTMLElement, viewport: Viewport, hands: Hands): void {
   const fingers = new Map<number, Point>();
+  const pair = new Pair(viewport);
   let drag: Drag | undefined;
+  let resting: ReturnType<typeof setTimeout> | undefined;
   let wheel = 0;
+  let begun: Point | undefined;
 
   const placeOf = (event: { clientX: number; clientY: number }): Point => {
     const box = element.getBoundingClientRect();
@@ -60,8 +66,11 @@ export function listen(element: HTMLElement, viewport: Viewport, hands: Hands): 
     fingers.set(event.pointerId, at);
     element.setPointerCapture(event.pointerId);
     element.focus({ preventScroll: true });
+    clearTimeout(resting);
     if (fingers.size > 1) {
-      drag = undefined; // two fingers zoom, move and scroll
+      if (drag?.tool === 'draw') hands.drawing.up(viewport, drag.last);
+      drag = undefined; // two fingers zoom and move, or scroll
+      pair.begin(fingers);
       return;
     }
     const tools: (DragTool | undefined)[] = [hands.tool(), 'pan', 'zoom'];
@@ -69,16 +78,29 @@ export function listen(element: HTMLElement, viewport: Viewport, hands: Hands): 
     if (tool === undefined) return;
     if (event.button === 0 && hands.drawing.down(viewport, at, event)) drag = { tool: 'draw', last: at, rest: 0 };
     else {
-      drag = { tool, last: at, rest: 0 };
+      const own: Drag = { tool, last: at, rest: 0 };
+      drag = own;
       if (tool === 'crosshair') hands.crosshair(viewport, at);
+      if (event.pointerType === 'touch') {
+        resting = setTimeout(() => {
+          own.tool = 'pan';
+          element.dataset.held = '';
+          navigator.vibrate?.(15);
+        }, REST_TO_MOVE_MS);
+        begun = at;
+      }
     }
   });
 
   element.addEventListener('pointermove', (event) => {
     const at = placeOf(event);
     const before = fingers.get(event.pointerId);
-    if (before !== undefined && fingers.size === 2) pinched(viewport, fingers, event.pointerId, at);
     if (before !== undefined) fingers.set(event.pointerId, at);
+    if (before !== undefined && fingers.size === 2) pair.moved(fingers);
+    if (begun !== undefined && Math.hypot(at.x - begun.x, at.y - begun.y) > STILL_PX) {
+      clearTimeout(resting);
+      begun = undefined;
+    }
     if (drag === undefined) {
       if (fingers.size === 0) hands.drawing.move(viewport, at);
       return;
@@ -94,9 +116,7 @@ export function listen(element: HTMLElement, viewport: Viewport, hands: Hands): 
         dragWindow(viewport, across, down);
         break;
       case 'scroll': {
-        // The whole height is the whole series, but never more than an image for two pixels.
-        const perImage = Math.max(2, viewport.size.height / Math.max(viewport.count, 1));
-        drag.rest += down / perImage;
+        drag.rest += down / pixelsPerImage(viewport);
         const steps = Math.trunc(drag.rest);
         drag.rest -= steps;
         if (steps !== 0) viewport.step(steps);
@@ -116,6 +136,9 @@ export function listen(element: HTMLElement, viewport: Viewport, hands: Hands): 
   const end = (event: PointerEvent) => {
     if (drag?.tool === 'draw' && event.type !== 'lostpointercapture') hands.drawing.up(viewport, placeOf(event));
     fingers.delete(event.pointerId);
+    clearTimeout(resting);
+    begun = undefined;
+    delete element.dataset.held;
     drag = undefined;
   };
   for (const type of ['pointerup', 'pointercancel', 'lostpointercapture'] as const) element.addEventListener(type, end);
@@ -130,13 +153,4 @@ function dragWindow(viewport: Viewport, across: number, down: number): void {
   const step = dragStep(modality, now.width);
   const width = Math.max(now.width + across * step, modality === 'CT' ? 1 : step / 16);
   viewport.setWindow({ center: now.center + down * step, width, shape: now.shape });
-}
-
-function pinched(viewport: Viewport, fingers: ReadonlyMap<number, Point>, moved: number, to: Point): void {
-  const [other] = [...fingers].filter(([finger]) => finger !== moved).map(([, at]) => at);
-  const from = fingers.get(moved);
-  if (other === undefined || from === undefined) return;
-  const [before, after] = [from, to].map((at) => Math.hypot(at.x - other.x, at.y - other.y)) as [number, number];
-  viewport.pan((to.x - from.x) / 2, (to.y - from.y) / 2);
-  if (before > 1 && after > 1) viewport.zoom(after / before, { x: (to.x + other.x) / 2, y: (to.y + other.y) / 2 });
 }

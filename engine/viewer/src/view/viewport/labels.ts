@@ -19,16 +19,14 @@ export class Labels {
   private readonly badge = this.part('span', 'badge');
   private readonly bar = this.part('div', 'scale-bar');
   private readonly said = new Map<HTMLElement, string>();
-  private areAll = true;
 
   constructor(private readonly words: Words) {
     this.badge.setAttribute('role', 'status');
   }
 
   /** Everything, or only what must always be there: who it is, which side is which, and whether it is exact. */
-  toggle(): void {
-    this.areAll = !this.areAll;
-    this.element.classList.toggle('few', !this.areAll);
+  showAll(areAll: boolean): void {
+    this.element.classList.toggle('few', !areAll);
   }
 
   /** Of what is shown now; nothing is said of anything else. */

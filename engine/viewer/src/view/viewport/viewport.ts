@@ -32,6 +32,7 @@ export class Viewport {
   shown: Shown | undefined;
   private current: Frames | undefined;
   private place = 0;
+  private looked = ''; // key of the frame at that place
   private scale: GreyScale | undefined;
   private readonly hand = new Hand();
   private restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -77,6 +78,7 @@ export class Viewport {
     this.loader.unwatch(this);
     this.current = stack;
     this.place = position;
+    this.looked = stack?.frames[position]?.key ?? '';
     this.shown = undefined;
     this.camera = STANDARD;
     this.window = undefined;
@@ -85,13 +87,20 @@ export class Viewport {
     if (stack !== undefined) {
       this.scale = new GreyScale(() => this.changed());
       this.off = stack.on((at) => {
-        if (at === undefined) this.go(this.place, true);
+        if (at === undefined) this.stay();
         if (at === undefined || at === this.place) this.changed();
         else this.arrived();
       });
       this.look();
     }
     this.changed();
+  }
+
+  /** Images have come or gone before the one that is looked at: it is still that one, wherever it is now. */
+  private stay(): void {
+    const frames = this.current?.frames ?? [];
+    const at = this.looked === '' || frames[this.place]?.key === this.looked ? this.place : frames.findIndex(({ key }) => key === this.looked);
+    this.go(at < 0 ? this.place : at, true);
   }
 
   /** Go to a position, the nearest there is; `isJump`: not a step of a hand that scrolls. */
@@ -102,6 +111,7 @@ export class Viewport {
     const to = this.count === 0 ? position : Math.min(Math.max(Math.round(position), 0), last);
     const hasMoved = to !== this.place;
     this.place = to;
+    this.looked = this.frame?.key ?? '';
     if (isJump) this.hand.jumped();
     else if (hasMoved) this.hand.moved(to, performance.now());
     this.look();
