@@ -34,7 +34,13 @@ SERIES: Mapping[str, PhantomSeries] = {
     "right": PhantomSeries(slices=1000, series_number=2),
     "loop": PhantomSeries(slices=90, series_number=3),
     "volume": PhantomSeries(slices=174, series_number=4),
+    # what the page shows
+    "page": PhantomSeries(slices=140, series_number=5),
+    "first": PhantomSeries(slices=300, series_number=6),
+    "second": PhantomSeries(slices=300, series_number=7),
+    "third": PhantomSeries(slices=300, series_number=8),
 }
+_READERS = ("left", "right", "loop", "volume")
 _LIMITS = Limits(rendition_reserve_bytes=1)
 _AHEAD = 16
 _FINISHED = "finished.json"
@@ -79,7 +85,7 @@ class Material:
     series: dict[str, Look]
 
 
-def prepared(folder: Path, names: tuple[str, ...] = tuple(SERIES)) -> Material:
+def prepared(folder: Path, names: tuple[str, ...] = _READERS) -> Material:
     """Everything made in `folder`; what an earlier run finished there is used as it is (half a minute otherwise)."""
     archive_path, files = folder / "archive", folder / "files"
     finished = folder / _FINISHED
