@@ -72,7 +72,7 @@ export function ViewerScreen({ tools, params, go }: ViewerScreenProps): JSX.Elem
     const now = document_ ? [document_] : shown;
     if (!now.length || !params.studies.length) return;
     const others = now.map((one) => one.study).filter((study) => !params.studies.includes(study));
-    history.replaceState(null, "", viewerAddress({ studies: [...params.studies, ...new Set(others)], series: now.map((one) => one.series) }));
+    history.replaceState(null, "", viewerAddress({ studies: [...params.studies, ...new Set(others)], series: now.map((one) => one.series) }) + location.hash);
   }, [shown, document_, params]);
 
   const isDocument = (row: SeriesRow): boolean => {

@@ -4,5 +4,6 @@ import { list } from "./list.js";
 import { page } from "./page.js";
 import { study } from "./study.js";
 import { view } from "./view.js";
+import { volume } from "./volume.js";
 
-export const en = { ...page, ...list, ...study, ...view } as const;
+export const en = { ...page, ...list, ...study, ...view, ...volume } as const;

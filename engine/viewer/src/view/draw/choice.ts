@@ -9,9 +9,13 @@ export function drawingOf(text: string): Drawing {
   return text === 'gpu' || text === 'cpu' ? text : 'auto';
 }
 
+export function isByCard(drawing: Drawing): boolean {
+  return drawing === 'gpu' || (drawing === 'auto' && hasCard());
+}
+
 /** @param restored called when a lost card is there again: draw all once more */
 export function painterFor(canvas: HTMLCanvasElement, drawing: Drawing, restored: () => void): Painter {
-  if (drawing === 'gpu' || (drawing === 'auto' && hasCard())) return new GpuPainter(canvas, restored);
+  if (isByCard(drawing)) return new GpuPainter(canvas, restored);
   return new CpuPainter(canvas);
 }
 

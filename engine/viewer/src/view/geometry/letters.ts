@@ -33,6 +33,11 @@ export function edgesOf(frame: FrameHeader, camera: Camera): Edges {
   return seen(stored, camera);
 }
 
+/** Of a direction in the patient. */
+export function lettersOf(direction: Vector, frame: FrameHeader): string {
+  return letters(direction, textOf(frame.dataSet, '00102210') === 'QUADRUPED');
+}
+
 function fromPlane(row: Vector, column: Vector, isQuadruped: boolean): Edges {
   return { right: letters(row, isQuadruped), left: letters(negative(row), isQuadruped), bottom: letters(column, isQuadruped), top: letters(negative(column), isQuadruped) };
 }

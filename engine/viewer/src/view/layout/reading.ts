@@ -2,7 +2,7 @@
 import type { SessionState, StreamSession } from '@voxcast/client';
 import type { Vector } from '../dicom/frame';
 import type { Point } from '../draw/matrix';
-import type { Drawing } from '../draw/choice';
+import { isByCard, type Drawing } from '../draw/choice';
 import type { FrameLoader } from '../load/loader';
 import type { Frames } from '../load/frames';
 import { Block, PlaneStack } from '../load/planes';
@@ -12,6 +12,8 @@ import { Measuring } from '../measure/measuring';
 import { pressed, presetWindows } from '../tools/keys';
 import type { DragTool } from '../tools/pointer';
 import { Toolbar, type Entry } from '../tools/toolbar';
+import { isMadeOf, VolumeDesk } from '../volume/desk';
+import { VolumeRendering } from '../volume/rendering';
 import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
 import type { Words, WordKey } from '../words';
@@ -46,6 +48,7 @@ export class Reading {
   private isFollowing = false;
   private cross: { at: Vector; of: Viewport } | undefined;
   private readonly measuring: Measuring;
+  private readonly desk: VolumeDesk;
   private readonly off: () => void;
 
   /** Throws where images cannot be drawn. */
@@ -81,6 +84,17 @@ export class Reading {
       },
       () => this.drawn(),
     );
+    this.desk = new VolumeDesk({
+      words,
+      byCard: isByCard(drawing),
+      cells: () => this.screen.cells,
+      active: () => this.screen.active,
+      place: (cell, frames, position) => this.place(cell, frames, position),
+      tell: (told) => this.tell(told),
+      tool: () => this.tool,
+      choose: (tool) => this.choose(tool),
+      activate: (viewport) => this.screen.activate(this.screen.cellOf(viewport)),
+    });
     this.toolbar = new Toolbar(words, this.entries(), LAYOUTS, {
       layout: (rows, columns) => this.layout(rows, columns),
       layoutNow: () => this.screen.shape.join(' '),
@@ -90,7 +104,7 @@ export class Reading {
     this.warning.setAttribute('role', 'alert');
     this.line.setAttribute('role', 'alert');
     this.warning.hidden = this.line.hidden = true;
-    element.append(this.toolbar.element, this.line, this.warning, this.screen.element);
+    element.append(this.toolbar.element, this.desk.panel.element, this.line, this.warning, this.screen.element);
     element.addEventListener('keydown', this.key);
     element.addEventListener('voxcast:read', this.read);
     this.off = session.on((state) => this.connected(state));
@@ -111,7 +125,6 @@ export class Reading {
   /** A series in a cell; the active one when none is named. */
   show(name: SeriesRef, cell = this.screen.active): void {
     if (cell === undefined) return;
-    const before = cell.viewport.stack;
     const key = `${name.study} ${name.series}`;
     let held = this.stacks.get(key);
     if (held === undefined) {
@@ -121,11 +134,10 @@ export class Reading {
         this.tell(this.words('view.cannot_show', { reason: error instanceof Error ? error.message : String(error) }));
       });
     }
-    cell.cine.stop();
-    cell.viewport.show(held.stack);
+    this.place(cell, held.stack);
     this.measuring.open(name.study);
-    this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
     this.screen.activate(cell);
+    this.desk.arrived(cell, held.stack);
     // Keys mean the image from the first moment on, if nothing else has them.
     if (document.activeElement === document.body) cell.element.focus({ preventScroll: true });
     this.tellShown();
@@ -140,8 +152,17 @@ export class Reading {
     this.stacks.delete(key);
     for (const cell of this.screen.cells) {
       const { stack } = cell.viewport;
-      if (stack === old || (stack instanceof PlaneStack && stack.block.stack === old)) this.show(name, cell);
+      if (stack === old || isMadeOf(stack, old)) this.show(name, cell);
     }
+  }
+
+  /** Frames in a cell; what it showed is closed when no other shows it. */
+  private place(cell: Cell, frames: Frames | undefined, position = 0): void {
+    const before = cell.viewport.stack;
+    cell.cine.stop();
+    cell.viewport.show(frames, position);
+    if (before !== frames) this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
+    this.tellShown();
   }
 
   /** What is on the screen as a picture; null while nothing is. */
@@ -160,6 +181,8 @@ export class Reading {
     this.element.removeEventListener('keydown', this.key);
     this.element.removeEventListener('voxcast:read', this.read);
     this.measuring.close();
+    this.desk.close();
+    for (const { viewport } of this.screen.cells) if (viewport.stack instanceof VolumeRendering) viewport.stack.close();
     this.screen.close();
   }
 
@@ -174,7 +197,8 @@ export class Reading {
 
   private tellShown(): void {
     const stacks = this.viewports.flatMap(({ stack }) => (stack === undefined ? [] : [stack]));
-    this.shown(stacks.flatMap((stack) => (stack instanceof FrameStack ? [{ study: stack.study, series: stack.series }] : [])));
+    const series = stacks.map((stack) => (stack instanceof VolumeRendering ? stack.stack : stack));
+    this.shown(series.flatMap((stack) => (stack instanceof FrameStack ? [{ study: stack.study, series: stack.series }] : [])));
   }
 
   /** Planes of the body through the active series, beside it; nothing where it is no volume. */
@@ -195,10 +219,7 @@ export class Reading {
     this.show(name, this.screen.cells[0]);
     shown.slice(0, 2).forEach((planes, at) => {
       const cell = this.screen.cells[at + 1];
-      const before = cell?.viewport.stack;
-      cell?.cine.stop();
-      cell?.viewport.show(planes, Math.floor(planes.frames.length / 2));
-      this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
+      if (cell !== undefined) this.place(cell, planes, Math.floor(planes.frames.length / 2));
     });
     this.choose('crosshair');
   }
@@ -214,6 +235,11 @@ export class Reading {
 
   /** A series that no cell shows any more is closed; what it held is given back. */
   private release(shownBefore: Frames | undefined, shown: readonly (Frames | undefined)[]): void {
+    if (shownBefore instanceof VolumeRendering) {
+      shownBefore.close();
+      this.release(shownBefore.stack, shown);
+      return;
+    }
     if (shownBefore instanceof PlaneStack) {
       const { block } = shownBefore;
       if (!shown.some((one) => one instanceof PlaneStack && one.block === block)) {
@@ -223,8 +249,7 @@ export class Reading {
       return;
     }
     const stack = shownBefore instanceof FrameStack ? shownBefore : undefined;
-    const isCut = shown.some((one) => one instanceof PlaneStack && one.block.stack === stack);
-    if (stack === undefined || shown.includes(stack) || isCut) return;
+    if (stack === undefined || shown.includes(stack) || shown.some((one) => isMadeOf(one, stack))) return;
     for (const [key, held] of this.stacks) if (held.stack === stack) this.stacks.delete(key);
     this.loader.close(stack);
   }
@@ -259,6 +284,7 @@ export class Reading {
       emptied(svg);
       if (viewport.shown === undefined) continue;
       this.measuring.draw(cell);
+      this.desk.draw(cell);
       if (active !== undefined && active !== viewport) {
         const line = referenceLine(viewport, active);
         if (line !== undefined) drawLine(svg, line[0], line[1], 'reference');
@@ -271,6 +297,7 @@ export class Reading {
     const mixed = isMixed(this.viewports) ? this.words('view.mixed') : '';
     if (mixed || this.warning.textContent === this.words('view.mixed')) this.tell(mixed);
     this.toolbar.update();
+    this.desk.update();
   }
 
   private connected(state: SessionState): void {
@@ -285,10 +312,15 @@ export class Reading {
     const isButton = event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter');
     if (active === undefined || screen.active === undefined || isField || isButton) return;
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (this.desk.key(event)) {
+      event.preventDefault();
+      return;
+    }
     const tool = TOOLS.find(([, letter]) => letter === event.key)?.[0];
     const mark = MARKS.find(([, letter]) => letter === event.key)?.[0];
     if (isPlain && tool !== undefined) this.choose(tool);
     else if (isPlain && mark !== undefined) this.choose(this.tool, mark);
+    else if (isPlain && event.key === 'v') this.desk.toggle();
     else if (isPlain && (event.key === 'Delete' || event.key === 'Backspace')) this.measuring.drawing.remove();
     else if (event.key === 'z' && (event.ctrlKey || event.metaKey)) this.measuring.undo();
     else if (!pressed(event, active, screen.active.cine)) return;
@@ -321,6 +353,7 @@ export class Reading {
     const on = (act: (viewport: Viewport) => void) => () => {
       if (this.active !== undefined) act(this.active);
     };
+    const isFlat = () => !this.desk.isOn; // a volume has buttons of its own
     return [
       TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => this.choose(tool), isOn: () => this.tool === tool && this.measuring.kind === undefined })),
       MARKS.map(([mark, shortcut]) => ({ key: `tool.${mark}` as WordKey, shortcut, act: () => this.choose(this.tool, mark), isOn: () => this.measuring.kind === mark })),
@@ -329,16 +362,17 @@ export class Reading {
         { key: 'act.save', act: () => void this.measuring.save(this.active?.stack?.study ?? ''), isEnabled: () => this.measuring.canSave(this.active?.stack?.study) },
       ],
       [
-        { key: 'act.auto', shortcut: 'a', act: on((viewport) => viewport.resetWindow()) },
-        { key: 'act.fit', shortcut: 'f', act: on((viewport) => viewport.fit()) },
-        { key: 'act.one_to_one', shortcut: 'o', act: on((viewport) => viewport.oneToOne()) },
-        { key: 'act.rotate', shortcut: 'r', act: on((viewport) => viewport.turn()) },
-        { key: 'act.flip', shortcut: 'h', act: on((viewport) => viewport.mirror()) },
-        { key: 'act.invert', shortcut: 'i', act: on((viewport) => viewport.turnWhite()), isOn: () => this.active?.isTurnedWhite === true },
+        { key: 'act.auto', shortcut: 'a', act: on((viewport) => viewport.resetWindow()), isEnabled: isFlat },
+        { key: 'act.fit', shortcut: 'f', act: on((viewport) => viewport.fit()), isEnabled: isFlat },
+        { key: 'act.one_to_one', shortcut: 'o', act: on((viewport) => viewport.oneToOne()), isEnabled: isFlat },
+        { key: 'act.rotate', shortcut: 'r', act: on((viewport) => viewport.turn()), isEnabled: isFlat },
+        { key: 'act.flip', shortcut: 'h', act: on((viewport) => viewport.mirror()), isEnabled: isFlat },
+        { key: 'act.invert', shortcut: 'i', act: on((viewport) => viewport.turnWhite()), isOn: () => this.active?.isTurnedWhite === true, isEnabled: isFlat },
       ],
       [
         { key: 'act.cine', shortcut: 'Space', act: () => this.screen.active?.cine.toggle(), isOn: () => this.screen.active?.cine.isPlaying === true, isEnabled: () => (this.active?.count ?? 0) > 1 },
         { key: 'act.planes', act: () => this.planes(), isEnabled: () => this.active?.stack instanceof FrameStack && (this.active.count ?? 0) > 3 },
+        { key: 'act.volume', shortcut: 'v', act: () => this.desk.toggle(), isOn: () => this.desk.isOn, isEnabled: () => this.desk.canToggle },
         { key: 'act.slab', act: () => this.slab(), isOn: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack && stack.slab > 0), isEnabled: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack) },
         { key: 'act.link', act: () => (this.isLinked = !this.isLinked), isOn: () => this.isLinked },
         { key: 'act.overlay', act: () => this.showTexts(!this.areTexts), isOn: () => this.areTexts },

@@ -10,6 +10,17 @@ import { Voxels } from './voxels';
 
 const KEPT_MAX = 24;
 
+/** A series as a volume, and the header whose rescale its block has; undefined where it is none of grey values that are decoded here. */
+export function volumeIn(stack: FrameStack): { volume: Volume; header: FrameHeader } | undefined {
+  const headers = stack.frames.map(({ header }) => header);
+  const volume = volumeOf(headers);
+  const isDecoded = stack.frames.every(({ route }) => route.kind === 'stream' && route.coding.samplesPerPixel === 1);
+  // Of the largest slope, so that no value leaves the range.
+  const header = headers.reduce<FrameHeader | undefined>((most, one) => (most === undefined || Math.abs(one.slope) > Math.abs(most.slope) ? one : most), undefined);
+  if (volume === undefined || header === undefined || !isDecoded || headers.some((one) => one.hasModalityLut)) return undefined;
+  return { volume, header };
+}
+
 /** The block of a series, which its cuts share. */
 export class Block {
   readonly voxels: Voxels;
@@ -34,13 +45,8 @@ export class Block {
 
   /** Undefined where a series is no volume of grey values that are decoded here. */
   static of(stack: FrameStack): Block | undefined {
-    const headers = stack.frames.map(({ header }) => header);
-    const volume = volumeOf(headers);
-    const isDecoded = stack.frames.every(({ route }) => route.kind === 'stream' && route.coding.samplesPerPixel === 1);
-    // Of the largest slope, so that no value leaves the range.
-    const header = headers.reduce<FrameHeader | undefined>((most, one) => (most === undefined || Math.abs(one.slope) > Math.abs(most.slope) ? one : most), undefined);
-    if (volume === undefined || header === undefined || !isDecoded || headers.some((one) => one.hasModalityLut)) return undefined;
-    return new Block(stack, volume, header);
+    const found = volumeIn(stack);
+    return found === undefined ? undefined : new Block(stack, found.volume, found.header);
   }
 
   /** Of the coarsest frame. */

@@ -2,6 +2,7 @@
 import { numberOf, personOf, textOf } from '../dicom/attributes';
 import { PlaneStack } from '../load/planes';
 import { edgesOf } from '../geometry/letters';
+import { VolumeRendering } from '../volume/rendering';
 import type { Words } from '../words';
 import type { Viewport } from './viewport';
 
@@ -47,18 +48,20 @@ export class Labels {
       [header.modality, textOf(ds, '00200011'), textOf(ds, '0008103E')].filter(Boolean).join('  '),
       textOf(ds, '00080080'),
       shown.stack instanceof PlaneStack ? this.words(shown.stack.slab > 0 ? 'view.slab' : 'view.reformatted', { length: shown.stack.slab }) : '',
+      shown.stack instanceof VolumeRendering ? shown.stack.title(words) : '',
     ]);
-    const isPlane = shown.stack instanceof PlaneStack;
+    const isVolume = shown.stack instanceof VolumeRendering;
+    const isPlane = isVolume || shown.stack instanceof PlaneStack;
     const z = isPlane ? undefined : header.plane?.position[2];
     this.lines(this.place, [
-      `${shown.position + 1} / ${viewport.count}`,
+      isVolume ? '' : `${shown.position + 1} / ${viewport.count}`,
       header.frameCount > 1 ? `${header.instanceNumber ?? ''} · ${header.frameNumber} / ${header.frameCount}` : '',
       [isPlane || numberOf(ds, '00180050') === undefined ? '' : `${rounded(numberOf(ds, '00180050') ?? 0)} mm`, z === undefined ? '' : `z ${rounded(z)} mm`].filter(Boolean).join('  '),
     ]);
     const window = shown.greys?.window;
     this.lines(this.greys, [
       shown.pixels?.kind === 'grey' ? (window === undefined ? (shown.greys?.name ?? 'LUT') : `C ${rounded(window.center)}  W ${rounded(window.width)}`) : '',
-      `${Math.round(viewport.scaleNow * devicePixelRatio * 100)} %`,
+      isVolume ? '' : `${Math.round(viewport.scaleNow * devicePixelRatio * 100)} %`,
     ]);
     const edges = edgesOf(header, viewport.camera);
     EDGES.forEach((edge, at) => this.say(this.edges[at], edges[edge]));
