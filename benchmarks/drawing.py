@@ -13,6 +13,7 @@ import asyncio
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from engine.stream.opened import OpenedSeries
 from engine.stream.pictures import Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.session import Session
+from engine.stream.travel import Travel
 from engine.types import Source
 
 ROUNDS, WARM = 300, 50
@@ -49,6 +51,14 @@ class Wire:
     def __init__(self) -> None:
         self.has_picture, self.got, self.first_at = asyncio.Event(), 0, 0.0
         self.is_open = asyncio.Event()
+
+    def has_room(self) -> bool:
+        """Pictures are not put."""
+        return False
+
+    def put(self, messages: Sequence[bytes]) -> None:
+        """See `has_room`."""
+        raise NotImplementedError
 
     async def send(self, message: bytes | str) -> None:
         """See `engine.stream.session.Carrier`."""
@@ -85,7 +95,9 @@ async def run(archive: Archive, phantom: PhantomSeries, limits: Limits) -> None:
     series = OpenedSeries(archive, Shelf(archive.path, limits), Asking(None))
     readiness = Readiness(series, executors.index)
     pictures = Pictures(archive, FrameService(archive, executors, limits, metrics))
-    session = Session(wire, Dispatcher(), series, readiness, pictures, limits, executors.read, executors.index)
+    session = Session(
+        wire, Dispatcher(), series, readiness, pictures, Travel(executors.read), limits, executors.read, executors.index
+    )
     writing = asyncio.create_task(session.write())
     session.heard('{"type":"hello"}')
     uids = {"study": phantom.study_instance_uid, "seriesInstanceUID": phantom.series_instance_uid}

@@ -117,6 +117,14 @@ class Group:
         return self.process.wait(seconds_max)
 
 
+def machine_busy_seconds() -> float:
+    """Processor time of everything on the machine since its start, all cores together, the kernel's too."""
+    user, nice, system, _idle, _waiting, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def state_of(stat: str) -> tuple[str, int]:
     """State and session id in the text of ``/proc/PID/stat``; the command's name in it may hold spaces and brackets."""
     fields = stat.rpartition(")")[2].split()

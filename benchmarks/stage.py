@@ -15,6 +15,7 @@ from benchmarks.client import BadAnswer, Connection, Response
 from benchmarks.data import Series
 from benchmarks.measure import Report, Row, interleave
 from benchmarks.peers import DICOM_WEB, NOT_INSTALLED, Nginx, Orthanc, Voxcast, missing, voxcast_command
+from benchmarks.plain import Plain
 
 JPEG = {"Accept": "image/jpeg"}
 JSON = {"Accept": "application/dicom+json"}
@@ -22,7 +23,7 @@ AS_STORED = {"Accept": 'multipart/related; type="application/octet-stream"; tran
 NATIVE = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'}
 DICOM = {"Content-Type": "application/dicom"}
 BURST = 5
-Server = Voxcast | Orthanc | Nginx
+Server = Voxcast | Orthanc | Nginx | Plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Stage:
     voxcast: Voxcast = field(init=False)
     orthanc: Orthanc | None = field(init=False, default=None)
     nginx: Nginx | None = field(init=False, default=None)
+    plain: Plain = field(init=False)
 
     def make_files(self) -> None:
         """Generate, transcode, cut out frames."""
@@ -80,6 +82,8 @@ class Stage:
         if "nginx" not in self.absent:
             self.nginx = self.keep(Nginx(self.folder / "nginx", self.folder / "www"))
             self.report.versions["nginx"] = self.nginx.version
+        self.plain = self.keep(Plain(self.folder / "www", self.folder / "plain.log"))
+        self.report.versions["aiohttp"] = self.plain.version
 
     @property
     def no_jpeg2000(self) -> dict[str, str]:
@@ -104,7 +108,11 @@ class Stage:
         self._open.close()
 
     def servers(self) -> list[Server]:
-        return [s for s in (self.voxcast, self.orthanc, self.nginx) if s is not None]
+        return [s for s in (self.voxcast, self.orthanc, self.nginx, self.plain) if s is not None]
+
+    def archives(self) -> list[Voxcast | Orthanc]:
+        """Those that keep what they are given."""
+        return [s for s in (self.voxcast, self.orthanc) if s is not None]
 
     def latency(
         self, name: str, asks: Mapping[str, Ask], rounds: int, *, absent: Mapping[str, str] | None = None, **row: object

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
+import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,3 +102,15 @@ class Made:
     def files(self) -> list[str]:
         assert self.archive.path is not None
         return sorted(p.name for p in (self.archive.path / "renditions" / "packs").glob("*"))
+
+
+def resident_pages(file: int) -> int:
+    """How many pages of a file the page cache has; looking does not fetch any (mincore(2))."""
+    size = os.fstat(file).st_size
+    with mmap.mmap(file, size, prot=mmap.PROT_READ | mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE) as view:
+        states = (ctypes.c_ubyte * -(-size // mmap.PAGESIZE))()
+        start = ctypes.c_char.from_buffer(view)
+        failed = ctypes.CDLL(None).mincore(ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), states)
+        del start
+        assert not failed
+        return sum(state & 1 for state in states)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import subprocess
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.links.compiling import compiled
 from benchmarks.links.namespaces import CannotLink, Namespace
 
 _SOURCE = Path(__file__).with_name("forward.cpp")
 ACCOUNT_S = 0.1  # from entry to entry
-_BUILD = Path(__file__).parents[2] / "build" / "links"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +33,6 @@ class Entry:
     up: Carried
 
 
-def compiled() -> Path:
-    """The program; compiled when it is not there or its source is another.
-
-    Raises
-    ------
-    CannotLink : no C++ compiler, or it refuses.
-    """
-    target = _BUILD / f"forward-{hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]}"
-    if target.exists():
-        return target
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        raise CannotLink("there is no C++ compiler for the forwarder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-    command = [compiler, "-std=c++17", "-O2", "-Wall", "-Wextra", "-o", str(part), str(_SOURCE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        raise CannotLink(f"the forwarder does not compile: {done.stderr[-500:]}")
-    part.rename(target)
-    return target
-
-
 class Forwarder:
     """Carries packets between two devices, which it makes, until closed, or the thread that started it has ended.
 
@@ -77,7 +50,7 @@ class Forwarder:
     ) -> None:  # fmt: skip
         self._account = account
         ends = [word for namespace, device in (server, reader) for word in (namespace.name, device)]
-        command = [str(compiled()), *ends, str(round(delay_s * 1e6)), str(loss), str(seed), str(account)]
+        command = [str(compiled(_SOURCE)), *ends, str(round(delay_s * 1e6)), str(loss), str(seed), str(account)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         if self.process.stdout.readline() != "ready\n":

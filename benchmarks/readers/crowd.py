@@ -3,7 +3,8 @@
 Links of 30 Mbit/s and 10 ms, as many readers on each, all of whom throw themselves through a thousand slices at 40 to 150 a second.
 Counted: positions with a picture within 16.7 ms, over all and of the reader who has it worst; bytes of the reader who got least and
 of the median one; processor time and memory of the server's processes. The readers and the links' packets take processor
-time on the same machine: how much is said, and what is late because of them counts as late.
+time on the same machine: how much is said, and what is late because of them counts as late. The readers are a small program
+(`seats.cpp`) that speaks the protocol and decodes nothing; every record that they got is checked when all have ended.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,22 +28,21 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.links.namespaces import why_not
-from benchmarks.links.site import Link, Site
+from benchmarks.links.site import HOST, Link, Site
 from benchmarks.measure import RESULTS
-from benchmarks.process import Group, Memory
+from benchmarks.process import Group, Memory, machine_busy_seconds
 from benchmarks.readers.arrivals import rows_as_arrivals
-from benchmarks.readers.cells import LINKS, run
-from benchmarks.readers.hand import cut
+from benchmarks.readers.cells import LINKS, ReaderFailed
 from benchmarks.readers.material import Look, prepared
+from benchmarks.readers.seats import command, program, read_seats, traces, write_job
 from benchmarks.readers.server import Served, voxcast
 from benchmarks.scroll.figures import Figures, figures
 from benchmarks.scroll.line import LineSpec
-from benchmarks.scroll.personas import fling
 from benchmarks.scroll.simulation import Log
 from benchmarks.scroll.strategies import SIDE
 
 _PATIENCE_S = 90.0
-_START_S = 8.0  # for the readers' processes
+_START_S = 3.0  # for the readers' processes
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Watched:
     """The server while it is looked at, ten times in five seconds."""
 
     cpu_s: float = 0.0
+    machine_s: float = 0.0
     memories: list[Memory] = field(default_factory=list)
 
 
@@ -87,38 +90,43 @@ def main(arguments: list[str] | None = None) -> int:
 def crowd(
     links: list[Link], served: Served, look: Look, readers: int, seconds: float, folder: Path
 ) -> tuple[list[tuple[Figures, float]], float]:
-    """Of each reader the figures and how late its process was with its hand; processor seconds of these processes."""
-
+    """Of each reader the figures and how late its words were at the worst; processor seconds of the readers' programs."""
+    groups = [traces(range(number, readers, len(links)), seconds) for number in range(len(links))]
+    for number, group in enumerate(groups):
+        write_job(folder / f"seats{number}", group)
+    program()  # compiled, if need be, before anybody waits for it
     begin_at = time.monotonic() + _START_S
+    jobs = []
+    for number, link in enumerate(links):
+        job, target = folder / f"seats{number}", folder / f"seated{number}"
+        uids = look.study_instance_uid, look.series_instance_uid
+        jobs.append((link.reader.within(*command(HOST, served.port, *uids, SIDE, job, target, begin_at)), target))
 
-    def on(pair: tuple[int, Link]) -> tuple[list[tuple[Figures, float]], float]:
-        number, link = pair
-        seeds = list(range(number, readers, len(links)))
-        job = look.job() | {
-            "url": served.url, "seeds": seeds, "seconds": seconds, "side": SIDE, "begin_at": begin_at,
-        }  # fmt: skip
-        source, target = folder / f"seats{number}.json", folder / f"seated{number}.json"
-        source.write_text(json.dumps(job))
-        run(link.reader, "benchmarks.readers.seats", source, target, seconds + _PATIENCE_S)
-        said = json.loads(target.read_text())
-        spec = link.spec
-        line = LineSpec("", spec.rate / len(seeds), spec.delay_s, spec.loss)
-        found = []
-        for seed, seat in zip(seeds, said["seats"], strict=True):
-            trace = cut(fling(seed), seconds)
-            arrivals = [one for one in rows_as_arrivals(seat["rows"]) if one.at <= trace.seconds]
-            found.append((figures(Log(trace, line, arrivals, [look.supply]), SIDE), seat["late_s"]))
-        return found, said["cpu_s"]
+    def play(job: tuple[list[str], Path]) -> None:
+        patience = _START_S + seconds + _PATIENCE_S
+        done = subprocess.run(job[0], capture_output=True, text=True, check=False, timeout=patience)
+        if done.returncode:
+            raise ReaderFailed(done.stderr.strip()[-800:])
 
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with ThreadPoolExecutor(len(links)) as pool:
-        answers = list(pool.map(on, enumerate(links)))
-    return [seat for seats, _ in answers for seat in seats], sum(cpu for _, cpu in answers)
+        list(pool.map(play, jobs))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    found = []
+    for link, group, (_, target) in zip(links, groups, jobs, strict=True):
+        spec = link.spec
+        line = LineSpec("", spec.rate / len(group), spec.delay_s, spec.loss)
+        for seat in read_seats(target, group):
+            arrivals = [one for one in rows_as_arrivals(seat.arrivals.rows) if one.at <= seat.trace.seconds]
+            found.append((figures(Log(seat.trace, line, arrivals, [look.supply]), SIDE), seat.late_s))
+    return found, used_s
 
 
 @contextmanager
 def watching(group: Group) -> Iterator[Watched]:
     """Its processor time between begin and end, its memory twice a second."""
-    watched, stop, before = Watched(), threading.Event(), group.cpu_seconds()
+    watched, stop, before, busy = Watched(), threading.Event(), group.cpu_seconds(), machine_busy_seconds()
 
     def watch() -> None:
         while not stop.wait(0.5):
@@ -132,6 +140,7 @@ def watching(group: Group) -> Iterator[Watched]:
         stop.set()
         thread.join()
         watched.cpu_s = group.cpu_seconds() - before
+        watched.machine_s = machine_busy_seconds() - busy
 
 
 def summary(seats: list[tuple[Figures, float]], watched: Watched, idle: Memory) -> dict[str, object]:
@@ -154,6 +163,7 @@ def summary(seats: list[tuple[Figures, float]], watched: Watched, idle: Memory) 
         "hand_late_ms_median": float(np.median([late for _, late in seats]) * 1e3),
         "hand_late_ms_worst": max(late for _, late in seats) * 1e3,
         "server_cpu_s": watched.cpu_s,
+        "machine_cpu_s": watched.machine_s,
         "server_processes": most.processes,
         "server_pss_mb": most.pss_mb,
         "server_anonymous_mb": max(one.anonymous_mb for one in watched.memories),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from benchmarks.scroll.personas import Step, Trace
 from engine.stream.motion import Motion
@@ -44,6 +44,32 @@ class Hand:
     def _rest(self, step: Step) -> None:
         if self._latest[step.viewport] is step:
             self._moved(step, 0.0, self._motions[step.viewport].direction)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One word of a hand: at a step, or (velocity 0) when it came to rest there."""
+
+    at: float
+    step: Step
+    velocity: float
+    direction: int
+
+
+def said_of(trace: Trace) -> list[Said]:
+    """What `Hand` would say that is never late, in order."""
+    motions = [Motion() for _ in trace.slices]
+    resting: dict[int, Said] = {}  # of each viewport, what it says unless it moves before
+    words: list[Said] = []
+    for step in trace.steps:
+        if (rest := resting.pop(step.viewport, None)) is not None and rest.at < step.at:
+            words.append(rest)
+        motion = motions[step.viewport]
+        velocity = motion.moved(step.position, step.at)
+        words.append(Said(step.at, step, velocity, motion.direction))
+        resting[step.viewport] = Said(step.at + motion.pause, step, 0.0, motion.direction)
+    words += [rest for rest in resting.values() if rest.at < trace.seconds]
+    return sorted(words, key=lambda one: one.at)
 
 
 def cut(trace: Trace, seconds: float) -> Trace:

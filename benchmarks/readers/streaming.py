@@ -16,11 +16,56 @@ from benchmarks.scroll.personas import Step
 
 PROTOCOL = "voxcast.stream.v1"
 _HEAD = struct.Struct("<BBHIIIII")
-_CHUNK, _RUN, _DROP, _SERIES = 1, 2, 3, 4
+CHUNK, RUN, DROP, SERIES = 1, 2, 3, 4
 
 
 class BadStream(Exception):
     """The server said what docs/stream.md does not allow."""
+
+
+class Records:
+    """What the records say is held now, noted as it comes; nothing twice, nothing left out.
+
+    Raises
+    ------
+    BadStream : from all methods.
+    """
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        self._ends: dict[int, tuple[int, list[list[int]]]] = {}  # of each series: levels, ends of each frame
+        self._held: dict[tuple[int, int], int] = {}
+
+    def table(self, series: int, packed: bytes) -> None:
+        """The payload of a SERIES record."""
+        said = json.loads(zlib.decompress(packed))
+        self._ends[series] = said["levels"], [row[7:] for row in said["frames"]]
+
+    def take(self, now: float, kind: int, level: int, series: int, position: int, detail: int, length: int) -> None:
+        """Any other record, by its head."""
+        if kind == CHUNK:
+            self._hold(series, position, detail, detail + length)
+            self._arrivals.note(now, series, position, (detail + length,), length)
+        elif kind == RUN:
+            ends = tuple(self._end(series, other, level) for other in range(position, position + detail))
+            if sum(ends) != length:
+                raise BadStream("a run has another length than its frames")
+            for other, end in enumerate(ends, position):
+                self._hold(series, other, 0, end)
+            self._arrivals.note(now, series, position, ends, length)
+        elif kind != DROP:
+            raise BadStream(f"a record of kind {kind}")
+
+    def _end(self, series: int, position: int, level: int) -> int:
+        levels, ends = self._ends[series]
+        own = ends[position]
+        return own[max(0, level - levels + len(own))]
+
+    def _hold(self, series: int, position: int, first: int, end: int) -> None:
+        have = self._held.get((series, position), 0)
+        if first != have:
+            raise BadStream(f"bytes from {first} of a frame of which {have} are here")
+        self._held[series, position] = end
 
 
 class Streaming:
@@ -36,11 +81,10 @@ class Streaming:
         *, side: int, is_loop: bool = False,
     ) -> None:  # fmt: skip
         self._socket, self._series, self._arrivals = socket, series, arrivals
+        self._records = Records(arrivals)
         self._side, self._is_loop = side, is_loop
         self._words: asyncio.Queue[str] = asyncio.Queue()
         self._got = 0
-        self._ends: dict[int, tuple[int, list[list[int]]]] = {}  # of each series: levels, ends of each frame
-        self._held: dict[tuple[int, int], int] = {}
         self._opened: set[int] = set()
         self.overhead = 0
 
@@ -87,32 +131,10 @@ class Streaming:
             at += _HEAD.size
             if at + length > len(data):
                 raise BadStream("a record is longer than its message")
-            if kind == _CHUNK:
-                self._hold(series, position, detail, detail + length)
-                self._arrivals.note(now, series, position, (detail + length,), length)
-            elif kind == _RUN:
-                ends = tuple(self._end(series, other, level) for other in range(position, position + detail))
-                if sum(ends) != length:
-                    raise BadStream("a run has another length than its frames")
-                for other, end in enumerate(ends, position):
-                    self._hold(series, other, 0, end)
-                self._arrivals.note(now, series, position, ends, length)
-            elif kind == _SERIES:
-                table = json.loads(zlib.decompress(data[at : at + length]))
-                self._ends[series] = table["levels"], [row[7:] for row in table["frames"]]
+            if kind == SERIES:
+                self._records.table(series, data[at : at + length])
                 self.overhead += length
-            elif kind != _DROP:
-                raise BadStream(f"a record of kind {kind}")
-            self._got += length if kind in (_CHUNK, _RUN) else 0
+            else:
+                self._records.take(now, kind, level, series, position, detail, length)
+            self._got += length if kind in (CHUNK, RUN) else 0
             at += length
-
-    def _end(self, series: int, position: int, level: int) -> int:
-        levels, ends = self._ends[series]
-        own = ends[position]
-        return own[max(0, level - levels + len(own))]
-
-    def _hold(self, series: int, position: int, first: int, end: int) -> None:
-        have = self._held.get((series, position), 0)
-        if first != have:
-            raise BadStream(f"bytes from {first} of a frame of which {have} are here")
-        self._held[series, position] = end

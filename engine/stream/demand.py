@@ -22,9 +22,9 @@ class Spread(Enum):
     VOLUME = "volume"  # all alike, every fourth first: a volume that is cut across its slices
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Demand:
-    """A viewport as it is now. A new one replaces the one before as a whole.
+    """A viewport as it is now. A new one replaces the one before as a whole, and nobody changes one (not frozen: see `Grant`).
 
     Attributes
     ----------

@@ -18,24 +18,31 @@ class Dispatcher:
     def __init__(self) -> None:
         self._scheduler = Scheduler()
         self._give: dict[Hashable, Callable[[Grant], None]] = {}
+        self._flush: dict[Hashable, Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False
         self._before: dict[Callable[[], None], None] = {}  # in the order in which they were said, each once
 
     def join(
-        self, session: Hashable, give: Callable[[Grant], None], in_flight_bytes_max: int, held_bytes_max: int | None
+        self,
+        session: Hashable,
+        give: Callable[[Grant], None],
+        in_flight_bytes_max: int,
+        held_bytes_max: int | None,
+        flush: Callable[[], None] = lambda: None,
     ) -> Recipient:
-        """A session, whose grants are handed to `give` one after the other; it must not block."""
+        """A session: its grants are handed to `give`, one after the other, and `flush` is called behind some. Neither may block."""
         recipient = self._scheduler.join(
             session, in_flight_bytes_max=in_flight_bytes_max, held_bytes_max=held_bytes_max
         )
-        self._give[session] = give
+        self._give[session], self._flush[session] = give, flush
         return recipient
 
     def leave(self, session: Hashable) -> None:
         """No harm when it is not there."""
         self._scheduler.leave(session)
         self._give.pop(session, None)
+        self._flush.pop(session, None)
 
     def wake(self, before: Callable[[], None] | None = None) -> None:
         """Decide soon, and call `before` first; many calls at once are one."""
@@ -56,14 +63,20 @@ class Dispatcher:
             call = next(iter(self._before))
             del self._before[call]
             call()
-        now = self.now()
+        now, given, is_more = self.now(), dict[Hashable, None](), True
         for _ in range(_TURN):
             grant = self._scheduler.next(now)
             if grant is None:
-                self._sleep()
-                return
+                is_more = False
+                break
             self._give[grant.session](grant)
-        self.wake()
+            given[grant.session] = None
+        for session in given:
+            self._flush[session]()
+        if is_more:
+            self.wake()
+        else:
+            self._sleep()
 
     def _sleep(self) -> None:
         if self._timer is not None:

@@ -15,9 +15,11 @@ class Drop:
     keep: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Grant:
     """Bytes to be sent now, in the order of the grants.
+
+    Nobody changes one; it is not frozen, for that takes 3.3 µs to make instead of 0.9, thousands of times a second.
 
     Attributes
     ----------

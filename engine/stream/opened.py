@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
+from engine._native import PackRecords
 from engine.archive.archive import Archive
 from engine.archive.renditions.asking import Asking
 from engine.archive.renditions.pack import Pack
@@ -38,6 +39,7 @@ class OpenSeries:
     uids : of study and series.
     pack_identity : of which pack the pieces are; None without one.
     is_complete : everything that can be made of it is made.
+    records : makes messages of what the page cache has of the pack; None without a pack.
     """
 
     pieces: Ladders
@@ -47,6 +49,7 @@ class OpenSeries:
     uids: tuple[str, str]
     pack_identity: tuple[int, int, int] | None
     is_complete: bool
+    records: PackRecords | None
 
 
 class OpenedSeries:
@@ -110,9 +113,10 @@ class OpenedSeries:
             before = self._open.get(key)
             if before is not None:
                 return before
+        supply = _supply(ladders)
         made = OpenSeries(
-            ladders, _supply(ladders), tag, _table(ladders, tag, found.is_complete), (study_uid, series_uid),
-            _identity(found.pack), found.is_complete,
+            ladders, supply, tag, _table(ladders, tag, found.is_complete), (study_uid, series_uid),
+            _identity(found.pack), found.is_complete, _records(ladders, supply),
         )  # fmt: skip
         with self._lock:
             return self._open.setdefault(key, made)
@@ -133,6 +137,11 @@ def _supply(ladders: Ladders) -> Supply:
     ends = [own[:1] * (levels - len(own)) + own for own in ladders.ends]
     frames = ladders.frames
     return Supply.of(ends, max(frame.rows for frame in frames), max(frame.columns for frame in frames))
+
+
+def _records(ladders: Ladders, supply: Supply) -> PackRecords | None:
+    pack = ladders.pack
+    return None if pack is None else PackRecords(pack.file.fileno(), supply.levels, supply.ends, ladders.places())
 
 
 def _tag(ladders: Ladders, is_complete: bool) -> str:

@@ -125,6 +125,11 @@ class Recipient:
             self._turns.remove(viewport)
             self._wake_all()  # what it kept in memory can be dropped for others
 
+    def demand(self, viewport: Hashable) -> Demand | None:
+        """What a viewport wants now; None when it is not there."""
+        view = self._views.get(viewport)
+        return None if view is None else view.demand
+
     def order(self, order: Order) -> None:
         """A body is wanted; one of the same key gets another priority.
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from concurrent.futures import Executor
-from typing import Protocol, TypeGuard
 
 from engine.errors import EngineError, InvalidParameter, TooBusy
 from engine.limits import Limits
-from engine.stream.batch import SeriesKey, drops_of, records_of
+from engine.stream.batch import SeriesKey
 from engine.stream.demand import Demand
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import (
-    COMPLETE,
     PROTOCOL,
-    SEEN,
     Close,
     Forget,
     Got,
@@ -30,25 +26,15 @@ from engine.stream.framing import (
     head,
     parse,
 )
-from engine.stream.grant import Grant
 from engine.stream.opened import OpenedSeries, OpenSeries
-from engine.stream.pictures import REACH, DrawnKey, Pictures
+from engine.stream.outgoing import Carrier, Outgoing
+from engine.stream.pictures import REACH, Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
+from engine.stream.travel import Travel
 
-_BATCH_BYTES = 256 * 1024  # of grants that wait, so many bytes are read in one go
-# And sent as messages of so many chunks, and so many of all that may be under way: a client acknowledges whole messages, so one
-# that holds all of it would leave the line idle for a round trip after each (100 Mbit/s and 5 ms: 38 % of what the line carries).
-_MESSAGE_QUANTA, _MESSAGES = 2, 4
 _OPENING_MAX = 4
 _LONG_WORD = 32 * 1024  # characters; a longer one is parsed on a thread, for it takes milliseconds
-_WRITE_DEADLINE_S = 30.0
-
-
-class Carrier(Protocol):
-    """Takes messages to the client, in order; waits while more than a little of them is not sent."""
-
-    async def send(self, message: bytes | str) -> None: ...
 
 
 class Session:
@@ -64,13 +50,14 @@ class Session:
         series: OpenedSeries,
         readiness: Readiness,
         pictures: Pictures,
+        travel: Travel,
         limits: Limits,
         read: Executor,
         index: Executor,
     ) -> None:
-        self._carrier, self._dispatcher, self._series, self._limits = carrier, dispatcher, series, limits
-        self._read, self._index, self._readiness = read, index, readiness
-        self._pictures = pictures
+        self._dispatcher, self._series, self._limits = dispatcher, series, limits
+        self._index, self._readiness = index, readiness
+        self._pictures, self._travel = pictures, travel
         self._recipient: Recipient | None = None
         self._keys: dict[int, SeriesKey] = {}
         self._open: dict[SeriesKey, OpenSeries] = {}
@@ -80,11 +67,9 @@ class Session:
         self._early: dict[int, dict[int, Look]] = {}  # of a series that is being opened: the last word of each viewport
         self._gate = asyncio.Semaphore(_OPENING_MAX)
         self._openings = 0
-        self._out: deque[Grant | bytes | str] = deque()
-        self._has_more = asyncio.Event()
-        self._answers_bytes = 0  # of what waits in `_out` beside grants, whose bytes are counted by the credit
-        self._has_room = asyncio.Event()
-        self._has_room.set()
+        self._outgoing = Outgoing(
+            carrier, dispatcher, self._open, pictures, travel, read, limits.stream_answers_bytes_max
+        )
 
     async def hear(self, text: str) -> None:
         """As `heard`, but waits while too many answers are not taken: who says much and reads nothing is heard no more.
@@ -93,11 +78,16 @@ class Session:
         ------
         InvalidParameter : it is none, or not for this moment: the session is to be ended.
         """
-        await self._has_room.wait()
+        await self._outgoing.has_room.wait()
         if len(text) > _LONG_WORD:
             self._take(await asyncio.get_running_loop().run_in_executor(self._index, parse, text))
         else:
             self._take(parse(text))
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether `hear` would not wait."""
+        return self._outgoing.has_room.is_set()
 
     def heard(self, text: str) -> None:
         """One word of the client; raises as `hear`."""
@@ -108,12 +98,13 @@ class Session:
             if not isinstance(word, Hello):
                 raise InvalidParameter("type", type(word).__name__.lower(), "hello, before anything else")
             in_flight = self._limits.stream_in_flight_bytes_max
-            self._recipient = self._dispatcher.join(self, self._push, in_flight, word.memory)
-            self._push(json.dumps({"type": "welcome", "protocol": PROTOCOL, "inFlight": in_flight}))
+            self._recipient = self._outgoing.join(in_flight, word.memory)
+            self._outgoing.answer(json.dumps({"type": "welcome", "protocol": PROTOCOL, "inFlight": in_flight}))
             return
         if isinstance(word, Look):
             most = self._limits.stream_viewports_max
-            if len(self._viewports | self._looks.keys() | {word.viewport}) > most:
+            is_new = word.viewport not in self._viewports and word.viewport not in self._looks
+            if is_new and len(self._viewports | self._looks.keys()) >= most:
                 raise InvalidParameter("viewport", str(word.viewport), f"{most} at most")
             self._looks[word.viewport] = word
             self._dispatcher.wake(self.settle)
@@ -131,30 +122,13 @@ class Session:
                 self._look(look, self._recipient, self._dispatcher.now())
 
     async def write(self) -> None:
-        """Send what there is to send, until cancelled.
-
-        Raises
-        ------
-        TimeoutError : the client took nothing for half a minute.
-        ConnectionError : it is gone.
-        """
-        while True:
-            while not self._out:
-                self._has_more.clear()
-                await self._has_more.wait()
-            message = self._out.popleft()
-            if not isinstance(message, Grant):
-                self._answers_bytes -= len(message)
-                if self._answers_bytes <= self._limits.stream_answers_bytes_max:
-                    self._has_room.set()
-            for whole in await self._messages(message) if isinstance(message, Grant) else (message,):
-                async with asyncio.timeout(_WRITE_DEADLINE_S):
-                    await self._carrier.send(whole)
+        """Send what there is to send, until cancelled; raises as `Outgoing.write`."""
+        await self._outgoing.write()
 
     def close(self) -> None:
         """The client is gone."""
         self._looks.clear()
-        self._dispatcher.leave(self)
+        self._outgoing.leave()
         self._pictures.end()
         for key in self._open:
             self._readiness.forget(key)
@@ -182,7 +156,7 @@ class Session:
                     for position, keep in kept.items():
                         recipient.forget(key, position, keep)
             case Ping(value):
-                self._push(json.dumps({"type": "pong", "value": value}))
+                self._outgoing.answer(json.dumps({"type": "pong", "value": value}))
             case Hello():
                 raise InvalidParameter("type", "hello", "said once")
 
@@ -192,7 +166,9 @@ class Session:
             self._early.setdefault(number, {})[word.viewport] = word
         elif (key := self._keys.get(number)) is not None:
             if word.picture is None:
-                recipient.look(word.viewport, Demand(series=key, **word.members), now)
+                demand = Demand(series=key, **word.members)
+                recipient.look(word.viewport, demand, now)
+                self._travel.moved(self._open[key], demand)
                 self._undraw(word.viewport, recipient)
             else:
                 self._look_at_pictures(word, key, word.picture, recipient, now)
@@ -220,7 +196,7 @@ class Session:
         if word.series in self._opening:
             raise InvalidParameter("series", str(word.series), "one that is not being opened")
         if len(self._keys.keys() | self._opening.keys() | {word.series}) > self._limits.stream_series_max:
-            self._fail(word.series, TooBusy("series (limits.stream_series_max)"))
+            self._outgoing.fail(word.series, TooBusy("series (limits.stream_series_max)"))
             return
         self._shut(word.series, recipient)
         self._opening[word.series] = asyncio.create_task(self._opened(word, recipient))
@@ -238,20 +214,22 @@ class Session:
             key = SeriesKey(word.series, self._openings)
             recipient.offer(key, found.supply, held)
         except EngineError as error:
-            self._fail(word.series, error)
+            self._outgoing.fail(word.series, error)
             return
         except ValueError:
-            self._fail(word.series, InvalidParameter("held", f"series {word.series}", "bytes that its frames have"))
+            self._outgoing.fail(
+                word.series, InvalidParameter("held", f"series {word.series}", "bytes that its frames have")
+            )
             return
         finally:
             del self._opening[word.series]
             early = self._early.pop(word.series, {})
         self._keys[word.series], self._open[key] = key, found
         detail = int(word.tag == found.tag)
-        self._push(head(Record.SERIES, word.series, detail=detail, length=len(found.table)) + found.table)
+        self._outgoing.answer(head(Record.SERIES, word.series, detail=detail, length=len(found.table)) + found.table)
         if not found.is_complete:
             ready = json.dumps({"type": "ready", "series": word.series})
-            self._readiness.watch(key, found, lambda: self._push(ready))
+            self._readiness.watch(key, found, lambda: self._outgoing.answer(ready))
         for look in early.values():
             self._look(look, recipient, self._dispatcher.now())
         self._dispatcher.wake()
@@ -264,80 +242,3 @@ class Session:
             recipient.withdraw(key)
             for viewport in self._pictures.of_series(number):
                 self._undraw(viewport, recipient)
-
-    def _fail(self, series: int, error: EngineError, position: int | None = None) -> None:
-        told = {"type": "error", "series": series, "error": type(error).__name__, "detail": str(error)}
-        self._push(json.dumps(told if position is None else told | {"position": position}))
-
-    def _push(self, message: Grant | bytes | str) -> None:
-        if isinstance(message, Grant) and isinstance(message.series, DrawnKey):
-            self._pictures.begin(message)  # while what is before it goes out
-        elif not isinstance(message, Grant):
-            self._answers_bytes += len(message)
-            if self._answers_bytes > self._limits.stream_answers_bytes_max:
-                self._has_room.clear()
-        self._out.append(message)
-        self._has_more.set()
-
-    async def _messages(self, grant: Grant) -> list[bytes]:
-        return await (self._picture(grant) if isinstance(grant.series, DrawnKey) else self._records(grant))
-
-    async def _picture(self, grant: Grant) -> list[bytes]:
-        """The picture of a grant; none where it is void by now, or cannot be drawn."""
-        recipient, key = self._recipient, grant.series
-        assert recipient is not None
-        assert isinstance(key, DrawnKey)
-        drops = [drops_of(grant)] if grant.drops else []
-        made: bytes | None = None
-        try:
-            flight = None if recipient.is_void(grant) else self._pictures.flight(grant)
-            if flight is not None:
-                made = await asyncio.shield(flight.future)
-        except EngineError as error:
-            recipient.settle(grant, 0)
-            self._fail(key.number, error, grant.position)
-            self._dispatcher.wake()
-            return drops
-        finally:
-            self._pictures.leave(grant)
-        if made is None or recipient.is_void(grant):
-            recipient.take_back(grant)
-            self._dispatcher.wake()
-            return drops
-        recipient.settle(grant, len(made))
-        flags = COMPLETE | (SEEN if grant.is_seen else 0)
-        return [
-            *drops,
-            head(
-                Record.PICTURE, key.number, flags=flags, generation=grant.generation, position=grant.position,
-                detail=key.picture.number, length=len(made),
-            )
-            + made
-        ]  # fmt: skip
-
-    async def _records(self, first: Grant) -> list[bytes]:
-        """This grant and those that wait behind it, as messages; read on a thread, for a mapped page may wait for the disk."""
-        batch, size = [first], first.size
-        while self._out and _is_of_frames(self._out[0]) and size + self._out[0].size <= _BATCH_BYTES:
-            grant = self._out.popleft()
-            assert isinstance(grant, Grant)
-            batch.append(grant)
-            size += grant.size
-        known = [(grant, self._open.get(grant.series)) for grant in batch if isinstance(grant.series, SeriesKey)]
-        loop = asyncio.get_running_loop()
-        assert self._recipient is not None
-        credit = self._recipient.credit
-        most = min(_MESSAGE_QUANTA * credit.quantum, credit.window // _MESSAGES)
-        messages, lost = await loop.run_in_executor(self._read, records_of, known, most)
-        for grant, error in lost:
-            self._recipient.settle(grant, 0)
-            if error is not None:
-                assert isinstance(grant.series, SeriesKey)
-                self._fail(grant.series.number, error, grant.position)
-        if lost:
-            self._dispatcher.wake()
-        return messages
-
-
-def _is_of_frames(message: Grant | bytes | str) -> TypeGuard[Grant]:
-    return isinstance(message, Grant) and isinstance(message.series, SeriesKey)

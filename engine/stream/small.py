@@ -6,9 +6,10 @@ until all of it is there. The pack has a code stream of at most 64 x 64 pixels o
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
-from engine.archive.renditions.pack import COARSE_SIDE
+from engine.archive.renditions.pack import COARSE_SIDE, Pack
 from engine.archive.renditions.supply import FramePieces, SeriesPieces
 from engine.types import Buffer
 
@@ -31,6 +32,24 @@ class Ladders:
     @property
     def frames(self) -> Sequence[FramePieces]:
         return self._found.frames
+
+    @property
+    def pack(self) -> Pack | None:
+        """What they are of, beside the stored frames."""
+        return self._found.pack
+
+    def places(self) -> array[int]:
+        """Of each frame three numbers: how many of its first bytes are the small picture, and where in the pack's file that
+        begins, and where its own bytes do (-1 for a frame that is not in there)."""
+        flat, pack = array("q"), self._found.pack
+        begin = 0 if pack is None else pack.coarse_at
+        for frame, small, offset in zip(self.frames, self.small, self._found.offsets(), strict=True):
+            flat.extend((small, begin + frame.coarse[0] if small and frame.coarse is not None else 0, offset))
+        return flat
+
+    def will_need(self, position: int) -> bool:
+        """As `SeriesPieces.will_need`, of all of a frame."""
+        return self._found.will_need(position)
 
     def read_bytes(self, position: int, start: int, end: int) -> list[Buffer]:
         """Bytes `start` to `end` of a frame, in parts.

@@ -92,6 +92,11 @@ class Supply:
         """Bytes of that frame's stream from its beginning to the end of that level."""
         return self._ends[position * self.levels + level]
 
+    @property
+    def ends(self) -> memoryview:
+        """The ends of all positions, one behind the other (int64)."""
+        return memoryview(self._ends).toreadonly()
+
     def size(self, position: int) -> int:
         """Bytes of that frame's stream."""
         return self._ends[position * self.levels + self.levels - 1]

@@ -55,6 +55,9 @@ class Door(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """A lone request for a frame or a picture by a holder of a passport, or something for aiohttp."""
+        if self._upgraded:  # a WebSocket: nothing of this is for it
+            super().data_received(data)
+            return
         if self._picture is not None:
             self._held += data
             if self.transport is not None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from struct import Struct
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from engine.errors import InvalidParameter, TooBusy
+from engine.limits import KIB
 from engine.metrics import Metrics
 from engine.stream.dispatch import Dispatcher
 from engine.stream.framing import PROTOCOL
@@ -15,17 +18,19 @@ from engine.stream.opened import OpenedSeries
 from engine.stream.pictures import Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.session import Session
+from engine.stream.travel import Travel
 from engine.stream.turns import Turns
 from engine.web.addresses import is_own_origin
 from engine.web.client import client_of
 from engine.web.cors import is_welcome
 from engine.web.load import LOAD
 from engine.web.services import BEGUN, Services, services
+from engine.web.words import Listener, WordSocket
 
 _HEARTBEAT_S = 20.0  # a client that does not answer a ping within half of it is gone
-_WORDS_IN_A_ROW = 16
-_WORD_CHARACTERS = 1024
 _CLOSE_S = 2.0
+_WAITING_BYTES_MAX = 64 * KIB  # written and not yet in the kernel's buffer
+_HEAD_16, _HEAD_64 = Struct(">BBH"), Struct(">BBQ")
 
 
 class Streams:
@@ -36,6 +41,7 @@ class Streams:
         self.series = OpenedSeries(s.archive, s.frames.decoded.shelf, s.frames.decoded.asking)
         self.readiness = Readiness(self.series, s.executors.index)
         self.turns = Turns(self.dispatcher)
+        self.travel = Travel(s.executors.read)
         self._max = s.settings.limits.stream_sessions_max
         self._sockets: set[web.WebSocketResponse] = set()
 
@@ -59,9 +65,16 @@ class Streams:
 STREAMS: web.AppKey[Streams] = web.AppKey("streams", Streams)
 
 
+def frame_head(length: int) -> bytes:
+    """The head of a frame that is a whole binary message of the server (RFC 6455 5.2)."""
+    if length < 126:
+        return bytes((0x82, length))
+    return _HEAD_16.pack(0x82, 126, length) if length < 1 << 16 else _HEAD_64.pack(0x82, 127, length)
+
+
 class _Socket:
-    def __init__(self, socket: web.WebSocketResponse, metrics: Metrics) -> None:
-        self._socket, self._metrics = socket, metrics
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, metrics: Metrics) -> None:
+        self._socket, self._transport, self._metrics = socket, transport, metrics
 
     async def send(self, message: bytes | str) -> None:
         if isinstance(message, str):
@@ -69,6 +82,22 @@ class _Socket:
         else:
             self._metrics.add("stream_bytes", len(message))
             await self._socket.send_bytes(message)
+
+    def has_room(self) -> bool:
+        transport = self._transport
+        return (
+            transport.get_write_buffer_size() < _WAITING_BYTES_MAX
+            and not transport.is_closing()
+            and not self._socket.closed
+        )
+
+    def put(self, messages: Sequence[bytes]) -> None:
+        # Past aiohttp's writer, which would mask and pack nothing here, and takes a coroutine and a copy for each message.
+        parts: list[bytes] = []
+        for message in messages:
+            parts += (frame_head(len(message)), message)
+        self._metrics.add("stream_bytes", sum(map(len, messages)))
+        self._transport.writelines(parts)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
@@ -84,7 +113,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     if PROTOCOL not in offered:
         raise InvalidParameter("Sec-WebSocket-Protocol", ",".join(offered)[:80], PROTOCOL)
     streams = request.app[STREAMS]
-    socket = web.WebSocketResponse(
+    socket = WordSocket(
         protocols=(PROTOCOL,), heartbeat=_HEARTBEAT_S, compress=False,
         max_msg_size=s.settings.limits.stream_word_bytes_max, timeout=_CLOSE_S,
     )  # fmt: skip
@@ -93,27 +122,29 @@ async def stream(request: web.Request) -> web.StreamResponse:
         with request.app[LOAD].paused(client_of(request)):
             await socket.prepare(request)
             request[BEGUN] = True
-            await _converse(socket, streams, s)
+            if request.transport is not None:  # else the client has gone meanwhile
+                await _converse(socket, request.transport, streams, s)
     finally:
         streams.remove(socket)
     return socket
 
 
-async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services) -> None:
+async def _converse(socket: WordSocket, transport: asyncio.Transport, streams: Streams, s: Services) -> None:
     limits, executors = s.settings.limits, s.executors
     s.metrics.add("stream_sessions")
     session = Session(
-        _Socket(socket, s.metrics),
+        _Socket(socket, transport, s.metrics),
         streams.dispatcher,
         streams.series,
         streams.readiness,
         Pictures(s.archive, s.frames),
+        streams.travel,
         limits,
         executors.read,
         executors.index,
     )
     writing = asyncio.create_task(session.write())
-    listening = asyncio.create_task(_listen(socket, session, limits.stream_words_per_s_max))
+    listening = asyncio.create_task(Listener(socket, session, limits.stream_words_per_s_max).listen())
     try:
         done, _ = await asyncio.wait((writing, listening), return_when=asyncio.FIRST_COMPLETED)
         code, reason = WSCloseCode.OK, ""
@@ -133,20 +164,3 @@ async def _converse(socket: web.WebSocketResponse, streams: Streams, s: Services
         listening.cancel()
         session.close()
         await asyncio.gather(writing, listening, return_exceptions=True)
-
-
-async def _listen(socket: web.WebSocketResponse, session: Session, words_per_s_max: int) -> None:
-    """Until the client closes. One that floods is read no faster than the limit: its own line fills up then."""
-    loop = asyncio.get_running_loop()
-    began, count, row = loop.time(), 0, 0
-    async for message in socket:
-        if message.type is not WSMsgType.TEXT:
-            raise InvalidParameter("message", message.type.name.lower(), "text")
-        await session.hear(message.data)
-        count += 1 + len(message.data) // _WORD_CHARACTERS  # a long word counts as several
-        row += 1
-        if row % _WORDS_IN_A_ROW == 0:
-            await asyncio.sleep(0)
-        if count >= words_per_s_max:
-            await asyncio.sleep(max(0.0, began + 1.0 - loop.time()))
-            began, count = loop.time(), 0

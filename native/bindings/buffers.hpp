@@ -28,3 +28,4 @@ class Room : public Bytes {  // contiguous, to write
 
 void bind_codec(nanobind::module_& m);
 void bind_network(nanobind::module_& m);
+void bind_records(nanobind::module_& m);

@@ -148,4 +148,5 @@ NB_MODULE(_native, m) {
       .def("locate", &Scanner::locate, "fd"_a, "offset"_a, "length"_a, "path"_a);
   bind_codec(m);
   bind_network(m);
+  bind_records(m);
 }

@@ -149,6 +149,18 @@ def pdus() -> Iterator[tuple[str, bytes]]:
             yield f"{name}-{head[0]}", head + stream
 
 
+def words() -> Iterator[tuple[str, bytes]]:
+    look = b'{"type": "look", "viewport": 0, "series": 3, "position": 512'
+    yield "look", look + b', "width": 512, "height": 400, "loop": false, "velocity": -60.25, "direction": -1}'
+    yield "short", b'{"type":"look","viewport":4294967295,"series":1}'
+    yield "loop", look + b',"loop":true,"velocity":1e2}'
+    yield "got", b'{"type":"got","bytes":123456789012}'
+    yield "turned", b'{"bytes" : 7 ,\n"type":"got"}'
+    yield "other", b'{"type":"ping","value":1}'
+    yield "cut", look
+    yield "nested", look + b',"picture":{"number":7}}'
+
+
 def main(folder: Path) -> None:
     both = chain(rle(), rle_at_the_end())
     for name, made in (
@@ -157,6 +169,7 @@ def main(folder: Path) -> None:
         ("bits", bits()),
         ("jpeg", jpeg()),
         ("pdu", pdus()),
+        ("words", words()),
     ):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for seed, content in made:

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "imaging.kernels": set(),
     "archive": {"dicom"},
     "ingest": {"dicom", "archive"},
-    "stream": {"dicom", "archive", "codec", "imaging"},
+    "stream": {"_native", "dicom", "archive", "codec", "imaging"},
     "dimse": {"_native", "dicom", "archive", "ingest", "codec"},
     "web": {"_native", "dicom", "archive", "ingest", "stream"},
     "viewer": set(),

@@ -40,6 +40,7 @@ _HEAD_CRC = struct.Struct("<I")
 # bits coded, halvings, reason, photometric interpretation
 _FRAME = struct.Struct("<QIIIQIBBBBbxHH")
 COARSE_SIDE = 64
+_LOOK_EVERY = 128 * 1024
 
 
 class FrameKind(IntEnum):
@@ -210,6 +211,21 @@ class Pack:
         """The open file, and where in it a MADE frame begins: the kernel can send it without a copy."""
         return self._file, frame.offset
 
+    def offsets(self) -> array[int]:
+        """Of each frame, where in the file it begins; -1 for one that is not MADE. 0.3 ms for 1 000 frames."""
+        frames = self._view[self._frames_at : self._frames_at + self.frame_count * _FRAME.size]
+        return array("q", (one[0] if one[6] == FrameKind.MADE else -1 for one in _FRAME.iter_unpack(frames)))
+
+    @property
+    def file(self) -> FileIO:
+        """The open file, for who reads it past the mapping."""
+        return self._file
+
+    @property
+    def coarse_at(self) -> int:
+        """Where in the file the small pictures begin (`coarse`)."""
+        return int(self._coarse_at)
+
     def is_sound(self, frame: PackFrame) -> bool:
         """Whether a MADE frame is what was written; 0.1 ms for 200 KB."""
         return zlib.crc32(self.code_stream(frame)) == frame.crc32
@@ -228,11 +244,24 @@ class Pack:
                 counts[frame.reason] = counts.get(frame.reason, 0) + 1
         yield from counts.items()
 
-    def will_need(self, start: int, end: int) -> None:
-        """Tell the kernel that the bytes between two offsets in the file are wanted soon."""
-        start = max(0, start) // mmap.PAGESIZE * mmap.PAGESIZE
-        if start < min(end, self.size_bytes):
-            self._map.madvise(mmap.MADV_WILLNEED, start, min(end, self.size_bytes) - start)
+    def will_need(self, start: int, end: int) -> bool:
+        """Have the kernel read what lies between two offsets, and do not wait for it; whether some of it was not in memory."""
+        start, end = max(0, start) // mmap.PAGESIZE * mmap.PAGESIZE, min(end, self.size_bytes)
+        if start >= end or self._is_cached(start, end):
+            return False
+        self._map.madvise(mmap.MADV_WILLNEED, start, end - start)
+        return True
+
+    def _is_cached(self, start: int, end: int) -> bool:
+        """Whether the page cache has a range: its pages are looked at where it begins, ends, and every 128 KiB."""
+        room = bytearray(1)
+        try:
+            for at in (*range(start, end, _LOOK_EVERY), end - 1):
+                if os.preadv(self._file.fileno(), [room], at, os.RWF_NOWAIT) != 1:
+                    return False
+        except BlockingIOError:
+            return False
+        return True
 
     @cached_property
     def _by_uid(self) -> dict[str, PackInstance]:

@@ -126,6 +126,12 @@ class SeriesPieces:
         """What they are of, beside the stored frames."""
         return self._pack
 
+    def offsets(self) -> Sequence[int]:
+        """Of each frame, where in the pack's file its bytes begin; -1 for one that is not in there."""
+        if isinstance(self._held, _InPack):
+            return self._held.offsets()
+        return [held.offset if isinstance(held, PackFrame) else -1 for held in self._held]
+
     @property
     def coarse(self) -> memoryview:
         """The small pictures of all frames in one blob of some 3 KB a frame; empty where there are none yet."""
@@ -141,12 +147,16 @@ class SeriesPieces:
             raise InstanceNotFound(sop_instance_uid)
         return record
 
-    def will_need(self, place: int, piece: int = -1) -> None:
-        """Have the kernel read a frame's pieces up to this one into the page cache; returns at once."""
+    def will_need(self, place: int, piece: int = -1) -> bool:
+        """Have the kernel read a frame's pieces up to this one into the page cache; whether some were not there.
+
+        Frames that are not in the pack are left alone.
+        """
         held = self._held[place]
-        if isinstance(held, PackFrame):
-            assert self._pack is not None
-            self._pack.will_need(held.offset, held.offset + self.frames[place].ends[piece])
+        if not isinstance(held, PackFrame):
+            return False
+        assert self._pack is not None
+        return self._pack.will_need(held.offset, held.offset + self.frames[place].ends[piece])
 
 
 def pieces(archive: Archive, shelf: Shelf, study_uid: str, series_uid: str) -> SeriesPieces:
@@ -181,6 +191,9 @@ class _InPack(Sequence[PackFrame | _Stored]):
 
     def __len__(self) -> int:
         return len(self._pack)
+
+    def offsets(self) -> Sequence[int]:
+        return self._pack.offsets()
 
     @overload
     def __getitem__(self, place: int) -> PackFrame: ...

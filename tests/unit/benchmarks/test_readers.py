@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from renditions import SERIES, STUDY, ct
@@ -15,11 +17,12 @@ from serving import Serving
 from benchmarks.readers import opener, reader, seats
 from benchmarks.readers.arrivals import read
 from benchmarks.readers.cells import Cell, ReaderFailed, run
+from benchmarks.readers.hand import cut, said_of
 from benchmarks.readers.requesting import BadAnswer
 from benchmarks.readers.streaming import BadStream
 from benchmarks.scroll.line import LineSpec
 from benchmarks.scroll.ours import Ours
-from benchmarks.scroll.personas import PERSONAS, Step, Trace
+from benchmarks.scroll.personas import PERSONAS, Step, Trace, fling
 from benchmarks.scroll.simulation import run as run_simulated
 from engine.archive.archive import Archive
 from engine.archive.renditions.shelf import Shelf
@@ -122,18 +125,63 @@ def test_an_opener_waits_for_all_it_is_told(served: tuple[Serving, list[int]], t
         assert all(first <= end for first, end in zip(times["first picture"], times[last], strict=True))
 
 
+def seated(served: tuple[Serving, list[int]], folder: Path, series: str) -> subprocess.CompletedProcess[str]:
+    address = urlsplit(served[0].url)
+    assert address.hostname is not None and address.port is not None
+    seats.program()
+    begin_at = time.monotonic() + 1.0
+    command = seats.command(
+        address.hostname, address.port, STUDY, series, 512, folder / "job", folder / "seated", begin_at
+    )
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
 def test_several_seats_have_a_session_each(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
-    server, _ = served
-    told = {"url": server.url, "study": STUDY, "series": SERIES, "side": 512, "seeds": [1, 2, 3], "seconds": 0.5}
-    told["begin_at"] = time.monotonic()
-    (tmp_path / "job.json").write_text(json.dumps(told))
-    assert seats.main([str(tmp_path / "job.json"), str(tmp_path / "seats.json")]) == 0
-    said = json.loads((tmp_path / "seats.json").read_text())
-    assert len(said["seats"]) == 3
-    assert all(seat["rows"] for seat in said["seats"])
-    streamed = sum(size for seat in said["seats"] for *_, size in seat["rows"])
+    server, sizes = served
+    readers = [Trace("still", (COUNT,), (Step(0.0, 0, at), Step(0.3, 0, at + 1)), 0.8) for at in (0, 2, 4)]
+    seats.write_job(tmp_path / "job", readers)
+    assert seated(served, tmp_path, SERIES).stderr == ""
+    found = seats.read_seats(tmp_path / "seated", readers)
+    assert len(found) == 3
+    assert {sum(size for *_, size in seat.arrivals.rows) for seat in found} == {sum(sizes)}, (
+        "each has all of the series"
+    )
+    assert all(0 <= seat.late_s < 5 for seat in found)
     counted = float(server.get("/metrics").text.partition("\nvoxcast_stream_bytes_total ")[2].split()[0])
-    assert counted >= streamed
+    assert counted >= 3 * sum(sizes)
+    whole = (tmp_path / "seated").read_bytes()
+    (tmp_path / "seated").write_bytes(whole[:-1])
+    with pytest.raises(BadStream, match="cut"):
+        seats.read_seats(tmp_path / "seated", readers)
+
+
+def test_a_seat_without_its_series_ends_the_program(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
+    seats.write_job(tmp_path / "job", [Trace("still", (COUNT,), (Step(0.0, 0, 1),), 5.0)])
+    done = seated(served, tmp_path, "1.2.9")
+    assert done.returncode == 1 and "SeriesNotFound" in done.stderr
+
+
+class Noting(Ours):
+    """Notes what the hand says in simulated time."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(trace, 512)
+        self.heard: list[tuple[float, int, float, int]] = []
+
+    def moved(self, step: Step, velocity: float, direction: int, now: float) -> list[object]:
+        self.heard.append((now, step.position, velocity, direction))
+        return []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_a_hand_says_is_known_beforehand(seed: int) -> None:
+    trace = cut(fling(seed), 6.0)
+    noting = Noting(trace)
+    run_simulated(trace, LineSpec("", 1e6, 0.01), noting)
+    said = [(one.at, one.step.position, one.velocity, one.direction) for one in said_of(trace)]
+    assert [one[1:] for one in said] == [one[1:] for one in noting.heard]
+    assert [at for at, *_ in said] == pytest.approx([at for at, *_ in noting.heard])
+    assert any(velocity == 0 for _, _, velocity, _ in said[1:]) and len(said) > 50
 
 
 def test_a_reader_that_fails_says_why(tmp_path: Path) -> None:

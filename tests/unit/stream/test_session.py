@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from engine.archive.renditions.asking import Asking
 from engine.errors import InvalidParameter
 from engine.executors import Executors
 from engine.limits import Limits
+from engine.stream import outgoing
 from engine.stream.dispatch import Dispatcher
 from engine.stream.frames import FrameService
 from engine.stream.framing import HEAD, Record
@@ -25,6 +26,7 @@ from engine.stream.pictures import Pictures
 from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
 from engine.stream.session import Session
+from engine.stream.travel import Travel
 
 
 class Wire:
@@ -32,13 +34,25 @@ class Wire:
 
     def __init__(self) -> None:
         self.binary: list[bytes] = []
+        self.is_taking = True
+        self.put_count = self.sent_count = 0
         self.texts: list[dict[str, Any]] = []
 
     async def send(self, message: bytes | str) -> None:
         if isinstance(message, str):
             self.texts.append(json.loads(message))
         else:
+            await asyncio.sleep(0.001)
             self.binary.append(message)
+            self.sent_count += 1
+
+    def has_room(self) -> bool:
+        return self.is_taking
+
+    def put(self, messages: Sequence[bytes]) -> None:
+        assert self.is_taking
+        self.binary += messages
+        self.put_count += len(messages)
 
     @property
     def pieces(self) -> list[tuple[int, int]]:
@@ -69,7 +83,9 @@ def converse(made: Made, talk: Callable[[Session, Wire], Awaitable[None]], limit
             readiness = Readiness(series, pool)
             frames = FrameService(made.archive, executors, made.limits, made.metrics)
             pictures = Pictures(made.archive, frames)
-            session = Session(wire, Dispatcher(), series, readiness, pictures, limits or made.limits, pool, pool)
+            session = Session(
+                wire, Dispatcher(), series, readiness, pictures, Travel(pool), limits or made.limits, pool, pool
+            )
             writing = asyncio.create_task(session.write())
             try:
                 say(session, type="hello")
@@ -153,5 +169,74 @@ def test_what_may_be_under_way_is_several_messages(made: Made) -> None:
         sizes = [len(message) for message in wire.binary[1:]]
         assert len(sizes) >= 4
         assert max(sizes) <= 0.3 * sum(sizes)
+
+    converse(made, talk)
+
+
+def got_whole(wire: Wire, made: Made) -> bool:
+    """Whether all frames are there; every chunk begins where the one before has ended."""
+    held = {place: b"" for place in range(len(made.pieces()))}
+    for message in wire.binary[1:]:
+        at = 0
+        while at < len(message):
+            kind, level, _, _, _, position, detail, length = HEAD.unpack_from(message, at)
+            payload, at = message[at + HEAD.size : at + HEAD.size + length], at + HEAD.size + length
+            if kind == Record.CHUNK:
+                assert detail == len(held[position])
+                held[position] += payload
+            else:
+                for other in range(position, position + detail):
+                    end = made.pieces().frames[other].ends[level]
+                    held[other], payload = payload[:end], payload[end:]
+    return all(held[place] == bytes(made.pieces().read(place)) for place in held)
+
+
+@pytest.mark.parametrize("way", ["put", "sent", "both"])
+def test_the_order_is_the_same_whether_it_goes_at_once_or_waits(made: Made, way: str) -> None:
+    async def talk(session: Session, wire: Wire) -> None:
+        wire.is_taking = way != "sent"
+        say(session, type="look", viewport=1, series=1, position=3)
+        got = 0
+        async with asyncio.timeout(10):
+            while not got_whole(wire, made):
+                await asyncio.sleep(0.002)
+                if way == "both":
+                    wire.is_taking = not wire.is_taking
+                payload = sum(map(len, wire.binary[1:])) - HEAD.size * (len(wire.pieces) - 1)
+                if payload > got:
+                    got = payload
+                    say(session, type="got", bytes=got)
+        assert (wire.put_count > 0) == (way != "sent")
+        assert (wire.sent_count > 1) == (way != "put"), "the table is always sent"
+
+    converse(made, talk)
+
+
+def test_what_is_not_in_memory_is_read_on_a_thread_and_what_comes_behind_it_waits(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several looks the pages are missing now and then: nothing comes twice, or before what was decided before it."""
+    calls = 0
+
+    def sometimes(*all: Any) -> list[bytes] | None:
+        nonlocal calls
+        calls += 1
+        return None if calls % 3 else quick_messages(*all)
+
+    quick_messages = outgoing.quick_messages
+    monkeypatch.setattr(outgoing, "quick_messages", sometimes)
+
+    async def talk(session: Session, wire: Wire) -> None:
+        got = number = 0
+        async with asyncio.timeout(10):
+            while not got_whole(wire, made):
+                number += 1
+                say(session, type="look", viewport=1, series=1, position=number % 12)
+                await asyncio.sleep(0.002)
+                payload = sum(map(len, wire.binary[1:])) - HEAD.size * (len(wire.pieces) - 1)
+                if payload > got:
+                    got = payload
+                    say(session, type="got", bytes=got)
+        assert calls > 5
 
     converse(made, talk)
