@@ -87,6 +87,32 @@ def test_a_study_opens_with_its_patient_its_series_and_its_first_images(server: 
     browse(server, steps, AT, ready=READY)
 
 
+def test_the_list_is_connected_before_a_study_is_opened_from_it(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        for count in (1, 2):
+            await until_sessions(before + count)
+            await page.value(f"document.querySelector('[data-study=\"{STUDY}\"]').click()")
+            await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('1 / 12')")
+            assert sessions() == before + count, "it was used"
+            await page.value("document.querySelector('.back').click()")
+
+    async def until_sessions(count: int) -> None:
+        for _ in range(200):
+            if sessions() == count:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{sessions()} sessions, not {count}")
+
+    def sessions() -> int:
+        [line] = [
+            one for one in server.get("/metrics").text.splitlines() if one.startswith("voxcast_stream_sessions_total")
+        ]
+        return int(float(line.rpartition(" ")[2]))
+
+    before = sessions()
+    browse(server, steps, "/", ready=f"document.querySelector('[data-study=\"{STUDY}\"]') !== null")
+
+
 def test_priors_are_the_same_patients_alone_and_come_beside(server: Serving) -> None:
     async def steps(page: Page) -> None:
         await page.until("document.querySelectorAll('.prior').length > 0")

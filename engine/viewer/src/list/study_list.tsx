@@ -76,10 +76,10 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
 
   // For whoever measures: the first rows are on the screen. From now on there is time for what the first click will need.
   useEffect(() => {
-    if (!shown || performance.getEntriesByName(LIST_READY).length) return;
+    if (!shown) return;
     requestAnimationFrame(() => {
-      performance.mark(LIST_READY);
-      whenIdle(() => void import("../view/index.js").then(({ fetchAhead }) => fetchAhead(), () => undefined)); // it is fetched again at the click
+      if (!performance.getEntriesByName(LIST_READY).length) performance.mark(LIST_READY);
+      whenIdle(() => void import("../view/index.js").then(({ prepare }) => prepare(), () => undefined)); // it is fetched again at the click
     });
   }, [shown]);
 

@@ -3,7 +3,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, isAbort, type Api } from "../api/dicomweb.js";
 import { numbers, text, type Item } from "../api/json.js";
-import { kindOf, type Kind } from "../documents/kinds.js";
+import { isStackModality, kindOf, type Kind } from "../documents/kinds.js";
+import { afterFirstImage } from "./afterwards.js";
 import type { SeriesRow } from "./series.js";
 
 export interface Facts {
@@ -32,16 +33,19 @@ export function factsOf(instance: Item): Facts {
   };
 }
 
-/** The facts of each series by its UID, as they come: two requests at a time, so that images go first. */
+/** The facts of each series by its UID, as they come: two requests at a time. Images go first: of series that have some, facts can wait. */
 export function useFacts(rows: readonly SeriesRow[], from: Api = api): ReadonlyMap<string, Facts> {
   const [facts, setFacts] = useState<ReadonlyMap<string, Facts>>(new Map());
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
-    const missing = rows.filter((row) => !facts.has(row.series)).values();
+    const unknown = rows.filter((row) => !facts.has(row.series));
+    const missing = [...unknown.filter((row) => !isStackModality(row.modality)), ...unknown.filter((row) => isStackModality(row.modality))].values();
+    let images: Promise<void> | undefined;
     const work = async (): Promise<void> => {
       for (const row of missing) {
         try {
+          if (isStackModality(row.modality)) await (images ??= afterFirstImage(signal));
           const [instance] = await from.rows(`${from.address(row.study, row.series)}/instances?limit=1&includefield=${FIELDS}`, signal);
           if (instance) setFacts((known) => new Map(known).set(row.series, factsOf(instance)));
         } catch (error) {

@@ -7,6 +7,7 @@ import { first, type Item } from "../api/json.js";
 import type { StudyRow } from "../list/row.js";
 import { explain } from "../shell/explain.js";
 import type { Tools } from "../shell/page.js";
+import { afterFirstImage } from "./afterwards.js";
 import { priorsOf } from "./priors.js";
 
 export interface PriorsProps {
@@ -25,7 +26,8 @@ export function Priors({ tools, study, open, add }: PriorsProps): JSX.Element | 
   useEffect(() => {
     const controller = new AbortController();
     setTrouble("");
-    priorsOf(api, study, controller.signal)
+    afterFirstImage(controller.signal)
+      .then(() => priorsOf(api, study, controller.signal))
       .then(setRows)
       .catch((error: unknown) => isAbort(error) || setTrouble(explain(texts, error)));
     return () => controller.abort();

@@ -1,5 +1,4 @@
 // The workers that decode: as many as there are processors to spare, each with one job, and one more that waits.
-import wasmUrl from '@cornerstonejs/codec-openjph/wasm?url';
 import workerUrl from './worker?worker&url';
 import type { Pixels } from '../image/pixels';
 import type { Coding, DecodeAnswer, DecodeJob } from './job';
@@ -7,9 +6,6 @@ import type { Coding, DecodeAnswer, DecodeJob } from './job';
 const JOBS_EACH = 2; // the second keeps a worker busy while its answer is taken; more could not be taken back
 const WORKERS_MAX = 4;
 const FAILURES_MAX = 3; // of a worker itself, not of a job
-
-/** What the workers are made of, for whoever has it fetched before they are needed. */
-export const DECODER_FILES: readonly string[] = [workerUrl, wasmUrl];
 
 interface Running {
   worker: Worker;
