@@ -27,5 +27,5 @@ export interface DecodeJob {
 }
 
 export type DecodeAnswer =
-  | { readonly number: number; readonly pixels: Pixels }
+  | { readonly number: number; readonly pixels: Pixels; /** That the decoder itself took. */ readonly ms: number }
   | { readonly number: number; readonly error: string };

@@ -16,6 +16,7 @@ export class DecodePool {
   private readonly running: Running[] = [];
   private next = 1;
   private failures = 0;
+  private pace = 15 / (512 * 512);
   private isClosed = false;
 
   constructor(
@@ -27,6 +28,11 @@ export class DecodePool {
 
   get workers(): number {
     return this.running.length;
+  }
+
+  /** What a worker takes for a pixel, as measured lately; what waits in front of it does not count. */
+  get msPerPixel(): number {
+    return this.pace;
   }
 
   /** Whether a job would be begun soon: who has more to decode waits until then, and decides again what. */
@@ -56,8 +62,10 @@ export class DecodePool {
       const answer = event.data;
       const waiting = running.jobs.get(answer.number);
       running.jobs.delete(answer.number);
-      if ('pixels' in answer) waiting?.resolve(answer.pixels);
-      else waiting?.reject(new Error(answer.error));
+      if ('pixels' in answer) {
+        this.measured(answer.ms, answer.pixels.width * answer.pixels.height);
+        waiting?.resolve(answer.pixels);
+      } else waiting?.reject(new Error(answer.error));
     };
     running.worker.onerror = (event) => {
       // Out of memory, or its script could not be loaded: its jobs are lost, and another one may fare better.
@@ -69,6 +77,11 @@ export class DecodePool {
       if (!this.isClosed && ++this.failures <= FAILURES_MAX) this.start();
     };
     this.running.push(running);
+  }
+
+  private measured(ms: number, pixels: number): void {
+    // Small ones say more about beginning than about pixels.
+    if (pixels > 64 * 64) this.pace += 0.2 * (Math.max(ms, 0.1) / pixels - this.pace);
   }
 
   private stop(running: Running, why: string): void {

@@ -18,10 +18,12 @@ scope.onmessage = (event) => {
 async function answer(job: DecodeJob): Promise<void> {
   try {
     const { coding, bytes, halvings } = job;
+    if (coding.form === 'htj2k') await openJph();
+    const began = performance.now();
     const pixels = coding.form === 'htj2k' ? await decodeHtj2k(coding, bytes, halvings) : decodeNative(coding, bytes);
     if (byteCount(pixels) === 0) throw new Error('a frame without pixels');
     const content = pixels.kind === 'grey' ? pixels.values : pixels.rgba;
-    scope.postMessage({ number: job.number, pixels }, [content instanceof Uint8Array || !('close' in content) ? content.buffer : content]);
+    scope.postMessage({ number: job.number, pixels, ms: performance.now() - began }, [content instanceof Uint8Array || !('close' in content) ? content.buffer : content]);
   } catch (error) {
     scope.postMessage({ number: job.number, error: error instanceof Error ? error.message : String(error) }, []);
   }

@@ -50,7 +50,6 @@ export class FrameLoader {
   private readonly busy = new Map<string, number>(); // key → halvings that it is being decoded to
   private readonly fetched: HttpFrames;
   private isPumping = false;
-  private msPerPixel = 15 / (512 * 512); // of one worker, as measured lately
 
   constructor(
     private readonly session: StreamSession,
@@ -109,9 +108,7 @@ export class FrameLoader {
       // Only what that resolution needs: the rest would be copied for nothing.
       const end = frame.entry.ends[frame.entry.ends.length - 1 - halvings];
       const bytes = stack.streaming.bytes(position).slice(0, end);
-      const began = performance.now();
       const pixels = await this.pool.decode(frame.route.coding, bytes, halvings);
-      this.measured(performance.now() - began, pixels.width * pixels.height);
       if (this.stacks.has(stack)) stack.put(frame, pixels);
       this.keepWithin();
     } catch (error) {
@@ -164,7 +161,7 @@ export class FrameLoader {
     const pixels = frame.entry.rows * frame.entry.columns;
     const speed = Math.abs(velocity);
     let halvings = enough;
-    const ms = () => (this.msPerPixel * pixels) / 4 ** halvings + JOB_MS;
+    const ms = () => (this.pool.msPerPixel * pixels) / 4 ** halvings + JOB_MS;
     while (halvings < frame.entry.ends.length - 1 && ms() * speed > SUSTAINED * 1000 * this.pool.workers) halvings++;
     const way = velocity > 0 ? 1 : -1;
     const late = Math.floor((speed * ms()) / 1000);
@@ -173,11 +170,6 @@ export class FrameLoader {
       if (found !== undefined) return found;
     }
     return undefined;
-  }
-
-  private measured(ms: number, pixels: number): void {
-    // Small ones say more about the way to the worker and back. A job that waited behind another counts double: that is no harm.
-    if (pixels > 64 * 64) this.msPerPixel += 0.2 * (Math.max(ms - JOB_MS, 0.1) / pixels - this.msPerPixel);
   }
 
   /** Decode a frame as fine as it has come, and no finer than wanted; undefined when it is so already, or being decoded. */

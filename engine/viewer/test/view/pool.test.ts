@@ -1,0 +1,48 @@
+// The workers that decode, made of none.
+import { describe, expect, it } from 'vitest';
+import type { Coding, DecodeAnswer, DecodeJob } from '../../src/view/decode/job';
+import { DecodePool } from '../../src/view/decode/pool';
+
+const CODING: Coding = {
+  form: 'htj2k', rows: 512, columns: 512, samplesPerPixel: 1, bitsAllocated: 16, bitsStored: 12, highBit: 11, isSigned: false, planarConfiguration: 0,
+  photometricInterpretation: 'MONOCHROME2', isMasked: false,
+};
+
+class Answering {
+  onmessage: ((event: MessageEvent<DecodeAnswer>) => void) | null = null;
+  onerror: ((event: ErrorEvent) => void) | null = null;
+  readonly jobs: DecodeJob[] = [];
+
+  postMessage(job: DecodeJob): void {
+    this.jobs.push(job);
+  }
+
+  answer(side: number, ms: number): void {
+    const { number } = this.jobs.shift()!;
+    this.onmessage?.({ data: { number, ms, pixels: { kind: 'grey', width: side, height: side, halvings: 0, values: new Uint16Array(side * side) } } } as MessageEvent<DecodeAnswer>);
+  }
+
+  terminate(): void {
+    this.jobs.length = 0;
+  }
+}
+
+describe('the decoders', () => {
+  it('know their pace by what decoding takes, however long a job has waited', async () => {
+    const worker = new Answering();
+    const pool = new DecodePool(() => worker as unknown as Worker, 1);
+    for (let round = 0; round < 60; round++) {
+      const both = [1, 2].map(() => pool.decode(CODING, new Uint8Array(8), 0));
+      expect(pool.hasRoom).toBe(false);
+      await new Promise((done) => setTimeout(done, 1));
+      worker.answer(512, 8);
+      worker.answer(512, 8);
+      await Promise.all(both);
+    }
+    expect(pool.msPerPixel * 512 * 512).toBeCloseTo(8, 3);
+    const small = pool.decode(CODING, new Uint8Array(8), 5);
+    worker.answer(16, 4);
+    await small;
+    expect(pool.msPerPixel * 512 * 512).toBeCloseTo(8, 3);
+  });
+});
