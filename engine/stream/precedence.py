@@ -27,6 +27,7 @@ BEHIND_RESTING, BEHIND_MOVING = 2.0, 4.0  # so many times further away is what l
 HORIZON_S = 0.5  # in motion, all that is reached within this is as good as certain
 RESTING_HORIZON_S = 0.2  # at rest, only what an outset at full speed would need before the line keeps up
 TYPICAL_SPEED = 100.0  # positions per second of a hand at rest that may be thrown next
+PATIENCE_S = 0.2  # as long as a hand rests before it is thrown, at least
 SLOW_SPEED = 40.0  # positions per second
 SUSTAINED = 0.6  # of the bandwidth goes to what is shown in motion; the rest to what lies around
 VOLUME_LEVEL = 2  # halvings: a volume is usable at a quarter of its sides
@@ -113,7 +114,8 @@ def _around(holding: Holding, demand: Demand, outlook: Outlook) -> Choice | None
         if begun is not None and begun.level == level:
             return begun
         if aims[level] in missing[level]:
-            return Choice(aims[level], level, True)
+            shown = Choice(aims[level], level, True)
+            return shown if is_moving else _coarse_first(holding, demand, outlook, aims, shown)
     search = _Search(holding, demand, outlook, aims)
     if supply.coarse >= 0 and missing[supply.coarse]:
         found, level = search.best(supply.coarse, supply.coarse)
@@ -129,6 +131,23 @@ def _around(holding: Holding, demand: Demand, outlook: Outlook) -> Choice | None
     if found == NONE and last > need:
         found, level = search.best(need + 1, last)
     return Choice(found, level, False) if found != NONE else None
+
+
+def _coarse_first(holding: Holding, demand: Demand, outlook: Outlook, aims: list[int], shown: Choice) -> Choice:
+    """At rest: what is shown; but where that takes long to come, first a coarse picture of all that a throw would reach meanwhile.
+
+    A hand that opens a series rests for a moment and is thrown: over 1.5 Mbit/s one whole slice takes a second.
+    """
+    coarse = holding.supply.coarse
+    if coarse < 0 or shown.level <= coarse or not outlook.bandwidth or not holding.missing[coarse]:
+        return shown
+    left = holding.supply.end(shown.position, shown.level) - holding.held(shown.position)
+    seconds = left / outlook.bandwidth
+    if seconds <= PATIENCE_S:
+        return shown
+    search = _Search(holding, demand, outlook, aims)
+    found, level = search.best(coarse, coarse, TYPICAL_SPEED * seconds)
+    return shown if found == NONE else Choice(found, level, False, is_pack=True)
 
 
 def _aims(supply: Supply, demand: Demand, outlook: Outlook, last: int) -> list[int]:

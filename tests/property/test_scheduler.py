@@ -11,6 +11,8 @@ from scheduling import Client, ct
 
 from engine.stream.demand import Demand, Order, Quality, Spread
 from engine.stream.grant import Grant
+from engine.stream.holding import Holding
+from engine.stream.precedence import Outlook, next_of
 from engine.stream.scheduler import Scheduler
 from engine.stream.supply import Supply
 
@@ -274,6 +276,32 @@ def test_at_rest_the_order_is_current_then_the_pack_then_what_is_worth_most_a_by
         assert reached.index(41) < reached.index(39), "ahead before behind"
     firsts = {level: order.index((44, level)) for level in (1, 2, 3)}
     assert firsts[1] < firsts[2] < firsts[3], "coarse before fine"
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize(("line", "reached"), [(187_500.0, 40), (10_000_000.0, 0)])
+def test_over_a_slow_line_a_throw_finds_pictures_before_the_first_slice_is_whole(
+    line: float, reached: int, direction: int
+) -> None:
+    """1.5 Mbit/s: a slice takes a second, in which a hand would be a hundred slices further; over 80 Mbit/s it is there at once."""
+    supply = ct(1000)
+    holding = Holding("x", supply)
+    demand = Demand(series="x", position=500, direction=direction)
+    order: list[tuple[int, int]] = []
+    while supply.levels - 1 not in [level for position, level in order if position == 500]:
+        outlook = Outlook(0.0, 500, 0.0, 0.02, line, 1000)
+        choice = next_of(holding, demand, outlook)
+        assert choice is not None
+        order.append((choice.position, choice.level))
+        assert choice.is_seen == (choice.position == 500)
+        holding.take(choice.position, supply.end(choice.position, holding.level(choice.position)))
+    coarse = [position for position, level in order if position != 500]
+    assert all(level == 0 for position, level in order if position != 500), "coarse ones only"
+    assert order[0] == (500, 0), "what is shown first of all"
+    ahead = [position for position in coarse if (position - 500) * direction > 0]
+    assert len(ahead) >= reached and (reached or not coarse)
+    assert [abs(position - 500) for position in ahead] == list(range(1, len(ahead) + 1)), "the nearest first"
+    assert len(ahead) > len(coarse) - len(ahead) or not coarse, "more of them ahead than behind"
 
 
 def test_in_motion_what_is_sent_is_seen_when_it_arrives() -> None:
