@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from accessibility import needs_axe, violations
-from browser import Page, needs_chromium
+from browser import WEBGL, Page, needs_chromium
 from built_page import SIZES, fits
 from pictures import image, part10
 from serving import Serving
@@ -114,6 +114,39 @@ async def exact_picture(page: Page, patience_s: float = 20) -> np.ndarray[Any, A
     raise AssertionError(f"never exact: {await page.value(LABELS)}")
 
 
+def test_the_graphics_card_draws_what_the_workers_draw(server: Serving) -> None:
+    """Played by the processor, so small: light and shade from askew, and the largest values against numpy."""
+    pictures: dict[str, list[np.ndarray[Any, Any]]] = {}
+
+    def by(drawing: str) -> None:
+        async def steps(page: Page) -> None:
+            await page.until(f"document.querySelector('{CELL} .labels')?.innerText.includes('Soft tissue')")
+            soft = await exact_picture(page, 60)
+            largest = await redrawn(page, press(page, "6"), 60)
+            if drawing == "gpu":
+                await shift_press(page, "L")
+                await page.until(f"{EDGES} === '{SIDES['L'][0]}'")
+                side = await exact_picture(page, 60)
+                expected = projected("L", side.shape[:2], await scale(page))
+                assert (np.abs(side[..., 0] - expected) > 2).mean() < 0.004
+            pictures[drawing] = [soft, largest]
+            # One script of workers decodes; the other one, that casts, is for whom no card does.
+            scripts = {url for url in page.requests if re.search(r"/static/worker-[^/]*\.js$", url)}
+            assert len(scripts) == (2 if drawing == "cpu" else 1), scripts
+
+        askew = "ct_muscle,0.8,0.6,0,0.3,-0.4,-0.866,1,0,0,0,1,0,1,0,1,0,0.9"
+        at = address(STUDY, SERIES) + f"#drawing={drawing}&volume={askew}"
+        browse(server, at, steps, size=(400, 340), options=WEBGL)
+
+    by("cpu")
+    by("gpu")
+    for one, other in zip(pictures["cpu"], pictures["gpu"], strict=True):
+        assert one.max() > 150
+        # A ray in a thousand may have a step more or less where it enters; half floats are a grey off here and there.
+        difference = np.abs(one.astype(int) - other)
+        assert np.quantile(difference, 0.99) <= 3, np.quantile(difference, [0.5, 0.9, 0.99, 1])
+
+
 SEEN = """(() => {
   const isHeard = window.drawings !== undefined;
   window.drawings = [];
@@ -127,12 +160,12 @@ SEEN = """(() => {
 })()"""
 
 
-async def redrawn(page: Page, act: Awaitable[None]) -> np.ndarray[Any, Any]:
+async def redrawn(page: Page, act: Awaitable[None], patience_s: float = 20) -> np.ndarray[Any, Any]:
     """The exact picture after something was done: the first one after it is a coarse one of what is new."""
     await page.value(SEEN)
     await act
     await page.until("window.drawings.some(([halvings]) => halvings > 0)")
-    return await exact_picture(page)
+    return await exact_picture(page, patience_s)
 
 
 async def scale(page: Page) -> float:

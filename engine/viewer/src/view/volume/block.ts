@@ -52,7 +52,7 @@ export class Block {
     if (look === undefined) throw new Error('nothing says what is seen');
     this.settle(look);
     const level = isQuick ? this.quick : this.whole;
-    const step = stepOf(view.into, level.steps, look, isQuick);
+    const step = stepOf(view.into, level.steps, isQuick);
     if (level.table?.step !== step) level.table = { step, entries: forStep(look, step) };
     return castRays(level.grid, look, level.table.entries, raysOf(this.plan, view, halvings, level.factors, step), from, to);
   }

@@ -9,7 +9,6 @@ import { RAY, WHOLE_SCREEN } from './shaders';
 
 /** Halves of values, so that 16 bits stay within half floats. */
 const UNIT = 2;
-const QUICK_STEP = 2;
 const NAMES = ['voxels', 'table', 'fromRow', 'start', 'across', 'down', 'into', 'low', 'high', 'sizes', 'per', 'light', 'half_', 'first', 'scale', 'unit', 'isLargest', 'isShaded'] as const;
 
 /** Undefined where the card cannot hold the block. @param failed told once when the card is lost */
@@ -75,7 +74,7 @@ export class CardCaster implements Caster {
   cast({ view, halvings, isQuick, from, to }: Omit<Band, 'number'>): Promise<Uint8Array<ArrayBuffer>> {
     const { gl, plan, look, canvas, at } = this;
     if (look === undefined || this.isClosed || gl.isContextLost()) return Promise.reject(new Error('there is nothing to cast with'));
-    const step = stepOf(view.into, plan.steps, look, isQuick) * (isQuick ? QUICK_STEP : 1);
+    const step = stepOf(view.into, plan.steps, isQuick);
     if (step !== this.tableStep) {
       this.tableStep = step;
       gl.activeTexture(gl.TEXTURE1);

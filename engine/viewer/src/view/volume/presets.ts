@@ -13,8 +13,8 @@ const CT: readonly Preset[] = [
   },
   {
     name: 'ct_lung', method: 'light', isShaded: true, isRelative: false,
-    opacity: [[-980, 0], [-900, 0.006], [-780, 0.02], [-600, 0.05], [-400, 0.015], [-250, 0]],
-    colour: [[-980, 40, 60, 120], [-800, 120, 160, 215], [-600, 225, 190, 190], [-250, 250, 225, 215]],
+    opacity: [[-930, 0], [-880, 0.008], [-780, 0.02], [-600, 0.05], [-400, 0.015], [-250, 0]],
+    colour: [[-930, 40, 60, 120], [-800, 120, 160, 215], [-600, 225, 190, 190], [-250, 250, 225, 215]],
   },
   {
     name: 'ct_vessels', method: 'light', isShaded: true, isRelative: false,
@@ -35,7 +35,7 @@ const MR: readonly Preset[] = [
     opacity: [[0.12, 0], [0.3, 0.03], [0.55, 0.12], [1, 0.45]],
     colour: [[0.12, 60, 45, 45], [0.4, 165, 130, 115], [0.7, 225, 200, 180], [1, 255, 250, 240]],
   },
-  { name: 'mip', method: 'largest', isShaded: false, isRelative: true, opacity: [[0, 1], [1, 1]], colour: [[0, 0, 0, 0], [1, 255, 255, 255]] },
+  { name: 'mip', method: 'largest', isShaded: false, isRelative: true, opacity: [[0.1, 1], [1.5, 1]], colour: [[0.1, 0, 0, 0], [1.5, 255, 255, 255]] },
 ];
 
 /** PET, ultrasound, cone beams without units. */

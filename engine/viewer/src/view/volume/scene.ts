@@ -2,11 +2,11 @@
 import { halved } from '../image/pixels';
 import type { Sizes } from './grid';
 import type { Frame, Plan, View } from './job';
-import type { Look } from './look';
 import type { Rays, Triple } from './rays';
 
-const STEP = 1; // samples of the axis that a ray goes through fastest
-const STEP_LARGEST = 0.5; // so that rays along an axis meet every sample, and none is passed over between two
+// Samples of the axis that a ray goes through fastest: rays along an axis meet every sample, and none is passed over between two.
+const STEP = 0.5; // whole ones show as rings on round surfaces
+const STEP_QUICK = 1;
 const LIGHT_SIDE = -0.35; // from the left and above, as letters are lit
 const LIGHT_ABOVE = -0.45;
 
@@ -32,9 +32,9 @@ export function fill(plan: Plan, { width, height, halvings, values, factor, offs
 }
 
 /** Millimetres from one place to the next on a ray. @param into its way, of length 1; steps: millimetres between samples */
-export function stepOf(into: Triple, steps: Triple, { method }: Look, isQuick: boolean): number {
+export function stepOf(into: Triple, steps: Triple, isQuick: boolean): number {
   const fastest = Math.max(...into.map((way, axis) => Math.abs(way) / (steps[axis] ?? 1)));
-  return (method === 'largest' && !isQuick ? STEP_LARGEST : STEP) / fastest;
+  return (isQuick ? STEP_QUICK : STEP) / fastest;
 }
 
 /**
