@@ -39,6 +39,8 @@ export class SeriesStream {
   private readonly closing = new Set<() => void>();
   private holding: Holding | undefined;
   private isClosed = false;
+  private isOpening = false;
+  private isStale = false; // asked for again while it was being opened
   private resolve!: (table: SeriesTable) => void;
   private reject!: (error: Error) => void;
   private ended: Error | undefined;
@@ -125,7 +127,10 @@ export class SeriesStream {
 
   /** Open it again: more is made of it (the event `ready`), or it may have grown. */
   refresh(): void {
-    if (!this.isClosed) this.owner.reopen(this);
+    if (this.isClosed) return;
+    // A series that is being opened is not opened again (docs/stream.md): afterwards, once for all that asked.
+    if (this.isOpening) this.isStale = true;
+    else this.owner.reopen(this);
   }
 
   /** No more of it; its bytes are forgotten. */
@@ -140,6 +145,8 @@ export class SeriesStream {
 
   /** The word that opens it, with what is held already. */
   word(): Said {
+    this.isOpening = true;
+    this.isStale = false;
     const open = { type: 'open', series: this.number, study: this.studyInstanceUid, seriesInstanceUID: this.seriesInstanceUid } as const;
     if (this.holding === undefined) return open;
     return { ...open, tag: this.holding.table.tag, held: this.holding.said() };
@@ -156,6 +163,7 @@ export class SeriesStream {
     if (!isSame) this.holding = new Holding(table);
     this.resolve(table);
     this.emit({ kind: 'table', table, isSame });
+    this.answered();
   }
 
   took(record: StreamRecord): void {
@@ -194,6 +202,7 @@ export class SeriesStream {
   failed(error: StreamError): void {
     if (error.position === undefined && this.holding === undefined) this.reject(error);
     this.emit({ kind: 'failed', error });
+    if (error.position === undefined) this.answered();
   }
 
   /** The session is over: nothing comes any more. */
@@ -206,6 +215,12 @@ export class SeriesStream {
     this.closing.clear();
     this.listeners.clear();
     this.holding = undefined;
+  }
+
+  /** The server has said what came of opening it. */
+  private answered(): void {
+    this.isOpening = false;
+    if (this.isStale) this.refresh();
   }
 
   private grow(holding: Holding, position: number, first: number, payload: Uint8Array, until: number): void {

@@ -267,6 +267,25 @@ describe('opening again', () => {
   });
 });
 
+it('a series that is being opened is opened again afterwards, once for all that asked', async () => {
+  sockets.last.welcome();
+  const series = session.open('1.2', '1.2.3');
+  series.refresh();
+  series.refresh();
+  expect(sockets.last.words('open').length).toBe(1); // a second one now would end the session
+  sockets.last.bytes(tableOf(series.number, [[4, 10]]));
+  await vi.waitFor(() => expect(sockets.last.words('open').length).toBe(2));
+  sockets.last.bytes(tableOf(series.number, [[4, 10]]));
+  await settled();
+  expect(sockets.last.words('open').length).toBe(2);
+  // One that could not be opened is asked for again, too.
+  const other = session.open('1.2', '9.9');
+  other.ready.catch(() => undefined);
+  other.refresh();
+  sockets.last.text({ type: 'error', series: other.number, error: 'SeriesNotFound', detail: 'no such series' });
+  await vi.waitFor(() => expect(sockets.last.words('open').length).toBe(4));
+});
+
 it('a series of which more is made says so', async () => {
   const { series, events } = await opened({ isComplete: false });
   sockets.last.text({ type: 'ready', series: series.number });
