@@ -2,6 +2,7 @@
 
 import { render } from "preact";
 import "./style.css";
+import "./style/print.css"; // the last: it has to stand above the rest
 import { localSettings } from "./settings.js";
 import { applyContrast } from "./shell/preferences.js";
 import { Shell } from "./shell/page.js";

@@ -31,7 +31,7 @@ export async function pictureOf(screen: Screen): Promise<Blob | null> {
 }
 
 function write(context: CanvasRenderingContext2D, element: HTMLElement): void {
-  const text = element.textContent ?? '';
+  const text = (element.textContent ?? '').replace(/\s+/g, ' ').trim(); // as it stands on the screen
   const box = element.getBoundingClientRect();
   const style = getComputedStyle(element);
   if (text === '' || box.width === 0 || style.visibility === 'hidden') return;
