@@ -7,6 +7,7 @@ import { DRAGGED_SERIES, type SeriesRef } from "../contract.js";
 import { isDocumentModality } from "../documents/kinds.js";
 import type { Facts } from "./facts.js";
 import type { Texts } from "../texts/index.js";
+import { PassportButton } from "./passport.js";
 import type { SeriesRow } from "./series.js";
 
 export interface StripProps {
@@ -23,17 +24,24 @@ export function Strip({ texts, rows, facts, shown, choose }: StripProps): JSX.El
   const pressed = (event: KeyboardEvent): void => {
     const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (by === undefined || !(event.target instanceof HTMLElement)) return;
-    const all = [...(event.currentTarget as HTMLElement).querySelectorAll("button")];
+    const all = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLButtonElement>("button.series")];
     all[all.indexOf(event.target as HTMLButtonElement) + by]?.focus();
     event.preventDefault();
     event.stopPropagation();
   };
   return (
     <ul class="strip-rows" aria-label={texts.say("study.series")} onKeyDown={pressed}>
-      {rows.map((row) => <li key={row.series}><SeriesButton texts={texts} row={row} facts={facts.get(row.series)} isShown={isShown(row)} choose={choose} /></li>)}
+      {rows.map((row) => (
+        <li key={row.series} class="strip-row">
+          <SeriesButton texts={texts} row={row} facts={facts.get(row.series)} isShown={isShown(row)} choose={choose} />
+          <PassportButton texts={texts} row={row} name={nameOf(row) || texts.say("study.no_description")} />
+        </li>
+      ))}
     </ul>
   );
 }
+
+const nameOf = (row: SeriesRow): string => [row.number ?? "", row.description].filter((part) => part !== "").join("  ");
 
 interface SeriesButtonProps {
   readonly texts: Texts;
@@ -48,7 +56,7 @@ function SeriesButton({ texts, row, facts, isShown, choose }: SeriesButtonProps)
     event.dataTransfer?.setData(DRAGGED_SERIES, JSON.stringify({ study: row.study, series: row.series } satisfies SeriesRef));
     if (event.dataTransfer) event.dataTransfer.effectAllowed = "copy";
   };
-  const name = [row.number ?? "", row.description].filter((part) => part !== "").join("  ");
+  const name = nameOf(row);
   return (
     <button type="button" class="series" data-series={row.series} aria-current={isShown ? "true" : undefined} draggable={!isDocumentModality(row.modality)}
       onDragStart={dragged} onClick={() => choose(row)} title={name}>

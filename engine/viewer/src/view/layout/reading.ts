@@ -109,6 +109,7 @@ export class Reading {
     element.addEventListener('voxcast:read', this.read);
     this.off = session.on((state) => this.connected(state));
     this.layout(1, 1);
+    this.choose(this.tool);
   }
 
   get cells(): readonly Cell[] {
