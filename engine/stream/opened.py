@@ -148,6 +148,7 @@ def _tag(ladders: Ladders, is_complete: bool) -> str:
     made = hashlib.sha256(str(is_complete).encode())
     for frame, ends in zip(ladders.frames, ladders.ends, strict=True):
         made.update(f"{frame.sop_instance_uid} {frame.frame_index} {frame.transfer_syntax_uid} {ends}\n".encode())
+        made.update(frame.data_set_sha256)  # replaced by others of the same size they are not the same frames
     return made.hexdigest()[:32]
 
 

@@ -20,7 +20,9 @@ CHANGE = (
     "((e) => {{ e.value = '{1}'; e.dispatchEvent(new Event('change', {{ bubbles: true }})); }})"
     "(document.querySelector('dialog[open] select[name={0}]'))"
 )
-SHOWN = "[...document.querySelectorAll('.labels p')].filter((e) => e.checkVisibility()).length"
+SHOWN = (
+    "[...document.querySelectorAll('.labels p')].filter((e) => e.checkVisibility({ visibilityProperty: true })).length"
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +46,9 @@ async def escape(page: Page) -> None:
 
 def test_settings_are_kept_and_heeded(server: Serving) -> None:
     async def steps(page: Page) -> None:
+        await page.until("!/loading|COARSE/.test(document.querySelector('.labels').innerText)")
         before = await page.value(SHOWN)
-        assert await page.value("document.querySelector('.toolbar [aria-pressed=true]').innerText") == "Window"
+        await page.until("document.querySelector('.toolbar [aria-pressed=true]')?.innerText === 'Window'")
         await page.value("document.querySelector('.preferences-button').focus()")
         await enter(page)
         await page.until("document.querySelector('dialog[open]') !== null")
@@ -67,8 +70,8 @@ def test_settings_are_kept_and_heeded(server: Serving) -> None:
         await page.call("Page.reload")
         await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('Nightingale')")
         pressed = "[...document.querySelectorAll('.toolbar [aria-pressed=true]')].map((b) => b.innerText).join()"
-        assert await page.value(pressed) == "Scroll"
-        assert 0 < await page.value(SHOWN) < before
+        await page.until(f"{pressed} === 'Scroll'")
+        await page.until(f"{SHOWN} > 0 && {SHOWN} < {before}")
         assert "Nightingale" in await page.value("document.querySelector('.labels').innerText")
         # The same on the list.
         await page.value("document.querySelector('.back').click()")

@@ -37,6 +37,7 @@ class FramePieces:
     bits : Bits Stored as the code stream says it; 0 for bytes as they are stored.
     reason : why the frame comes as it is stored, where that is not going to change.
     cells : Samples per Pixel, Bits Allocated, Bits Stored, High Bit, Pixel Representation and Planar Configuration of the header.
+    data_set_sha256 : of the instance; another one may come under its UID.
     """
 
     place: int
@@ -52,6 +53,7 @@ class FramePieces:
     coarse_pieces: int = 0
     reason: str = ""
     cells: tuple[int, int, int, int, int, int] = (1, 16, 16, 15, 0, 0)
+    data_set_sha256: bytes = b""
 
     @property
     def byte_count(self) -> int:
@@ -217,7 +219,7 @@ def _made_frames(pack: Pack) -> Iterator[FramePieces]:
                 found.photometric_interpretation, found.bits, found.ends,
                 (found.coarse_at, found.coarse_length) if has_coarse else None,
                 found.ends.index(found.coarse_length) + 1 if found.coarse_kind is CoarseKind.PREFIX else 0,
-                found.reason,
+                found.reason, data_set_sha256=instance.data_set_sha256,
             )  # fmt: skip
 
 
@@ -270,6 +272,7 @@ def _frames_of(
                 coarse_pieces=coarse_pieces,
                 reason=reason,
                 cells=cells,
+                data_set_sha256=record.data_set_sha256,
             ),
             where,
         )

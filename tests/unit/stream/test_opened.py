@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from renditions import SERIES, STUDY, Made, as_j2k, ct
+from renditions import LIMITS, SERIES, STUDY, Made, as_j2k, ct
 
+from engine.archive.archive import Archive
 from engine.archive.renditions.asking import Asking
 from engine.archive.renditions.pack import Pack
 from engine.errors import SeriesNotFound
@@ -61,6 +62,22 @@ def test_what_has_changed_is_opened_anew(made: Made) -> None:
     third = opened.open(STUDY, SERIES)
     assert (second.is_complete, third.is_complete) == (False, True)
     assert len({first.tag, second.tag, third.tag}) == 3
+
+
+def test_what_was_replaced_is_opened_anew_though_it_has_the_same_size(tmp_path: Path) -> None:
+    """Native pixels of one shape have one length; whoever has the old ones open keeps them, and nobody else gets them."""
+    made = Made(Archive.in_memory(LIMITS, on_conflict="replace"), packs=tmp_path)
+    made.store(ct(1))
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None))
+    first = opened.open(STUDY, SERIES)
+    other = ct(1).replace(b"\x07\x00", b"\x08\x00")
+    assert len(other) == len(ct(1))
+    assert other != ct(1)
+    made.store(other)
+    second = opened.open(STUDY, SERIES)
+    assert second.tag != first.tag
+    assert b"".join(second.pieces.read_bytes(0, 0, 24576)) != b"".join(first.pieces.read_bytes(0, 0, 24576))
+    assert b"".join(second.pieces.read_bytes(0, 0, 24576)) in other
 
 
 def test_a_series_that_is_gone_is_not_opened_from_memory(made: Made) -> None:
