@@ -54,7 +54,7 @@ export class Block {
     const level = isQuick ? this.quick : this.whole;
     const step = stepOf(view.into, level.steps, isQuick);
     if (level.table?.step !== step) level.table = { step, entries: forStep(look, step) };
-    return castRays(level.grid, look, level.table.entries, raysOf(this.plan, view, halvings, level.factors, step), from, to);
+    return castRays(level.grid, look, level.table.entries, raysOf(this.plan, view, halvings, level.factors, step, isQuick), from, to);
   }
 
   private settle(look: Look): void {

@@ -80,7 +80,7 @@ export class CardCaster implements Caster {
       gl.activeTexture(gl.TEXTURE1);
       gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, TABLE, 1, gl.RGBA, gl.FLOAT, forStep(look, step));
     }
-    const rays = raysOf(plan, view, halvings, [1, 1, 1], step);
+    const rays = raysOf(plan, view, halvings, [1, 1, 1], step, isQuick);
     const [width, height] = [halved(view.width, halvings), to - from];
     if (canvas.width < width) canvas.width = width;
     if (canvas.height < height) canvas.height = height;

@@ -17,6 +17,8 @@ export interface Rays {
   readonly steps: Triple;
   readonly light: Triple;
   readonly eye: Triple;
+  /** 2: where nothing is seen a ray takes two steps at a time, and goes one back when it comes upon something. */
+  readonly stride: 1 | 2;
 }
 
 export type Triple = readonly [number, number, number];
@@ -25,6 +27,9 @@ export const ENOUGH = 0.98; // of the light is held up: nothing behind it is see
 export const AMBIENT = 0.3;
 export const DIFFUSE = 0.7;
 export const SHINE = 0.18;
+/** Of the light; what holds up less is lit as anything is on the whole. */
+export const FAINT = 0.003;
+export const EVEN = AMBIENT + DIFFUSE / 2;
 export const FLAT = 1e-3; // a slope that is none, in table entries a millimetre
 
 /**
@@ -42,6 +47,7 @@ export function castRays(grid: Grid, look: Look, table: Float32Array, rays: Rays
   const [highX, highY, highZ] = rays.high;
   const isLargest = look.method === 'largest';
   const { first, scale, isShaded } = look;
+  const { stride } = rays;
   const isDescending = scale < 0; // the largest modality value is the smallest stored one
   const [perX, perY, perZ] = [scale / rays.steps[0], scale / rays.steps[1], scale / rays.steps[2]];
   const [lightX, lightY, lightZ] = rays.light;
@@ -82,7 +88,12 @@ export function castRays(grid: Grid, look: Look, table: Float32Array, rays: Rays
       // Samples lie on whole steps whatever the ray meets: another cut changes nothing of what is left.
       let step = Math.ceil(enter - 1e-6);
       const end = Math.floor(leave + 1e-6);
-      let largest = -Infinity;
+      // What is no larger than the first entry is as dark as that, and what is as large as the last cannot become brighter.
+      let largest = isDescending ? -first : first;
+      const most = largest + (TABLE - 1) / Math.abs(scale);
+      const hasEntered = step <= end;
+      // Where nothing is seen only even places are looked at; the odd one before the first of which something is seen is not left out.
+      let hasJumped = false;
       let red = 0;
       let green = 0;
       let blue = 0;
@@ -102,22 +113,38 @@ export function castRays(grid: Grid, look: Look, table: Float32Array, rays: Rays
           const wayZ = dz > 0 ? ((cz + 1) * CUBE - z) / dz : dz < 0 ? (cz * CUBE - z) / dz : Infinity;
           const way = wayX < wayY ? (wayX < wayZ ? wayX : wayZ) : wayY < wayZ ? wayY : wayZ;
           step += way > 1 ? Math.floor(way) : 1;
+          hasJumped = stride > 1 && !isLargest && (step & 1) !== 0 && step < end;
+          if (hasJumped) step++;
           continue;
         }
-        step++;
         const value = at(x, y, z);
         if (isLargest) {
+          step++;
           const signed = isDescending ? -value : value;
-          if (signed > largest) largest = signed;
+          if (signed > largest) {
+            largest = signed;
+            if (largest >= most) break;
+          }
           continue;
         }
         const place = (value - first) * scale;
         const entry = 4 * (place <= 0 ? 0 : place >= TABLE - 1 ? TABLE - 1 : place | 0);
         const opacity = table[entry + 3] as number;
-        if (opacity < 1e-4) continue;
-        let shade = 1;
+        if (opacity < 1e-4) {
+          hasJumped = stride > 1 && (step & 1) === 0 && step + 2 <= end;
+          step += hasJumped ? 2 : 1;
+          continue;
+        }
+        if (hasJumped) {
+          hasJumped = false;
+          step--;
+          continue;
+        }
+        step++;
+        const part = (1 - held) * opacity;
+        let shade = isShaded ? EVEN : 1;
         let shine = 0;
-        if (isShaded) {
+        if (isShaded && part > FAINT) {
           const gx = (at(x + 1, y, z) - at(x - 1, y, z)) * perX;
           const gy = (at(x, y + 1, z) - at(x, y - 1, z)) * perY;
           const gz = (at(x, y, z + 1) - at(x, y, z - 1)) * perZ;
@@ -130,14 +157,13 @@ export function castRays(grid: Grid, look: Look, table: Float32Array, rays: Rays
             shine = SHINE * four * four * four * four;
           }
         }
-        const part = (1 - held) * opacity;
         red += part * (shade * (table[entry] as number) + shine);
         green += part * (shade * (table[entry + 1] as number) + shine);
         blue += part * (shade * (table[entry + 2] as number) + shine);
         held += part;
         if (held > ENOUGH) break;
       }
-      if (isLargest && largest > -Infinity) {
+      if (isLargest && hasEntered) {
         const place = ((isDescending ? -largest : largest) - first) * scale;
         const entry = 4 * (place <= 0 ? 0 : place >= TABLE - 1 ? TABLE - 1 : Math.round(place));
         red = table[entry] as number;

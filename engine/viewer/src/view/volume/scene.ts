@@ -41,7 +41,7 @@ export function stepOf(into: Triple, steps: Triple, isQuick: boolean): number {
  * The rays of a view, of every 2^halvings-th pixel.
  * @param factors how many samples of the block are one of the grid that is cast; step: millimetres
  */
-export function raysOf(plan: Plan, view: View, halvings: number, factors: Sizes, step: number): Rays {
+export function raysOf(plan: Plan, view: View, halvings: number, factors: Sizes, step: number, isQuick: boolean): Rays {
   const pitch = 2 ** halvings;
   const axes = [0, 1, 2] as const;
   const triple = (of: (axis: 0 | 1 | 2) => number): Triple => [of(0), of(1), of(2)];
@@ -67,5 +67,6 @@ export function raysOf(plan: Plan, view: View, halvings: number, factors: Sizes,
     steps: triple((axis) => plan.steps[axis] * factors[axis]),
     light: triple((axis) => (light[axis] ?? 0) / bright),
     eye: triple((axis) => -into[axis]),
+    stride: isQuick ? 1 : 2,
   };
 }

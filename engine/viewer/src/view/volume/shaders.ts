@@ -1,5 +1,5 @@
 // The rays of rays.ts for the graphics card: the same samples, tables and light; it passes nothing over, for it has samples to spare.
-import { AMBIENT, DIFFUSE, ENOUGH, FLAT, SHINE } from './rays';
+import { AMBIENT, DIFFUSE, ENOUGH, EVEN, FAINT, FLAT, SHINE } from './rays';
 import { TABLE } from './look';
 
 export const WHOLE_SCREEN = `#version 300 es
@@ -49,9 +49,10 @@ void main() {
     }
     vec4 found = entry(value);
     if (found.a < 1e-4) continue;
-    float shade = 1.0;
+    float part = (1.0 - held) * found.a;
+    float shade = isShaded ? ${EVEN.toFixed(4)} : 1.0;
     float shine = 0.0;
-    if (isShaded) {
+    if (isShaded && part > ${FAINT}) {
       vec3 slope = per * vec3(
         at(place + vec3(1, 0, 0)) - at(place - vec3(1, 0, 0)),
         at(place + vec3(0, 1, 0)) - at(place - vec3(0, 1, 0)),
@@ -62,7 +63,6 @@ void main() {
         shine = ${SHINE.toFixed(4)} * pow(abs(dot(slope, half_)) / size, 16.0);
       }
     }
-    float part = (1.0 - held) * found.a;
     seen += part * (shade * found.rgb + shine);
     held += part;
     if (held > ${ENOUGH.toFixed(4)}) break;
