@@ -20,12 +20,15 @@ from engine.stream.turns import Turns
 from engine.web.load import LOAD, Load
 from engine.web.negotiate import MediaRange
 from engine.web.passport import ADDRESS, Passport, passport_for
-from engine.web.quick_frame import quick_frame
+from engine.web.quick_frame import FramePlan, FramePlans, frame_plan, is_current, quick_frame
 from engine.web.quick_picture import QuickPicture, WishOf, wishes
 from engine.web.services import SERVICES, TURNS, Services
 from engine.web.unreadable import unreadable
 
 _END = b"\r\n\r\n"
+# A request that comes before the task of the one before is back at its post waits for so many turns of the event loop. Without
+# that, a client that is quick enough once is answered by the long way for good: 16 connections, 1 200 to 4 100 answers/s for 9 200.
+_TURNS_EARLY = 8
 
 
 class Door(RequestHandler):
@@ -35,18 +38,19 @@ class Door(RequestHandler):
     """
 
     __slots__ = (
-        "_asked", "_head_due", "_held", "_is_in_line", "_line_bytes", "_load", "_passport", "_picture", "_services", "_turns",
-        "_wish_of", "quick_count",
+        "_asked", "_early", "_head_due", "_held", "_is_in_line", "_line_bytes", "_load", "_passport", "_picture", "_plans",
+        "_services", "_turns", "_wish_of", "quick_count",
     )  # fmt: skip
 
     def __init__(self, manager: Doors, **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
         self._services, self._load, self._wish_of = manager.services, manager.load, manager.wish_of
-        self._turns = manager.turns
+        self._turns, self._plans = manager.turns, manager.plans
         self._asked = b""  # the lone request that aiohttp is answering
         self._passport: Passport | None = None
         self._picture: QuickPicture | None = None  # on its way
         self._held = b""  # what came meanwhile
+        self._early = b""  # what came before the answer before it was over
         self.quick_count = 0
         self._head_due: asyncio.TimerHandle | None = None  # runs while part of a request's head is here
         self._line_bytes, self._is_in_line = 0, True
@@ -63,7 +67,29 @@ class Door(RequestHandler):
             if self.transport is not None:
                 self.transport.pause_reading()
             return
-        is_lone = self._is_idle() and data.find(_END) == len(data) - len(_END)
+        if self._early:
+            data, self._early = self._early + data, b""
+        is_whole = data.find(_END) == len(data) - len(_END)
+        is_lone = is_whole and self._is_idle()
+        if is_whole and not is_lone and self._passport is not None and data.endswith(self._passport.block):
+            # The client has the answer before the task that gave it is back at its post, in a moment.
+            self._early = data
+            self._loop.call_soon(self._again, data, _TURNS_EARLY)
+            return
+        self._heard(data, is_lone)
+
+    def _again(self, data: bytes, turns: int) -> None:
+        """What came early, when the task may be back; after some turns of the event loop it is aiohttp's."""
+        if self._early is not data or self.transport is None:
+            return
+        is_lone = self._is_idle()
+        if is_lone or not turns:
+            self._early = b""
+            self._heard(data, is_lone)
+        else:
+            self._loop.call_soon(self._again, data, turns - 1)
+
+    def _heard(self, data: bytes, is_lone: bool) -> None:
         if is_lone and self._passport is not None and not self._load.is_draining and self._answered(data):
             return
         if not is_lone:
@@ -151,13 +177,20 @@ class Door(RequestHandler):
 
     def _answered(self, data: bytes) -> bool:
         """Whether the request is answered, or will be, from here."""
-        passport, found, now = self._passport, ADDRESS.match(data), self._loop.time()
+        passport, start = self._passport, time.perf_counter()
         assert passport is not None and self.transport is not None
-        if found is None or data[found.end() :] != passport.block:
+        plan = self._plans.find(data, passport)
+        found = ADDRESS.match(data) if plan is None else None
+        if plan is None and (found is None or data[found.end() :] != passport.block):
             return False
-        if now > passport.until:
+        if self._loop.time() > passport.until:
             self._passport = None
             return False
+        if plan is not None:
+            if is_current(self._services, plan):
+                return not self._turns.is_busy(passport.client) and self._sent(plan, passport, start)
+            found = ADDRESS.match(data)
+        assert found is not None
         _, study, series, instance, form, frame, kind, query = found.groups(b"")
         if kind:
             if form not in (b"", b"frames"):
@@ -166,8 +199,16 @@ class Door(RequestHandler):
         if not frame or self._turns.is_busy(passport.client):
             return False  # no instance; or the client has an order for its answers, which the handler keeps to
         names = (part.decode("ascii") for part in (study, series, instance, form, frame))
+        plan = frame_plan(self._services, passport, *names)
+        if plan is None or not self._sent(plan, passport, start):
+            return False
+        self._plans.keep(data, passport, plan)
+        return True
+
+    def _sent(self, plan: FramePlan, passport: Passport, start: float) -> bool:
+        assert self.transport is not None
         try:
-            rest = quick_frame(self._services, self._load, passport, self._socket(), *names)
+            rest = quick_frame(self._services, self._load, passport, self._socket(), plan, start)
         except (OSError, EngineError):  # the client has gone, or the disk in the middle of the frame
             self.transport.abort()
             return True
@@ -236,6 +277,7 @@ class Doors(web.Server):
     load: Load
     wish_of: WishOf
     turns: Turns
+    plans: FramePlans
 
     def __call__(self) -> Door:
         return Door(self, loop=self._loop, **self._kwargs)
@@ -250,6 +292,6 @@ class DoorRunner(web.AppRunner):
         server.__class__ = Doors
         assert isinstance(server, Doors)
         server.services, server.load = self.app[SERVICES], self.app[LOAD]
-        server.turns = self.app[TURNS]
+        server.turns, server.plans = self.app[TURNS], FramePlans()
         server.wish_of = wishes(server.services.settings)
         return server

@@ -6,6 +6,7 @@ As they are stored, out of their segment; as HTJ2K, or the beginning of it, out 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from engine.web.passport import Passport
 from engine.web.services import Services
 
 QUICK_BYTES_MAX = 1024 * 1024  # held in memory for each connection where the socket does not take it at once
+_PLANS_MAX, _REQUEST_BYTES_MAX = 1024, 2048  # so at most some 4 MB
 _Send = Callable[[int, int], int | None]
 
 
@@ -51,18 +53,89 @@ class _Body:
     timing: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FramePlan:
+    """All of an answer but what is another one each time; good as long as the index gives this very record.
+
+    Attributes
+    ----------
+    lines : its header lines, but for its length and what `quick_head` adds.
+    """
+
+    study: str
+    series: str
+    instance: str
+    record: InstanceRecord
+    body: _Body
+    lines: str
+
+    @property
+    def length(self) -> int:
+        return len(self.body.head) + self.body.size + len(self.body.tail)
+
+
+class FramePlans:
+    """Plans by the request that they answer, byte for byte: who scrolls comes back to a frame, and others look at it too.
+
+    Spares what is made of a record for each answer: half of what a frame costs beside the kernel's sending. What comes out of a
+    pack is planned each time, for a pack may be another one without the index knowing.
+    """
+
+    def __init__(self) -> None:
+        self._plans: OrderedDict[bytes, tuple[bytes, FramePlan]] = OrderedDict()
+
+    def find(self, request: bytes, passport: Passport) -> FramePlan | None:
+        """What `keep` was told of a request with the passport's header block."""
+        found = self._plans.get(request)
+        if found is None or found[0] != passport.block:
+            return None
+        self._plans.move_to_end(request)
+        return found[1]
+
+    def keep(self, request: bytes, passport: Passport, plan: FramePlan) -> None:
+        """`request` ends in the passport's block."""
+        if plan.body.timing or len(request) > _REQUEST_BYTES_MAX:
+            return
+        self._plans[request] = passport.block, plan
+        if len(self._plans) > _PLANS_MAX:
+            self._plans.popitem(last=False)
+
+
+def frame_plan(
+    services: Services, passport: Passport, study: str, series: str, instance: str, form: str, frame: str
+) -> FramePlan | None:
+    """How to answer with a frame as it is stored, or out of a pack; None: it is the handler's."""
+    try:
+        record = services.archive.instance(instance, study, series)
+    except EngineError:
+        return None  # the handler says why
+    index = int(frame) - 1
+    if record.frame_table is None or index >= len(record.frame_table) or is_stream(record):
+        return None
+    body = _stored(services, passport, record, index, frame) if form == "frames" else None
+    body = body or _packed(services, passport, record, index, form)
+    if body is None or not 0 < body.size <= QUICK_BYTES_MAX:
+        return None
+    lines = "".join([f"{name}: {value}\r\n" for name, value in body.headers.items()])
+    return FramePlan(study, series, instance, record, body, lines)
+
+
+def is_current(services: Services, plan: FramePlan) -> bool:
+    """Whether a plan of a moment ago is good now: one index get."""
+    try:
+        return services.archive.instance(plan.instance, plan.study, plan.series) is plan.record
+    except EngineError:
+        return False
+
+
 def quick_frame(
-    services: Services,
-    load: Load,
-    passport: Passport,
-    socket: int,
-    study: str,
-    series: str,
-    instance: str,
-    form: str,
-    frame: str,
+    services: Services, load: Load, passport: Passport, socket: int, plan: FramePlan, start: float
 ) -> bytes | None:
-    """Send the whole answer with a frame as it is stored, or out of a pack; None: nothing is sent, it is the handler's.
+    """Send the whole answer; None: nothing is sent, it is the handler's.
+
+    Parameters
+    ----------
+    start : of `time.perf_counter`, when the request came.
 
     Returns
     -------
@@ -74,23 +147,10 @@ def quick_frame(
     OSError
         The client has gone.
     """
-    start, archive = time.perf_counter(), services.archive
-    try:
-        record = archive.instance(instance, study, series)
-    except EngineError:
-        return None  # the handler says why
-    index = int(frame) - 1
-    if record.frame_table is None or index >= len(record.frame_table) or is_stream(record):
-        return None
-    body = _stored(services, passport, record, index, frame) if form == "frames" else None
-    body = body or _packed(services, passport, record, index, form)
-    if body is None or not 0 < body.size <= QUICK_BYTES_MAX:
-        return None
-    length = len(body.head) + body.size + len(body.tail)
+    body, length = plan.body, plan.length
     total_ms = (time.perf_counter() - start) * 1e3
-    lines = "".join([f"{name}: {value}\r\n" for name, value in body.headers.items()])
     timing = f"read;dur={total_ms:.3f}, {body.timing}total;dur={total_ms:.3f}"
-    head = quick_head(lines, length, load, passport, timing) + body.head
+    head = quick_head(plan.lines, length, load, passport, timing) + body.head
 
     def send(file: int, offset: int) -> int | None:
         return send_range(socket, head, file, offset, body.size, body.tail)

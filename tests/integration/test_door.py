@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import BadFrame
 from engine.limits import Limits
-from engine.web import passport, quick_frame
+from engine.web import door, passport, quick_frame
 from engine.web.door import Door
 from engine.web.errors import STATUS
 from tests.archives import incoming
@@ -230,6 +230,56 @@ def test_a_passport_ends(server: InProcess, client: Client, monkeypatch: pytest.
     client.get()
     assert client.get()[0] == 200
     assert _quick(server) == 0
+
+
+@pytest.mark.parametrize(("turns", "quick"), [(1, 1), (5, 1), (100, 0)])
+def test_a_request_that_comes_before_the_task_is_back_waits_a_moment(
+    server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch, turns: int, quick: int
+) -> None:
+    client.get()
+    client.get()
+    before = sum(one.quick_count for one in client.doors())
+    is_idle, left = Door._is_idle, [turns]
+
+    def late(door: Door) -> bool:
+        left[0] -= 1
+        return left[0] < 0 and is_idle(door)
+
+    monkeypatch.setattr(Door, "_is_idle", late)
+    client.send(client.head(FRAME.format(sop="1.2.3.4.2", frame=2)))
+    status, _, body = client.answer()
+    monkeypatch.undo()
+    assert status == 200
+    assert sum(one.quick_count for one in client.doors()) - before == quick
+    assert client.get(sop="1.2.3.4.2", frame=2)[2] == body, "the connection goes on"
+
+
+def test_two_requests_of_which_one_is_early_are_answered_in_order(
+    server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [client.get(frame=frame)[2] for frame in (1, 2, 3)]
+    is_idle, left = Door._is_idle, [3]
+    monkeypatch.setattr(Door, "_is_idle", lambda door: left.append(left.pop() - 1) or (left[0] < 0 and is_idle(door)))
+    for frame in (1, 2, 3):
+        client.send(client.head(FRAME.format(sop="1.2.3.4.1", frame=frame)))
+        time.sleep(0.002 * frame)
+    assert [client.answer()[2] for _ in range(3)] == wanted
+
+
+def test_a_frame_that_was_asked_for_before_is_planned_once(
+    server: InProcess, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = [client.get(frame=frame) for frame in (1, 1, 2, 2)]
+    planned: list[str] = []
+    plan = door.frame_plan
+    monkeypatch.setattr(door, "frame_plan", lambda *all: planned.append(all[-1]) or plan(*all))
+    again = [client.get(frame=frame) for frame in (1, 2, 1, 2, 3)]
+    assert [body for _, _, body in again[:4]] == [first[1][2], first[3][2]] * 2
+    assert planned == ["3"]
+    for (_, headers, _), (_, other, _) in zip(again[:2], (first[1], first[3]), strict=True):
+        assert {n: v for n, v in headers.items() if n not in _VARY} == {
+            n: v for n, v in other.items() if n not in _VARY
+        }
 
 
 def test_pages_of_another_origin(server: InProcess, client: Client) -> None:
