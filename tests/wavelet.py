@@ -11,7 +11,7 @@ def low(values: Any) -> Any:
     """The low-pass half of the reversible 5/3 transform along the first axis (ISO/IEC 15444-1 F.4.8.1)."""
     x = values.astype(np.int64)
     padded = np.concatenate([x[1:3][::-1], x, x[-3:-1][::-1]])  # mirrored at both ends
-    odd = padded[1::2][: len(x) // 2 + 1]
+    odd = padded[1::2][: (len(x) + 1) // 2 + 1]
     even = padded[0::2][: len(odd) + 1]
     detail = odd - (even[:-1] + even[1:]) // 2
     return x[0::2] + (detail[:-1] + detail[1:] + 2) // 4

@@ -125,7 +125,7 @@ def measured(
     time.sleep(2 * ACCOUNT_S)
     account = link.account()
     after = _last(account)
-    supplies: list[Supply] = [look.supply for look in looks]
+    supplies: list[Supply] = [look.streamed if strategy.how == "stream" else look.supply for look in looks]
     if trace.is_drawn:
         supplies = [Supply.of([(DRAWN_END,)] * s.positions, SIDE, SIDE, is_whole=True, coarse=-1) for s in supplies]
     arrivals = [one for one in arrivals if one.at <= trace.seconds]

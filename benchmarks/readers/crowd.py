@@ -119,7 +119,7 @@ def crowd(
         line = LineSpec("", spec.rate / len(group), spec.delay_s, spec.loss)
         for seat in read_seats(target, group):
             arrivals = [one for one in rows_as_arrivals(seat.arrivals.rows) if one.at <= seat.trace.seconds]
-            found.append((figures(Log(seat.trace, line, arrivals, [look.supply]), SIDE), seat.late_s))
+            found.append((figures(Log(seat.trace, line, arrivals, [look.streamed]), SIDE), seat.late_s))
     return found, used_s
 
 

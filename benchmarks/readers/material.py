@@ -24,6 +24,7 @@ from engine.cli.phantom import PhantomSeries, instance
 from engine.ingest.accept import Accepted, Acceptor
 from engine.limits import Limits
 from engine.metrics import Metrics
+from engine.stream.framing import Front
 from engine.stream.making import SeriesMaker
 from engine.stream.opened import OpenedSeries
 from engine.stream.supply import Supply
@@ -55,6 +56,7 @@ class Look:
     name : of its folder of files.
     frames : of each position, SOP Instance UID and frame number.
     supply : the byte ends of its frames' resolutions.
+    streamed : the same as a session has them that asks for approximate beginnings.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Look:
     series_instance_uid: str
     frames: tuple[tuple[str, int], ...]
     supply: Supply
+    streamed: Supply
 
     def job(self) -> dict[str, Any]:
         """What a reader process is told of it."""
@@ -140,4 +143,4 @@ def _look(archive: Archive, shelf: Shelf, opened: OpenedSeries, name: str) -> Lo
     uids = series.study_instance_uid, series.series_instance_uid
     found = pieces(archive, shelf, *uids)
     frames = tuple((frame.sop_instance_uid, frame.frame_index + 1) for frame in found.frames)
-    return Look(name, *uids, frames, opened.open(*uids).supply)
+    return Look(name, *uids, frames, opened.open(*uids).supply, opened.open(*uids, Front.APPROXIMATE).supply)

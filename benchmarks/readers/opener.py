@@ -43,7 +43,7 @@ async def _once(session: aiohttp.ClientSession, job: dict[str, Any]) -> dict[str
         watch = _Watch(job)
         client = Streaming(socket, [(job["study"], job["series"])], watch.arrivals, side=job["side"])
         watch.arrivals.begin()
-        client.say(type="open", series=0, study=job["study"], seriesInstanceUID=job["series"])
+        client.say(type="open", series=0, study=job["study"], seriesInstanceUID=job["series"], approximate=True)
         client.look(0, job["position"], spread=job["spread"], quality="exact")
         tasks = [asyncio.create_task(one) for one in (client.speak(), client.listen(), watch.wait())]
         try:

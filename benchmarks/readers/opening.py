@@ -64,7 +64,7 @@ def times(
     where: Namespace, served: Served, look: Look, spread: str, rounds: int, folder: Path
 ) -> dict[str, list[float]]:
     """Milliseconds of each round, by what was waited for."""
-    supply = look.supply
+    supply = look.streamed
     last = supply.levels - 1
     levels = (0, max(0, supply.levels - _QUARTER), last)
     job = look.job() | {

@@ -110,7 +110,7 @@ class Seat {
       const Word& word = words[next_];
       char text[512];
       if (next_ == 0) {
-        std::snprintf(text, sizeof text, "{\"type\": \"open\", \"series\": 0, \"study\": \"%s\", \"seriesInstanceUID\": \"%s\"}",
+        std::snprintf(text, sizeof text, "{\"type\": \"open\", \"series\": 0, \"study\": \"%s\", \"seriesInstanceUID\": \"%s\", \"approximate\": true}",
                       server.study, server.series);
         say(text);
       }

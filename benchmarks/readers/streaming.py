@@ -97,7 +97,7 @@ class Streaming:
         if number not in self._opened:
             self._opened.add(number)
             study, series = self._series[number]
-            self.say(type="open", series=number, study=study, seriesInstanceUID=series)
+            self.say(type="open", series=number, study=study, seriesInstanceUID=series, approximate=True)
         self.look(number, step.position, velocity=velocity, direction=direction)
 
     def look(self, number: int, position: int, **more: Any) -> None:

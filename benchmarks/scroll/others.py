@@ -22,12 +22,12 @@ class Whole:
 
     def __init__(self, trace: Trace, side: int) -> None:
         self._trace = trace
-        self._supplies = [supply(trace, viewport) for viewport in range(len(trace.slices))]
+        self.supplies = [supply(trace, viewport) for viewport in range(len(trace.slices))]
         self._under_way: deque[tuple[Frame, int]] = deque()  # frames that are being sent, and how far
 
     def size(self, frame: Frame) -> int:
         (viewport, _), position = frame
-        return self._supplies[viewport].size(position)
+        return self.supplies[viewport].size(position)
 
     def next(self, now: float) -> Parcel | None:
         """A segment of one, then of the next."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from benchmarks.scroll.personas import Step, Trace
-from benchmarks.scroll.strategies import Parcel, Series, supply
+from benchmarks.scroll.strategies import APPROXIMATE, SHARES, Parcel, Series, supply
 from engine.stream.demand import Demand, Quality
 from engine.stream.grant import Grant
 from engine.stream.scheduler import Scheduler
 
 
 class Ours:
-    """Whole chunks are acknowledged as they come. The kernel's buffer is never the limit: the scheduler's credit is."""
+    """Whole chunks are acknowledged as they come. The kernel's buffer is never the limit: the scheduler's credit is.
+
+    `is_approximate`: frames begin as packs have it; else with exact beginnings.
+    """
 
     buffer = 1 << 40
 
-    def __init__(self, trace: Trace, side: int) -> None:
+    def __init__(self, trace: Trace, side: int, *, is_approximate: bool = True) -> None:
         self._trace, self._side = trace, side
-        self._supplies = [supply(trace, viewport) for viewport in range(len(trace.slices))]
+        shares = APPROXIMATE if is_approximate else SHARES
+        self.supplies = [supply(trace, viewport, shares) for viewport in range(len(trace.slices))]
         self._scheduler = Scheduler()
         self._recipient = self._scheduler.join("reader")
         self._offered: set[Series] = set()
@@ -42,7 +46,7 @@ class Ours:
                 self._offered.discard(old)
                 self._recipient.withdraw(old)
             self._offered.add(series)
-            self._recipient.offer(series, self._supplies[step.viewport])
+            self._recipient.offer(series, self.supplies[step.viewport])
         quality = Quality.FITTING if self._trace.is_drawn else Quality.EXACT
         demand = Demand(
             series=series, position=step.position, width=self._side, height=self._side, velocity=velocity, direction=direction,
@@ -66,7 +70,7 @@ class Ours:
     def _parcel(self, grant: Grant) -> Parcel:
         series = grant.series
         assert isinstance(series, tuple)
-        own = self._supplies[series[0]]
+        own = self.supplies[series[0]]
         ends = (grant.end,) if grant.count == 1 else tuple(
             own.end(position, grant.level) for position in range(grant.position, grant.position + grant.count)
         )  # fmt: skip

@@ -40,7 +40,7 @@ def run(trace: Trace, spec: LineSpec, strategy: Strategy) -> Log:
 class _Simulation:
     def __init__(self, trace: Trace, spec: LineSpec, strategy: Strategy) -> None:
         self._trace, self._spec, self._strategy = trace, spec, strategy
-        self._line, self._log = Line(spec), Log(trace, spec)
+        self._line, self._log = Line(spec), Log(trace, spec, supplies=strategy.supplies)
         self._events: list[tuple[float, int, str, object]] = []
         self._serial = 0
         self._motions = [Motion() for _ in trace.slices]

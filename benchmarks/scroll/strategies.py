@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,9 +29,11 @@ class Strategy(Protocol):
     Attributes
     ----------
     buffer : bytes that the server leaves in the kernel's buffer before it stops writing.
+    supplies : of each viewport, what it has to send.
     """
 
     buffer: int
+    supplies: Sequence[Supply]
 
     def moved(self, step: Step, velocity: float, direction: int, now: float) -> list[object]:
         """The client's words when the hand is somewhere, or when it came to rest there (velocity 0)."""
@@ -55,14 +57,16 @@ class Strategy(Protocol):
 
 
 SHARES = (0.0025, 0.006, 0.017, 0.06, 0.24, 1.0)  # of a 512 × 512 slice as lossless HTJ2K, by level
+# The same behind an approximate beginning of four kB, as packs have it.
+APPROXIMATE = (0.0028, 0.0053, 0.011, 0.024, 0.264, 1.024)
 SIZE, SIDE = 170_000, 512
 DRAWN = ((9_000, 41_000),)  # a drawn JPEG has 9 kB at half size and 32 kB at full size
 
 
-def supply(trace: Trace, viewport: int) -> Supply:
+def supply(trace: Trace, viewport: int, shares: Sequence[float] = SHARES) -> Supply:
     """Slices of the usual size, some bytes more or less; or pictures that are drawn."""
     count = trace.slices[viewport]
     if trace.is_drawn:
         return Supply.of(DRAWN * count, SIDE, SIDE, is_whole=True, coarse=-1)
     own = [SIZE + (position * 7919 + viewport * 104_729) % 40_001 - 20_000 for position in range(count)]
-    return Supply.of([[int(size * share) for share in SHARES] for size in own], SIDE, SIDE)
+    return Supply.of([[int(size * share) for share in shares] for size in own], SIDE, SIDE)

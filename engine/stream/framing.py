@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any
 
 from engine._native import plain_word
@@ -23,6 +23,14 @@ NUMBER_MAX = (1 << 32) - 1
 _SIDE_MAX = 1 << 20
 _QUALITIES = {one.value: one for one in Quality}
 _SPREADS = {one.value: one for one in Spread}
+
+
+class Front(IntFlag):
+    """What may stand in front of frames' own bytes, for a client that can tell the two apart."""
+
+    NONE = 0
+    SMALL = 1  # a small picture, where the frame has no smaller form
+    APPROXIMATE = 2  # an approximate beginning, where the exact one has many more bytes
 
 
 class Record(IntEnum):
@@ -54,7 +62,7 @@ class Hello:
 class Open:
     """A series is wanted under a number of the client's; `held` counts if `tag` is still that of the series.
 
-    `has_small`: frames without a smaller beginning may come behind a small picture of their own.
+    `front`: what may stand in front of frames.
     """
 
     series: int
@@ -62,7 +70,7 @@ class Open:
     series_uid: str
     tag: str
     held: dict[int, int]
-    has_small: bool
+    front: Front
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +198,13 @@ def _hello(said: Mapping[str, Any]) -> Hello:
 def _open(said: Mapping[str, Any]) -> Open:
     return Open(
         _whole(said, "series", 0, NUMBER_MAX), _text(said, "study"), _text(said, "seriesInstanceUID"),
-        _text(said, "tag", ""), _pairs(said, "held"), said.get("small") is True,
+        _text(said, "tag", ""), _pairs(said, "held"), _front(said),
     )  # fmt: skip
+
+
+def _front(said: Mapping[str, Any]) -> Front:
+    front = Front.SMALL if said.get("small") is True else Front.NONE
+    return front | Front.APPROXIMATE if said.get("approximate") is True else front
 
 
 def _look(said: Mapping[str, Any]) -> Look:

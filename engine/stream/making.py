@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from engine.archive.archive import Archive
 from engine.archive.index import series_key
 from engine.archive.records import InstanceRecord, SeriesSummary
-from engine.archive.renditions.pack import COARSE_SIDE, CoarseKind, FrameKind, Pack, PackFrame
+from engine.archive.renditions.pack import COARSE_SIDE, CoarseKind, FrameKind, Pack, PackFrame, PackInstance
 from engine.archive.renditions.shelf import Shelf
+from engine.archive.renditions.supply import cells_of
 from engine.archive.renditions.writing import PackWriter
+from engine.codec.approximate import Approximating
 from engine.codec.base import DecodedFrame
 from engine.codec.registry import PATIENT_DECODERS, decode_frame
 from engine.codec.rendition import (
@@ -105,6 +107,7 @@ class SeriesMaker:
     def _frames(self, series: SeriesSummary, old: Pack | None, writer: PackWriter) -> Iterator[Step]:
         if old is not None and old.encoder != self.encoder:
             old = None
+        approximating = Approximating()
         for record in self._archive.walk(series.study_instance_uid, series.series_instance_uid):
             if record.frame_table is None or record.frame_descriptor is None:
                 continue
@@ -112,14 +115,16 @@ class SeriesMaker:
             if writer.frame_count + frame_count > most:
                 writer.leave_out(frame_count, f"more than {most} frames in a series (limits.rendition_frames_max)")
                 continue
-            shape = record.frame_descriptor.rows, record.frame_descriptor.columns
-            writer.begin_instance(record.sop_instance_uid, record.data_set_sha256, *shape)
-            frames = _InstanceFrames(self._archive, record, self._limits)
+            d = record.frame_descriptor
+            writer.begin_instance(
+                PackInstance(record.sop_instance_uid, record.data_set_sha256, 0, 0, d.rows, d.columns, cells_of(d))
+            )
+            frames = _InstanceFrames(self._archive, record, self._limits, approximating)
             for index in range(frame_count):
                 kept = None if old is None else old.find(record.sop_instance_uid, record.data_set_sha256, index)
-                if old is not None and kept is not None and (kept.kind is not FrameKind.MADE or old.is_sound(kept)):
-                    coarse: Buffer = old.coarse[kept.coarse_at : kept.coarse_at + kept.coarse_length]
-                    writer.add(kept, old.code_stream(kept) if kept.kind is FrameKind.MADE else b"", coarse)
+                if old is not None and kept is not None and old.is_sound(kept):
+                    body: Buffer = old.code_stream(kept) if kept.kind is FrameKind.MADE else b""
+                    writer.add(kept, body, old.coarse_of(kept))
                     yield Step(writer.frame_count, False, writer.length)
                     continue
                 frame, code, coarse = frames.made(index)
@@ -131,7 +136,8 @@ class SeriesMaker:
 class _InstanceFrames:
     """The frames of one instance as a pack holds them."""
 
-    def __init__(self, archive: Archive, record: InstanceRecord, limits: Limits) -> None:
+    def __init__(self, archive: Archive, record: InstanceRecord, limits: Limits, approximating: Approximating) -> None:
+        self._approximating = approximating
         assert record.frame_table is not None
         assert record.frame_descriptor is not None
         self._table, self._descriptor, self._limits = record.frame_table, record.frame_descriptor, limits
@@ -146,7 +152,7 @@ class _InstanceFrames:
         self._why_not = why_not(record.frame_descriptor)
 
     def made(self, index: int) -> tuple[PackFrame, Buffer, Buffer]:
-        """A frame's entry, its code stream and its small picture, these as far as they go into the pack."""
+        """A frame's entry, its code stream and what it begins with, these as far as they go into the pack."""
         reason, coarse = self._why_not, b""
         if self._is_out:
             return _stored(self._is_out, b""), b"", b""
@@ -172,9 +178,11 @@ class _InstanceFrames:
     def _encoded(self, body: Buffer, decoded: DecodedFrame) -> tuple[PackFrame, Buffer, Buffer]:
         made = make_rendition(self._descriptor, decoded, self._limits)
         kind, length = _prefix(self._descriptor, made.ends)
-        coarse = b""
+        coarse, coarse_ends = b"", tuple[int, ...]()
         if kind is CoarseKind.OWN:
             coarse = smaller_picture(self._descriptor, decoded, COARSE_SIDE, self._limits)
+        elif (found := self._approximating.beginning(self._descriptor, made.code_stream, made.ends)) is not None:
+            kind, coarse, coarse_ends = CoarseKind.APPROXIMATE, found.code_stream, found.ends
         frame = PackFrame(
             kind=FrameKind.MADE,
             offset=0,
@@ -188,17 +196,21 @@ class _InstanceFrames:
             coarse_kind=kind,
             coarse_at=0,
             coarse_length=length,
+            coarse_ends=coarse_ends,
         )
         return frame, made.code_stream, coarse
 
     def _kept(self, index: int, body: Buffer, ends: tuple[int, ...]) -> tuple[PackFrame, Buffer, Buffer]:
-        """The stored bytes are a pyramid already: only where its resolutions end is noted, and its small picture."""
+        """The stored bytes are a pyramid already: only where its resolutions end is noted, and what it begins with."""
         span = self._table[index]
         kind, length = _prefix(self._descriptor, ends)
         coarse: Buffer = memoryview(body)[:length]
+        coarse_ends: tuple[int, ...] = ()
         if kind is CoarseKind.OWN:
             decoded = self._decoded(index, body)
             coarse = smaller_picture(self._descriptor, decoded, COARSE_SIDE, self._limits)
+        elif (found := self._approximating.beginning(self._descriptor, body, ends)) is not None:
+            kind, coarse, coarse_ends = CoarseKind.APPROXIMATE, found.code_stream, found.ends
         frame = PackFrame(
             kind=FrameKind.KEPT,
             offset=span.offset,
@@ -212,6 +224,7 @@ class _InstanceFrames:
             coarse_kind=kind,
             coarse_at=0,
             coarse_length=len(coarse),
+            coarse_ends=coarse_ends,
         )
         return frame, b"", coarse
 

@@ -18,6 +18,7 @@ from engine.archive.renditions.pack import Pack
 from engine.archive.renditions.shelf import Shelf
 from engine.archive.renditions.supply import pieces
 from engine.errors import NoPixels, SeriesNotFound
+from engine.stream.framing import Front
 from engine.stream.small import Ladders
 from engine.stream.supply import Supply
 
@@ -58,15 +59,15 @@ class OpenedSeries:
     def __init__(self, archive: Archive, shelf: Shelf, asking: Asking) -> None:
         self._archive, self._shelf, self._asking = archive, shelf, asking
         self._open: WeakValueDictionary[tuple[object, ...], OpenSeries] = WeakValueDictionary()
-        self._latest: OrderedDict[tuple[str, str, bool], tuple[_State, OpenSeries]] = OrderedDict()
+        self._latest: OrderedDict[tuple[str, str, Front], tuple[_State, OpenSeries]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open(self, study_uid: str, series_uid: str, *, has_small: bool = False) -> OpenSeries:
+    def open(self, study_uid: str, series_uid: str, front: Front = Front.NONE) -> OpenSeries:
         """The series as it is now; blocks (index, disk). What is not made of it yet is asked for.
 
         Parameters
         ----------
-        has_small : frames without a smaller beginning come behind their small picture (`Ladders`).
+        front : what may stand in front of frames (`Ladders`).
 
         Raises
         ------
@@ -77,11 +78,11 @@ class OpenedSeries:
             series = self._archive.series(study_uid, series_uid)
         except SeriesNotFound:
             with self._lock:
-                for form in (False, True):
-                    self._latest.pop((study_uid, series_uid, form), None)
+                for key in [key for key in self._latest if key[:2] == (study_uid, series_uid)]:
+                    del self._latest[key]
             raise
         pack = self._shelf.find(study_uid, series_uid)
-        state, key = (series.version, _identity(pack)), (study_uid, series_uid, has_small)
+        state, key = (series.version, _identity(pack)), (study_uid, series_uid, front)
         with self._lock:
             before = self._latest.get(key)
         if before is not None and before[0] == state:
@@ -89,7 +90,7 @@ class OpenedSeries:
             if pack is not None:
                 self._shelf.touch(pack)
         else:
-            found = self._made(study_uid, series_uid, has_small)
+            found = self._made(study_uid, series_uid, front)
         with self._lock:
             self._latest[key] = state, found
             self._latest.move_to_end(key)
@@ -102,11 +103,11 @@ class OpenedSeries:
     def _frames(self) -> int:
         return sum(len(one.pieces.frames) for _, one in self._latest.values())
 
-    def _made(self, study_uid: str, series_uid: str, has_small: bool) -> OpenSeries:
+    def _made(self, study_uid: str, series_uid: str, front: Front) -> OpenSeries:
         found = pieces(self._archive, self._shelf, study_uid, series_uid)
         if not found.frames:
             raise NoPixels(series_uid)
-        ladders = Ladders(found, has_small=has_small)
+        ladders = Ladders(found, front)
         tag = _tag(ladders, found.is_complete)
         key = study_uid, series_uid, tag, _identity(found.pack)
         with self._lock:
@@ -146,8 +147,10 @@ def _records(ladders: Ladders, supply: Supply) -> PackRecords | None:
 
 def _tag(ladders: Ladders, is_complete: bool) -> str:
     made = hashlib.sha256(str(is_complete).encode())
-    for frame, ends in zip(ladders.frames, ladders.ends, strict=True):
-        made.update(f"{frame.sop_instance_uid} {frame.frame_index} {frame.transfer_syntax_uid} {ends}\n".encode())
+    for frame, ends, small in zip(ladders.frames, ladders.ends, ladders.small, strict=True):
+        # The lossless bytes of a frame are the same whenever they are made; those of a beginning may not be.
+        own = f" {frame.coarse_crc32}" if small else ""
+        made.update(f"{frame.sop_instance_uid} {frame.frame_index} {frame.transfer_syntax_uid} {ends}{own}\n".encode())
         made.update(frame.data_set_sha256)  # replaced by others of the same size they are not the same frames
     return made.hexdigest()[:32]
 

@@ -207,7 +207,7 @@ class Session:
             async with self._gate:
                 found = await loop.run_in_executor(
                     self._index,
-                    lambda: self._series.open(word.study_uid, word.series_uid, has_small=word.has_small),
+                    lambda: self._series.open(word.study_uid, word.series_uid, word.front),
                 )
             held = word.held if word.tag == found.tag else {}
             self._openings += 1

@@ -1,7 +1,8 @@
-"""Frames without a smaller beginning, each behind the small picture that the pack has of it: a ladder of two rungs at least.
+"""What stands in front of frames' own bytes: rungs of the ladder that the frame has not got, or only for many more bytes.
 
 A frame of another transfer syntax, or of indexes into a palette, has no coarse form of its own: whoever scrolls would see nothing
-until all of it is there. The pack has a code stream of at most 64 x 64 pixels of it.
+until all of it is there. The pack has a code stream of at most 64 x 64 pixels of it. And a lossless frame's beginnings are exact,
+most of it noise: the pack has an approximate beginning of it, which takes the place of the coarser rungs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 from engine.archive.renditions.pack import COARSE_SIDE, Pack
 from engine.archive.renditions.supply import FramePieces, SeriesPieces
+from engine.stream.framing import Front
 from engine.types import Buffer
 
 
@@ -21,12 +23,12 @@ class Ladders:
     ----------
     frames : in slice order.
     ends : of each frame, the cumulative byte ends of its resolutions in the stream that this gives.
-    small : of each frame, so many of its first bytes are its small picture; 0 where they are its own.
+    small : of each frame, so many of its first bytes are its small picture or approximate beginning; 0 where they are its own.
     """
 
-    def __init__(self, found: SeriesPieces, *, has_small: bool) -> None:
+    def __init__(self, found: SeriesPieces, front: Front) -> None:
         self._found = found
-        self.small = [_small_bytes(frame) if has_small else 0 for frame in found.frames]
+        self.small = [_front_bytes(frame, front) for frame in found.frames]
         self.ends = [_ends(frame, small) for frame, small in zip(found.frames, self.small, strict=True)]
 
     @property
@@ -76,15 +78,21 @@ def _halvings(frame: FramePieces) -> int:
     return halvings
 
 
-def _small_bytes(frame: FramePieces) -> int:
-    if frame.coarse is None or frame.coarse_pieces or not _halvings(frame):
+def _front_bytes(frame: FramePieces, front: Front) -> int:
+    if frame.coarse is None:
+        return 0
+    if frame.approximate:
+        return frame.coarse[1] if front & Front.APPROXIMATE else 0
+    if frame.coarse_pieces or not front & Front.SMALL or not _halvings(frame):
         return 0
     return frame.coarse[1]
 
 
 def _ends(frame: FramePieces, small: int) -> tuple[int, ...]:
-    """The small picture stands where its size belongs; what is between it and the frame's own coarsest takes that."""
+    """What stands in front is where its size belongs; what is between it and the frame's own coarsest takes that."""
     if not small:
         return frame.ends
     own = tuple(small + end for end in frame.ends)
+    if frame.approximate:
+        return (*frame.approximate, *own[len(frame.approximate) :])
     return (small, *(own[:1] * (_halvings(frame) - len(own))), *own)

@@ -144,6 +144,43 @@ def test_a_damaged_frame_is_not_taken_over(made: Made) -> None:
     assert made.count("rendition_frames_made") == 5
 
 
+def test_a_frame_of_many_bytes_begins_with_an_approximate_one(tmp_path: Path) -> None:
+    made = Made.of(tmp_path, *(ct(n, rows=256, columns=320) for n in (1, 2)))
+    pack = made.make()
+    for place, frame in enumerate(made.pieces().frames):
+        entry = pack[place]
+        assert entry.coarse_kind is CoarseKind.APPROXIMATE
+        assert frame.approximate == entry.coarse_ends
+        assert len(frame.approximate) == len(frame.ends) - 2
+        assert frame.approximate[-1] == entry.coarse_length
+        assert 1.5 * entry.coarse_length < frame.ends[-3]
+        assert frame.cells == (1, 16, 12, 11, 0, 0)
+        code = coarse_of(made, place)
+        for at, end in enumerate(frame.approximate):
+            less = len(frame.approximate) - 1 - at
+            assert imagecodecs.htj2k_decode(code[:end], skipres=less).shape == frame.size_at(at)
+        assert pack.is_sound(entry)
+    made.archive.close()
+
+
+def test_a_damaged_beginning_is_not_taken_over(tmp_path: Path) -> None:
+    made = Made.of(tmp_path, *(ct(n, rows=256, columns=320) for n in (1, 2)))
+    pack = made.make()
+    before = bytes(pack.coarse)
+    with pack.path.open("r+b") as file:
+        at = pack.path.read_bytes().index(before) + pack[0].coarse_length - 9
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 1]))
+    made.store(ct(3, rows=256, columns=320))
+    assert not made.shelf.find(STUDY, SERIES).is_sound(pack[0])  # type: ignore[union-attr]
+    again = made.make()
+    assert made.count("rendition_frames_made") == 4, "two, the damaged one again, the new one"
+    assert all(again.is_sound(again[place]) for place in range(3))
+    made.archive.close()
+
+
 def test_another_encoder_makes_it_anew(made: Made) -> None:
     made.make()
     series = made.archive.series(STUDY, SERIES)

@@ -9,13 +9,12 @@ import imagecodecs
 import numpy as np
 import pytest
 from code_streams import slice_values
-from pictures import image, part10
 from serving import Serving
 from stream_reader import Reader, converse
-from streamed import make_renditions, store_lossy, store_slices
+from streamed import make_renditions, store_lossy, store_slices, store_values
 from wavelet import halved
 
-PACKED, LOSSY, FRESH, COUNT = "1.2.80", "1.2.81", "1.2.82", 8
+PACKED, LOSSY, FRESH, NOISY, COUNT = "1.2.80", "1.2.81", "1.2.82", "1.2.83", 8
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +92,65 @@ def test_who_does_not_ask_for_small_pictures_gets_the_stored_bytes_alone(server:
     converse(server, talk)
 
 
+def test_who_asks_for_approximate_beginnings_gets_them_before_the_frames_own_bytes(server: Serving) -> None:
+    """Decoded from docs/stream.md alone; the exact smaller images are those of a wavelet in numpy."""
+    rng = np.random.default_rng(5)
+    values = [np.clip(rng.normal(1000 + 90 * n, 40, (512, 512)), 0, 4095).astype(np.uint16) for n in range(COUNT)]
+    for one in values:
+        one[200:330, 100:250] = 4095
+        one[330:400, 100:250] = 0
+    store_values(server, NOISY, values)
+    make_renditions(server, NOISY)
+
+    def shown(reader: Reader, at: int) -> tuple[int, np.ndarray[Any, Any]]:
+        """Halvings, and the finest picture that is held of a frame."""
+        table = reader.tables[1]
+        held, small, ends = bytes(reader.frames[1, at]), table["small"][at], table["frames"][at][7:]
+        fit = max(n for n, end in enumerate(ends) if end <= len(held))
+        halvings, last = len(ends) - 1 - fit, ends.index(small)
+        if ends[fit] > small:
+            return halvings, np.asarray(imagecodecs.htj2k_decode(held[small : ends[fit]], skipres=halvings))
+        samples = np.asarray(imagecodecs.htj2k_decode(held[: ends[fit]], skipres=last - fit))
+        bits, is_signed = table["frames"][at][6], table["cells"][table["frameCells"][at]][4]
+        assert (samples.dtype, bits, is_signed) == (np.int16, 12, 0)
+        return halvings, np.clip(samples, 0, (1 << bits) - 1)
+
+    async def talk(reader: Reader) -> None:
+        table = await opened(reader, NOISY, approximate=True)
+        await reader.say(type="look", viewport=1, series=1, position=3, width=128, height=128, quality="fitting")
+        await reader.until(lambda: len(reader.frames) == COUNT and all(is_quarter(reader, at) for at in range(COUNT)))
+        assert reader.got == sum(table["small"]), "not a byte of the frames' own yet"
+        for at in range(COUNT):
+            halvings, picture = shown(reader, at)
+            exact = np.clip(halved(values[at], 2), 0, 4095)
+            assert (halvings, picture.shape) == (2, (128, 128))
+            assert np.abs(picture - exact).max() <= 4095 / 16
+            assert np.abs(picture - exact).mean() <= 4095 / 100
+        await reader.say(type="look", viewport=1, series=1, position=3)
+        await reader.until(lambda: reader.is_whole(1))
+        for at, one in enumerate(values):
+            halvings, picture = shown(reader, at)
+            assert halvings == 0
+            assert np.array_equal(picture, one)
+
+    def is_quarter(reader: Reader, at: int) -> bool:
+        return len(reader.frames[1, at]) >= reader.tables[1]["small"][at]
+
+    async def alone(reader: Reader) -> None:
+        table = await opened(reader, NOISY, small=True)
+        assert "small" not in table
+        await reader.say(type="look", viewport=1, series=1, position=3)
+        await reader.until(lambda: reader.is_whole(1))
+        for at, one in enumerate(values):
+            assert np.array_equal(imagecodecs.htj2k_decode(bytes(reader.frames[1, at])), one)
+
+    converse(server, talk)
+    converse(server, alone)
+
+
 def test_renditions_that_are_made_meanwhile_are_said_to_be_ready(server: Serving) -> None:
     values = [np.roll(slice_values(512, 512) & 0xFFF, 5 * n, 1).astype(np.uint16) for n in range(COUNT)]
-    instances = []
-    for number, pixels in enumerate(values):
-        ds = image(pixels, "CT", BitsStored=12)
-        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = FRESH, f"{FRESH}.1", number + 1
-        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{FRESH}.1.{number + 1}"
-        instances.append(part10(ds))
-    assert server.store(*instances).status_code == 200
+    store_values(server, FRESH, values)
 
     async def talk(reader: Reader) -> None:
         table = await opened(reader, FRESH)

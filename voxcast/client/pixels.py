@@ -43,8 +43,8 @@ def decode(entry: FrameEntry, data: bytes, halvings: int) -> Array:
     UndecodableFrame
     """
     uid = entry.transfer_syntax_uid
-    if entry.small and halvings:
-        return _htj2k(data[: entry.small], uid, 0, None)
+    if entry.small and halvings >= entry.small_halvings:
+        return _small(entry, data[: entry.small], halvings - entry.small_halvings)
     data = data[entry.small :] if entry.small else data
     if uid in _HTJ2K:
         return _htj2k(data, uid, halvings, (-(-entry.rows // (1 << halvings)), -(-entry.columns // (1 << halvings))))
@@ -60,6 +60,23 @@ def decode(entry: FrameEntry, data: bytes, halvings: int) -> Array:
     if samples.shape[:2] != (entry.rows, entry.columns):
         raise UndecodableFrame(uid, f"decoded to {samples.shape}")
     return _signed(samples, entry.cells) if entry.cells is not None else samples
+
+
+def _small(entry: FrameEntry, data: bytes, halvings: int) -> Array:
+    """What stands in front of a frame's own bytes. Samples of an approximate beginning are wider than the frame's, so that what
+    swings beyond its values is seen, and cut off."""
+    samples = _htj2k(data, entry.transfer_syntax_uid, halvings, None)
+    if not entry.has_approximate:
+        return samples
+    cells = entry.cells
+    bits = entry.bits or (cells.bits_stored if cells is not None else 0)
+    if cells is None or not 0 < bits <= 16:
+        raise UndecodableFrame(entry.transfer_syntax_uid, "the server does not tell how many bits its values have")
+    low, high, kind = 0, (1 << bits) - 1, "u"
+    if cells.pixel_representation:
+        low, high, kind = -(1 << (bits - 1)), (1 << (bits - 1)) - 1, "i"
+    shown: Array = np.clip(samples.astype(np.int32), low, high).astype(f"{kind}{1 if bits <= 8 else 2}")
+    return shown
 
 
 def _htj2k(data: bytes, uid: str, halvings: int, shape: tuple[int, int] | None) -> Array:

@@ -22,6 +22,7 @@ class Frame:
     ----------
     values : (rows, columns[, samples]), the caller's own; stored values, neither rescaled nor windowed.
     halvings : how often the sides are halved, rounded up; 0: all of it.
+    is_approximate : the values are near those of the frame in that size, not the same: an approximate beginning.
     is_exact : the values are those that were stored, where the transfer syntax of the entry is a lossless one.
     """
 
@@ -33,6 +34,10 @@ class Frame:
     @property
     def is_exact(self) -> bool:
         return self.halvings == 0
+
+    @property
+    def is_approximate(self) -> bool:
+        return self.entry.has_approximate and self.halvings >= self.entry.small_halvings
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +246,7 @@ class Series:
         """The word that opens it, with what is held already."""
         word: dict[str, Any] = {
             "type": "open", "series": self.number, "study": self.study_instance_uid,
-            "seriesInstanceUID": self.series_instance_uid, "small": True,
+            "seriesInstanceUID": self.series_instance_uid, "small": True, "approximate": True,
         }  # fmt: skip
         if self._holding is not None:
             word |= {"tag": self._holding.table.tag, "held": self._holding.said()}

@@ -36,7 +36,8 @@ class FrameEntry:
     transfer_syntax_uid, photometric_interpretation : of the bytes once all are there.
     bits : Bits Stored as the code stream says it; 0 for bytes as they are stored.
     ends : byte ends of its resolutions, coarsest first; the last is the whole frame.
-    small : so many of its first bytes are a picture by itself, a code stream of its own; 0: they are the frame's own.
+    small : so many of its first bytes are a code stream of their own: a small picture, or an approximate beginning with the
+        resolutions that end in it; 0: they are the frame's own.
     cells : None from a server that does not tell.
     """
 
@@ -54,6 +55,16 @@ class FrameEntry:
     @property
     def size(self) -> int:
         return self.ends[-1]
+
+    @property
+    def small_halvings(self) -> int:
+        """How often the sides are halved in what all of `small` shows."""
+        return len(self.ends) - 1 - self.ends.index(self.small)
+
+    @property
+    def has_approximate(self) -> bool:
+        """Whether `small` is an approximate beginning: a small picture has one resolution, these have more."""
+        return self.ends[0] < self.small
 
     def halvings(self, held: int) -> int:
         """How often the sides are halved in what the first `held` bytes show: 0 for all, -1 when they show nothing yet."""
@@ -129,6 +140,8 @@ def _entry(row: list[int], instances: list[str], texts: list[str], small: int, c
     instance, number, rows, columns, syntax, photometric, bits, *ends = row
     if any(a > b for a, b in pairwise(ends)) or ends[0] < 1:
         raise ValueError("a frame whose resolutions do not rise")
+    if small and small not in ends[:-1]:
+        raise ValueError("a frame whose small picture is none of its resolutions")
     return FrameEntry(
         instances[instance], number, rows, columns, texts[syntax], texts[photometric], bits, tuple(ends), small, cells
     )

@@ -2,7 +2,7 @@
 import { ClosedError, ProtocolError, StreamError } from './errors.js';
 import { Holding } from './holding.js';
 import { Kind, type StreamRecord } from './records.js';
-import type { SeriesTable } from './table.js';
+import type { Part, SeriesTable } from './table.js';
 import type { Said } from './words.js';
 
 /** Something about a series has changed. */
@@ -20,10 +20,23 @@ export type SeriesEvent =
 
 export interface FrameUpdate {
   position: number;
-  /** The first bytes of the frame, as many as show it at 1/2^halvings of its sides. */
+  /** Of the frame, what is to be decoded to show it at 1/2^halvings of its sides. */
   bytes: Uint8Array<ArrayBuffer>;
   halvings: number;
+  /** How often the decoder is to halve the sides of what `bytes` say of themselves. */
+  reduce: number;
+  /** Only of a series that was opened so (`Part.isApproximate`). */
+  isApproximate: boolean;
   isExact: boolean;
+}
+
+/** How a series is opened. */
+export interface OpenOptions {
+  /**
+   * Frames of which the exact beginning has many bytes may begin with an approximate one: coarse pictures of fast hands come in a
+   * quarter of the bytes. Who sets it decodes what `SeriesStream.part` says, and not the first bytes of a frame.
+   */
+  readonly approximate?: boolean;
 }
 
 /** What a series asks of its session. */
@@ -57,6 +70,7 @@ export class SeriesStream {
     readonly studyInstanceUid: string,
     readonly seriesInstanceUid: string,
     private readonly owner: SeriesOwner,
+    private readonly options: OpenOptions = {},
   ) {
     this.ready.catch(() => undefined); // who does not wait for it hears of it as an event
   }
@@ -78,6 +92,15 @@ export class SeriesStream {
   /** How often the sides are halved in what is held of a frame: 0 for all of it, -1 when it shows nothing yet. */
   halvings(position: number): number {
     return this.holding === undefined ? -1 : this.holding.table.halvings(position, this.holding.count(position));
+  }
+
+  /** The bytes that show a frame at 1/2^halvings of its sides, a view; undefined when they are not all here. */
+  part(position: number, halvings: number): (Part & { readonly bytes: Uint8Array<ArrayBuffer> }) | undefined {
+    if (this.holding === undefined) return undefined;
+    const held = this.holding.count(position);
+    const part = this.holding.table.part(position, halvings, held);
+    if (held < part.end) return undefined;
+    return { ...part, bytes: this.holding.bytes(position).subarray(part.start, part.end) };
   }
 
   /** Hear of changes; gives the function that ends it. */
@@ -105,7 +128,10 @@ export class SeriesStream {
       while (!this.isClosed) {
         for (const [position, halvings] of fresh) {
           fresh.delete(position);
-          yield { position, bytes: this.bytes(position), halvings, isExact: halvings === 0 };
+          const found = this.part(position, halvings);
+          if (found === undefined) continue; // given up meanwhile
+          const { bytes, reduce, isApproximate } = found;
+          yield { position, bytes, halvings, reduce, isApproximate, isExact: halvings === 0 };
         }
         if (fresh.size > 0 || this.isClosed) continue;
         await new Promise<void>((resolve) => (wake = resolve));
@@ -147,7 +173,13 @@ export class SeriesStream {
   word(): Said {
     this.isOpening = true;
     this.isStale = false;
-    const open = { type: 'open', series: this.number, study: this.studyInstanceUid, seriesInstanceUID: this.seriesInstanceUid } as const;
+    const open = {
+      type: 'open',
+      series: this.number,
+      study: this.studyInstanceUid,
+      seriesInstanceUID: this.seriesInstanceUid,
+      ...(this.options.approximate === true ? { approximate: true } : {}),
+    } as const;
     if (this.holding === undefined) return open;
     return { ...open, tag: this.holding.table.tag, held: this.holding.said() };
   }

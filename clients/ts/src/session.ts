@@ -2,7 +2,7 @@
 import { ClosedError, ProtocolError, StreamError } from './errors.js';
 import { Line, type LineOwner, type SocketMaker, type WebSocketLike } from './line.js';
 import type { StreamRecord } from './records.js';
-import { SeriesStream } from './series.js';
+import { SeriesStream, type OpenOptions } from './series.js';
 import type { SeriesTable } from './table.js';
 import type { Demand, Heard, Said } from './words.js';
 
@@ -58,12 +58,13 @@ export class StreamSession {
   }
 
   /** A series, under a number of its own; may be opened twice. */
-  open(studyInstanceUid: string, seriesInstanceUid: string): SeriesStream {
-    const series = new SeriesStream(this.nextSeries++, studyInstanceUid, seriesInstanceUid, {
-      say: (word) => this.say(word),
-      reopen: (again) => this.reopen(again),
-      left: (gone) => this.shut(gone),
-    });
+  open(studyInstanceUid: string, seriesInstanceUid: string, options: OpenOptions = {}): SeriesStream {
+    const owner = {
+      say: (word: Said) => this.say(word),
+      reopen: (again: SeriesStream) => this.reopen(again),
+      left: (gone: SeriesStream) => this.shut(gone),
+    };
+    const series = new SeriesStream(this.nextSeries++, studyInstanceUid, seriesInstanceUid, owner, options);
     if (this.now.kind === 'over') series.end(this.now.error, true);
     else {
       this.bySeries.set(series.number, series);

@@ -33,7 +33,7 @@ export interface Demand {
 /** What this client says. */
 export type Said =
   | { type: 'hello'; memory?: number }
-  | { type: 'open'; series: number; study: string; seriesInstanceUID: string; tag?: string; held?: [number, number][] }
+  | { type: 'open'; series: number; study: string; seriesInstanceUID: string; approximate?: boolean; tag?: string; held?: [number, number][] }
   | ({ type: 'look'; viewport: number; series: number } & Demand)
   | { type: 'close'; viewport: number }
   | { type: 'close'; series: number }

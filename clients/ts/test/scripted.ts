@@ -91,12 +91,13 @@ export const run = (series: number, position: number, count: number, payload: Ui
   record(2, { series, position, detail: count, level }, payload);
 export const drop = (series: number, position: number, keep: number) => record(3, { series, position, detail: keep });
 
-export function tableOf(series: number, ends: number[][], more: { tag?: string; isHeld?: boolean; isComplete?: boolean } = {}) {
+export function tableOf(series: number, ends: number[][], more: { tag?: string; isHeld?: boolean; isComplete?: boolean; small?: number[] } = {}) {
   const told = {
     tag: more.tag ?? 'tag',
     isComplete: more.isComplete ?? true,
     levels: Math.max(...ends.map((one) => one.length)),
     instances: ends.map((_, index) => `1.2.${index}`),
+    ...(more.small === undefined ? {} : { small: more.small }),
     texts: ['1.2.840.10008.1.2.4.202', 'MONOCHROME2'],
     frames: ends.map((one, index) => [index, 1, 8, 8, 0, 1, 12, ...one]),
   };

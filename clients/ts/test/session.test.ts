@@ -347,3 +347,38 @@ describe('errors', () => {
     expect(sockets.last.closed).toBeDefined();
   });
 });
+
+describe('approximate beginnings', () => {
+  it('are asked for by name, and the exact bytes take their place as soon as they are here', async () => {
+    sockets.last.welcome();
+    const series = session.open('1.2', '1.2.3', { approximate: true });
+    expect(sockets.last.words('open')).toEqual([{ type: 'open', series: 1, study: '1.2', seriesInstanceUID: '1.2.3', approximate: true }]);
+    // An eighth and a quarter in 5 bytes of their own; a half and the whole in 12 of the frame's.
+    sockets.last.bytes(tableOf(series.number, [[3, 5, 9, 17], [4, 8, 12, 20]], { small: [5, 0] }));
+    await series.ready;
+    await settled();
+    sockets.last.bytes(chunk(series.number, 0, 0, numbered(3)));
+    await settled();
+    expect(series.part(0, 3)).toMatchObject({ start: 0, end: 3, reduce: 1, isApproximate: true });
+    expect(series.part(0, 2)).toBeUndefined();
+    sockets.last.bytes(chunk(series.number, 0, 3, numbered(5).subarray(3)));
+    await settled();
+    expect(series.part(0, 2)).toMatchObject({ start: 0, end: 5, reduce: 0, isApproximate: true });
+    sockets.last.bytes(chunk(series.number, 0, 5, numbered(9).subarray(5)));
+    await settled();
+    expect(series.part(0, 1)).toMatchObject({ start: 5, end: 9, reduce: 1, isApproximate: false });
+    expect(series.part(0, 2)).toMatchObject({ start: 5, end: 9, reduce: 2, isApproximate: false });
+    expect([...(series.part(0, 3)?.bytes ?? [])]).toEqual([...numbered(9).subarray(5)]);
+    sockets.last.bytes(chunk(series.number, 1, 0, numbered(20)));
+    await settled();
+    expect(series.part(1, 3)).toMatchObject({ start: 0, end: 4, reduce: 3, isApproximate: false });
+    expect(series.part(1, 0)).toMatchObject({ start: 0, end: 20, reduce: 0, isApproximate: false });
+  });
+
+  it('that are none of the resolutions are refused', async () => {
+    sockets.last.welcome();
+    const series = session.open('1.2', '1.2.3', { approximate: true });
+    sockets.last.bytes(tableOf(series.number, [[3, 5, 9]], { small: [4] }));
+    await expect(series.ready).rejects.toBeInstanceOf(ProtocolError);
+  });
+});

@@ -6,9 +6,9 @@ incomplete:
 ====================  ==================================================================================================
 head, 128 bytes       `_HEAD`: magic, length of the file, version and member count of the series, where the rest is
 code streams          one behind the other in slice order, each of them complete
-coarse pictures       one blob, a code stream of at most 64 × 64 for every frame that has one
+beginnings            one blob, a code stream of its own for every frame that has one to begin with (`CoarseKind`)
 frames                `_FRAME` for each
-ends                  uint32: for each frame the cumulative byte ends of its resolutions
+ends                  uint32: for each frame the cumulative byte ends of its resolutions, then those of its beginning
 about                 JSON: the UIDs, the encoder, the instances, and the texts that frames refer to by number
 ====================  ==================================================================================================
 """
@@ -30,15 +30,16 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-MAGIC = b"VXPACK01"
+MAGIC = b"VXPACK02"
 HEAD_BYTES = 128
 # magic, length, series version, members, frames, frames at, ends at, ends, about at, about length, coarse at, coarse
 # length, CRC of the encoder's name, CRC of frames, ends and about; then the CRC of all that
 _HEAD = struct.Struct("<8sQQIIQQIQIQQII")
 _HEAD_CRC = struct.Struct("<I")
-# offset, length, first of its ends, CRC of the code stream, coarse at, coarse length, kind, coarse kind, resolutions,
-# bits coded, halvings, reason, photometric interpretation
-_FRAME = struct.Struct("<QIIIQIBBBBbxHH")
+# offset, length, first of its ends, CRC of the code stream, coarse at, coarse length, CRC of the coarse one, kind, coarse
+# kind, resolutions, resolutions of the coarse one, bits coded, halvings, reason, photometric interpretation
+_FRAME = struct.Struct("<QIIIQIIBBBBBbHH")
+_KIND = 7
 COARSE_SIDE = 64
 _LOOK_EVERY = 128 * 1024
 
@@ -57,6 +58,7 @@ class CoarseKind(IntEnum):
     NONE = 0
     PREFIX = 1  # the first bytes of the frame's own code stream: who has them asks for the rest
     OWN = 2  # a lossless code stream of every n-th pixel of every n-th row
+    APPROXIMATE = 3  # a lossy code stream of the frame's smaller image, with ends of its own (`codec.approximate`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class PackFrame:
     bits : Bits Stored as the code stream was made with.
     halvings : how often a decoder of the *stored* frame could halve it and get the very same values; -1 where
         it could, and would get others.
+    coarse_ends : of an APPROXIMATE beginning, the byte ends of its resolutions: of the same sizes as the first of `ends`.
     """
 
     kind: FrameKind
@@ -85,11 +88,18 @@ class PackFrame:
     coarse_kind: CoarseKind
     coarse_at: int
     coarse_length: int
+    coarse_ends: tuple[int, ...] = ()
+    coarse_crc32: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PackInstance:
-    """One instance of a pack, its frames from `first` on, each of `rows` and `columns` (0 in packs of before 0.1)."""
+    """One instance of a pack, its frames from `first` on.
+
+    Attributes
+    ----------
+    cells : Samples per Pixel, Bits Allocated, Bits Stored, High Bit, Pixel Representation and Planar Configuration.
+    """
 
     sop_instance_uid: str
     data_set_sha256: bytes
@@ -97,6 +107,7 @@ class PackInstance:
     frame_count: int
     rows: int
     columns: int
+    cells: tuple[int, int, int, int, int, int]
 
 
 class BadPack(Exception):
@@ -155,8 +166,8 @@ class Pack:
     def instances(self) -> tuple[PackInstance, ...]:
         """In slice order as of when it was made."""
         return tuple(
-            PackInstance(uid, bytes.fromhex(sha), first, count, *(shape or (0, 0)))
-            for uid, sha, first, count, *shape in self._about["instances"]
+            PackInstance(uid, bytes.fromhex(sha), first, count, rows, columns, tuple(cells))
+            for uid, sha, first, count, rows, columns, cells in self._about["instances"]
         )
 
     def find(self, sop_instance_uid: str, data_set_sha256: bytes, frame_index: int) -> PackFrame | None:
@@ -173,14 +184,15 @@ class Pack:
         if not 0 <= place < self.frame_count:
             raise IndexError(place)
         (
-            offset, length, first_end, crc, coarse_at, coarse_length, kind, coarse_kind, resolutions, bits, halvings,
-            reason, photometric,
+            offset, length, first_end, crc, coarse_at, coarse_length, coarse_crc, kind, coarse_kind, resolutions,
+            coarse_resolutions, bits, halvings, reason, photometric,
         ) = _FRAME.unpack_from(self._view, self._frames_at + place * _FRAME.size)  # fmt: skip
+        first_coarse = first_end + resolutions
         return PackFrame(
             kind=FrameKind(kind),
             offset=offset,
             length=length,
-            ends=tuple(self._ends[first_end : first_end + resolutions]),
+            ends=tuple(self._ends[first_end:first_coarse]),
             crc32=crc,
             bits=bits,
             halvings=halvings,
@@ -189,14 +201,16 @@ class Pack:
             coarse_kind=CoarseKind(coarse_kind),
             coarse_at=coarse_at,
             coarse_length=coarse_length,
+            coarse_ends=tuple(self._ends[first_coarse : first_coarse + coarse_resolutions]),
+            coarse_crc32=coarse_crc,
         )
 
     @cached_property
     def is_all_made(self) -> bool:
-        """Whether every frame of the series is a code stream in here, and its shape is known: nothing else need be read."""
+        """Whether every frame of the series is a code stream in here: nothing else need be read."""
         frames = self._view[self._frames_at : self._frames_at + self.frame_count * _FRAME.size]
-        kinds = {entry[6] for entry in _FRAME.iter_unpack(frames)}
-        return kinds == {FrameKind.MADE} and not self._about["left_out"] and all(one.rows for one in self.instances)
+        kinds = {entry[_KIND] for entry in _FRAME.iter_unpack(frames)}
+        return kinds == {FrameKind.MADE} and not self._about["left_out"]
 
     def instance_at(self, place: int) -> PackInstance:
         """The instance that a frame belongs to."""
@@ -214,7 +228,7 @@ class Pack:
     def offsets(self) -> array[int]:
         """Of each frame, where in the file it begins; -1 for one that is not MADE. 0.3 ms for 1 000 frames."""
         frames = self._view[self._frames_at : self._frames_at + self.frame_count * _FRAME.size]
-        return array("q", (one[0] if one[6] == FrameKind.MADE else -1 for one in _FRAME.iter_unpack(frames)))
+        return array("q", (one[0] if one[_KIND] == FrameKind.MADE else -1 for one in _FRAME.iter_unpack(frames)))
 
     @property
     def file(self) -> FileIO:
@@ -223,16 +237,22 @@ class Pack:
 
     @property
     def coarse_at(self) -> int:
-        """Where in the file the small pictures begin (`coarse`)."""
+        """Where in the file the beginnings begin (`coarse`)."""
         return int(self._coarse_at)
 
     def is_sound(self, frame: PackFrame) -> bool:
-        """Whether a MADE frame is what was written; 0.1 ms for 200 KB."""
-        return zlib.crc32(self.code_stream(frame)) == frame.crc32
+        """Whether a frame's bytes in here are what was written; 0.1 ms for 200 KB."""
+        if frame.coarse_kind is not CoarseKind.NONE and zlib.crc32(self.coarse_of(frame)) != frame.coarse_crc32:
+            return False
+        return frame.kind is not FrameKind.MADE or zlib.crc32(self.code_stream(frame)) == frame.crc32
+
+    def coarse_of(self, frame: PackFrame) -> memoryview:
+        """The small picture or approximate beginning of a frame: no copy."""
+        return self.coarse[frame.coarse_at : frame.coarse_at + frame.coarse_length]
 
     @property
     def coarse(self) -> memoryview:
-        """The small pictures of all frames, one behind the other (`PackFrame.coarse_at` counts from its start)."""
+        """The beginnings of all frames, one behind the other (`PackFrame.coarse_at` counts from its start)."""
         return self._view[self._coarse_at : self._coarse_at + self._coarse_length]
 
     def reasons(self) -> Iterator[tuple[str, int]]:
@@ -295,8 +315,9 @@ def _unpack_head(data: bytes) -> tuple[Any, ...]:
 def pack_frame(frame: PackFrame, first_end: int, reason: int, photometric: int) -> bytes:
     """The entry of a frame, its ends and texts by number."""
     return _FRAME.pack(
-        frame.offset, frame.length, first_end, frame.crc32, frame.coarse_at, frame.coarse_length, frame.kind,
-        frame.coarse_kind, len(frame.ends), frame.bits, frame.halvings, reason, photometric,
+        frame.offset, frame.length, first_end, frame.crc32, frame.coarse_at, frame.coarse_length,
+        frame.coarse_crc32, frame.kind, frame.coarse_kind, len(frame.ends), len(frame.coarse_ends), frame.bits,
+        frame.halvings, reason, photometric,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
 from engine.archive.renditions.pack import CoarseKind, FrameKind, Pack, PackFrame
 from engine.archive.renditions.shelf import Shelf
+from engine.dicom.frame import FrameDescriptor
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from engine.errors import InstanceNotFound
@@ -32,8 +33,11 @@ class FramePieces:
     rows, columns : of the whole frame; piece r completes an image of 1/2^(n-1-r) of them, rounded up.
     transfer_syntax_uid : of the bytes, once all pieces are there: lossless HTJ2K, or as they are stored.
     ends : cumulative byte ends, the last is the whole frame; a single one where no beginning is a smaller image.
-    coarse : offset and length of its small picture in `SeriesPieces.coarse`; None without one.
+    coarse : offset and length of its small picture, or of its approximate beginning, in `SeriesPieces.coarse`; None without.
     coarse_pieces : how many of the frame's first pieces the small picture is (0: it is a code stream of its own).
+    approximate : byte ends of the resolutions of an approximate beginning, of the same sizes as the first of `ends`; empty
+        where `coarse` is a small picture.
+    coarse_crc32 : of the bytes of `coarse`.
     bits : Bits Stored as the code stream says it; 0 for bytes as they are stored.
     reason : why the frame comes as it is stored, where that is not going to change.
     cells : Samples per Pixel, Bits Allocated, Bits Stored, High Bit, Pixel Representation and Planar Configuration of the header.
@@ -54,6 +58,8 @@ class FramePieces:
     reason: str = ""
     cells: tuple[int, int, int, int, int, int] = (1, 16, 16, 15, 0, 0)
     data_set_sha256: bytes = b""
+    approximate: tuple[int, ...] = ()
+    coarse_crc32: int = 0
 
     @property
     def byte_count(self) -> int:
@@ -136,7 +142,7 @@ class SeriesPieces:
 
     @property
     def coarse(self) -> memoryview:
-        """The small pictures of all frames in one blob of some 3 KB a frame; empty where there are none yet."""
+        """The beginnings of all frames in one blob of some 4 KB a frame; empty where there are none yet."""
         return memoryview(b"") if self._pack is None else self._pack.coarse
 
     def _record(self, sop_instance_uid: str, data_set_sha256: bytes) -> InstanceRecord:
@@ -219,7 +225,7 @@ def _made_frames(pack: Pack) -> Iterator[FramePieces]:
                 found.photometric_interpretation, found.bits, found.ends,
                 (found.coarse_at, found.coarse_length) if has_coarse else None,
                 found.ends.index(found.coarse_length) + 1 if found.coarse_kind is CoarseKind.PREFIX else 0,
-                found.reason, data_set_sha256=instance.data_set_sha256,
+                found.reason, instance.cells, instance.data_set_sha256, found.coarse_ends, found.coarse_crc32,
             )  # fmt: skip
 
 
@@ -229,10 +235,6 @@ def _frames_of(
     table, descriptor = record.frame_table, record.frame_descriptor
     if table is None or descriptor is None or table.kind is FrameTableKind.STREAM:
         return
-    d = descriptor
-    cells = (
-        d.samples_per_pixel, d.bits_allocated, d.bits_stored, d.high_bit, d.pixel_representation, d.planar_configuration,
-    )  # fmt: skip
     for index in range(len(table)):
         found = None if pack is None else pack.find(record.sop_instance_uid, record.data_set_sha256, index)
         span = table[index]
@@ -245,11 +247,13 @@ def _frames_of(
         uid, photometric, bits = _stored_syntax(record), descriptor.photometric_interpretation, 0
         ends: tuple[int, ...] = (stored.length,)
         where: PackFrame | _Stored = stored
-        coarse, coarse_pieces, reason = None, 0, ""
+        coarse, coarse_pieces, coarse_crc32, reason = None, 0, 0, ""
+        approximate: tuple[int, ...] = ()
         if found is not None:
             reason = found.reason
             if found.coarse_kind is not CoarseKind.NONE:
-                coarse = (found.coarse_at, found.coarse_length)
+                coarse, coarse_crc32 = (found.coarse_at, found.coarse_length), found.coarse_crc32
+                approximate = found.coarse_ends
             if found.coarse_kind is CoarseKind.PREFIX:
                 coarse_pieces = found.ends.index(found.coarse_length) + 1
             if found.kind is not FrameKind.STORED:
@@ -271,11 +275,20 @@ def _frames_of(
                 coarse=coarse,
                 coarse_pieces=coarse_pieces,
                 reason=reason,
-                cells=cells,
+                cells=cells_of(descriptor),
                 data_set_sha256=record.data_set_sha256,
+                approximate=approximate,
+                coarse_crc32=coarse_crc32,
             ),
             where,
         )
+
+
+def cells_of(d: FrameDescriptor) -> tuple[int, int, int, int, int, int]:
+    """How native pixels lie in the bytes (`FramePieces.cells`)."""
+    return (
+        d.samples_per_pixel, d.bits_allocated, d.bits_stored, d.high_bit, d.pixel_representation, d.planar_configuration,
+    )  # fmt: skip
 
 
 def _stored_syntax(record: InstanceRecord) -> str:

@@ -14,7 +14,15 @@ from pathlib import Path
 from uuid import uuid4
 
 from engine.archive.linux import begin_writeback
-from engine.archive.renditions.pack import HEAD_BYTES, CoarseKind, FrameKind, PackFrame, pack_frame, pack_head
+from engine.archive.renditions.pack import (
+    HEAD_BYTES,
+    CoarseKind,
+    FrameKind,
+    PackFrame,
+    PackInstance,
+    pack_frame,
+    pack_head,
+)
 from engine.limits import MIB
 from engine.types import Buffer
 
@@ -56,9 +64,10 @@ class PackWriter:
     def frame_count(self) -> int:
         return self._count
 
-    def begin_instance(self, sop_instance_uid: str, data_set_sha256: bytes, rows: int, columns: int) -> None:
-        """The frames that follow are of this instance."""
-        self._instances.append([sop_instance_uid, data_set_sha256.hex(), self._count, 0, rows, columns])
+    def begin_instance(self, instance: PackInstance) -> None:
+        """The frames that follow are of this instance; its `first` and `frame_count` are not looked at."""
+        shape = instance.rows, instance.columns, instance.cells
+        self._instances.append([instance.sop_instance_uid, instance.data_set_sha256.hex(), self._count, 0, *shape])
 
     def leave_out(self, frame_count: int, reason: str) -> None:
         """So many frames of an instance are not even named in it."""
@@ -71,7 +80,7 @@ class PackWriter:
         ----------
         frame : its offset is not looked at where it is MADE, nor its CRC and where its coarse picture is.
         code_stream : the bytes of one that is MADE.
-        coarse : its small picture; for a PREFIX of a MADE one the writer takes it from `code_stream`.
+        coarse : its small picture or approximate beginning; for a PREFIX of a MADE one the writer takes it from `code_stream`.
         """
         if frame.kind is FrameKind.MADE:
             frame = replace(frame, offset=self._at, crc32=zlib.crc32(code_stream))
@@ -79,12 +88,13 @@ class PackWriter:
         if frame.coarse_kind is not CoarseKind.NONE:
             if frame.kind is FrameKind.MADE and frame.coarse_kind is CoarseKind.PREFIX:
                 coarse = memoryview(code_stream)[: frame.coarse_length]
-            frame = replace(frame, coarse_at=self._coarse.tell(), coarse_length=len(coarse))
+            crc = zlib.crc32(coarse)
+            frame = replace(frame, coarse_at=self._coarse.tell(), coarse_length=len(coarse), coarse_crc32=crc)
             self._coarse.write(coarse)
         self._frames += pack_frame(
             frame, len(self._ends), self._number(frame.reason), self._number(frame.photometric_interpretation)
         )
-        self._ends.extend(frame.ends)
+        self._ends.extend(frame.ends + frame.coarse_ends)
         self._count += 1
         self._instances[-1][3] = self._count - int(str(self._instances[-1][2]))
 

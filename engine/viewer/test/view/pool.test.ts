@@ -1,6 +1,6 @@
 // The workers that decode, made of none.
 import { describe, expect, it } from 'vitest';
-import type { Coding, DecodeAnswer, DecodeJob } from '../../src/view/decode/job';
+import { WHOLE, type Coding, type DecodeAnswer, type DecodeJob } from '../../src/view/decode/job';
 import { DecodePool } from '../../src/view/decode/pool';
 
 const CODING: Coding = {
@@ -32,7 +32,7 @@ describe('the decoders', () => {
     const worker = new Answering();
     const pool = new DecodePool(() => worker as unknown as Worker, 1);
     for (let round = 0; round < 60; round++) {
-      const both = [1, 2].map(() => pool.decode(CODING, new Uint8Array(8), 0));
+      const both = [1, 2].map(() => pool.decode(CODING, new Uint8Array(8), WHOLE));
       expect(pool.hasRoom).toBe(false);
       await new Promise((done) => setTimeout(done, 1));
       worker.answer(512, 8);
@@ -40,7 +40,7 @@ describe('the decoders', () => {
       await Promise.all(both);
     }
     expect(pool.msPerPixel * 512 * 512).toBeCloseTo(8, 3);
-    const small = pool.decode(CODING, new Uint8Array(8), 5);
+    const small = pool.decode(CODING, new Uint8Array(8), { halvings: 5, reduce: 5, isApproximate: false });
     worker.answer(16, 4);
     await small;
     expect(pool.msPerPixel * 512 * 512).toBeCloseTo(8, 3);

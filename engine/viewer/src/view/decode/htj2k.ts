@@ -2,8 +2,8 @@
 import createOpenJph from '@cornerstonejs/codec-openjph/wasmjs';
 import wasmUrl from '@cornerstonejs/codec-openjph/wasm?url';
 import { halved, type GreyValues, type Pixels } from '../image/pixels';
-import type { Coding } from './job';
-import { pixelsOf } from './samples';
+import type { Coding, Size } from './job';
+import { approximated, pixelsOf } from './samples';
 
 interface FrameInfo {
   width: number;
@@ -35,24 +35,30 @@ export function openJph(): Promise<OpenJph> {
   return loading;
 }
 
-/** @param bytes whole, or cut at the end of the resolution that `halvings` asks for, or of a finer one */
-export async function decodeHtj2k(coding: Coding, bytes: Uint8Array<ArrayBuffer>, halvings: number): Promise<Pixels> {
+/** @param bytes whole, or cut at the end of the resolution that `size` asks for, or of a finer one */
+export async function decodeHtj2k(coding: Coding, bytes: Uint8Array<ArrayBuffer>, { halvings, reduce, isApproximate }: Size): Promise<Pixels> {
   const decoder = new (await openJph()).HTJ2KDecoder();
   try {
     decoder.getEncodedBuffer(bytes.length).set(bytes);
-    decoder.decodeSubResolution(halvings);
+    decoder.decodeSubResolution(reduce);
     const info = decoder.getFrameInfo();
     if (info.componentCount !== coding.samplesPerPixel) throw new Error(`${info.componentCount} components`);
-    if (info.width !== coding.columns || info.height !== coding.rows) {
-      throw new Error(`a code stream of ${info.width} × ${info.height} pixels in a frame of ${coding.columns} × ${coding.rows}`);
+    const [columns, rows] = [halved(coding.columns, halvings - reduce), halved(coding.rows, halvings - reduce)];
+    if (info.width !== columns || info.height !== rows) {
+      throw new Error(`a code stream of ${info.width} × ${info.height} pixels where ${columns} × ${rows} are due`);
     }
     const own = new Uint8Array(decoder.getDecodedBuffer()); // a copy: what it points to is the decoder's
+    const [width, height] = [halved(info.width, reduce), halved(info.height, reduce)];
+    if (isApproximate) {
+      if (!info.isSigned || info.bitsPerSample !== 16) throw new Error(`an approximate beginning of ${info.bitsPerSample} bits`);
+      return { kind: 'grey', width, height, halvings, values: approximated(coding, new Int16Array(own.buffer)) };
+    }
     let samples: GreyValues = own;
     if (info.bitsPerSample > 8) samples = info.isSigned ? new Int16Array(own.buffer) : new Uint16Array(own.buffer);
     else if (info.isSigned) samples = new Int8Array(own.buffer);
     // A coder that was given no more than Bits Stored has moved them down itself (PS3.5 8.1.1).
     const highBit = info.bitsPerSample <= coding.highBit ? coding.bitsStored - 1 : coding.highBit;
-    return pixelsOf({ ...coding, highBit, planarConfiguration: 0 }, samples, halved(info.width, halvings), halved(info.height, halvings), halvings);
+    return pixelsOf({ ...coding, highBit, planarConfiguration: 0 }, samples, width, height, halvings);
   } catch (error) {
     // WebAssembly throws the address of its exception.
     throw typeof error === 'number' ? new Error(`OpenJPH failed (${error})`) : error;

@@ -22,9 +22,19 @@ export interface DecodeJob {
   readonly number: number;
   readonly coding: Coding;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** How often the sides are to be halved; 0 for native bytes. */
-  readonly halvings: number;
+  readonly size: Size;
 }
+
+/** In what size a frame is decoded. */
+export interface Size {
+  /** How often its sides are halved; 0 for native bytes. */
+  readonly halvings: number;
+  /** How often the decoder halves those of the code stream: fewer times in an approximate beginning, which is small itself. */
+  readonly reduce: number;
+  readonly isApproximate: boolean;
+}
+
+export const WHOLE: Size = { halvings: 0, reduce: 0, isApproximate: false };
 
 export type DecodeAnswer =
   | { readonly number: number; readonly pixels: Pixels; /** That the decoder itself took. */ readonly ms: number }

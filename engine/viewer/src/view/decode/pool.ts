@@ -1,7 +1,7 @@
 // The workers that decode: as many as there are processors to spare, each with one job, and one more that waits.
 import workerUrl from './worker?worker&url';
 import type { Pixels } from '../image/pixels';
-import type { Coding, DecodeAnswer, DecodeJob } from './job';
+import { type Coding, type DecodeAnswer, type DecodeJob, type Size } from './job';
 
 const JOBS_EACH = 2; // the second keeps a worker busy while its answer is taken; more could not be taken back
 const WORKERS_MAX = 4;
@@ -41,10 +41,10 @@ export class DecodePool {
   }
 
   /** The bytes are given away. Rejects where they are no such frame, or when the pool is closed. */
-  decode(coding: Coding, bytes: Uint8Array<ArrayBuffer>, halvings: number): Promise<Pixels> {
+  decode(coding: Coding, bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Pixels> {
     const to = this.running.reduce<Running | undefined>((least, one) => (least !== undefined && least.jobs.size <= one.jobs.size ? least : one), undefined);
     if (to === undefined) return Promise.reject(new Error('there is nothing that decodes'));
-    const job: DecodeJob = { number: this.next++, coding, bytes, halvings };
+    const job: DecodeJob = { number: this.next++, coding, bytes, size };
     return new Promise((resolve, reject) => {
       to.jobs.set(job.number, { resolve, reject });
       to.worker.postMessage(job, [bytes.buffer]);

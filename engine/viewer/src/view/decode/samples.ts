@@ -19,6 +19,15 @@ function limit(coding: Coding, samples: GreyValues): void {
   for (let at = 0; at < samples.length; at++) samples[at] = Math.min(Math.max(samples[at] ?? 0, least), most);
 }
 
+/** Stored values of an approximate beginning, which has 16 bits for all: what swings beyond those of the frame is cut off. */
+export function approximated(coding: Coding, samples: Int16Array<ArrayBuffer>): GreyValues {
+  const bits = coding.bitsStored;
+  const [least, most] = coding.isSigned ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
+  for (let at = 0; at < samples.length; at++) samples[at] = Math.min(Math.max(samples[at] ?? 0, least), Math.min(most, 32_767));
+  if (bits <= 8) return coding.isSigned ? Int8Array.from(samples) : Uint8Array.from(samples);
+  return coding.isSigned ? samples : new Uint16Array(samples.buffer);
+}
+
 /** Stored values: moved down from under High Bit, masked or sign extended (PS3.5 8.1.1). */
 function stored(coding: Coding, samples: GreyValues): GreyValues {
   const shift = coding.highBit + 1 - coding.bitsStored;

@@ -1,4 +1,5 @@
 // Frames that do not come by the session: unpacked or drawn by the server, the nearest to what is shown first, a few at a time.
+import { WHOLE } from '../decode/job';
 import type { DecodePool } from '../decode/pool';
 import type { Pixels } from '../image/pixels';
 import { request, seriesPath } from './http';
@@ -79,7 +80,7 @@ export class HttpFrames {
       if (frame.route.kind === 'native') {
         const accept = 'application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1';
         const bytes = new Uint8Array(await (await request(path, accept, stop.signal)).arrayBuffer());
-        stack.put(frame, await this.pool.decode(frame.route.coding, bytes, 0));
+        stack.put(frame, await this.pool.decode(frame.route.coding, bytes, WHOLE));
       } else {
         const query = stack.pictureQuery;
         const pixels = await picture(path, query, isMoving, stop.signal);

@@ -106,9 +106,10 @@ export class FrameLoader {
     this.busy.set(busy, halvings);
     try {
       // Only what that resolution needs: the rest would be copied for nothing.
-      const end = frame.entry.ends[frame.entry.ends.length - 1 - halvings];
-      const bytes = stack.streaming.bytes(position).slice(0, end);
-      const pixels = await this.pool.decode(frame.route.coding, bytes, halvings);
+      const part = stack.streaming.part(position, halvings);
+      if (part === undefined) return; // given up meanwhile
+      const { bytes, reduce, isApproximate } = part;
+      const pixels = await this.pool.decode(frame.route.coding, bytes.slice(), { halvings, reduce, isApproximate });
       if (this.stacks.has(stack)) stack.put(frame, pixels);
       this.keepWithin();
     } catch (error) {

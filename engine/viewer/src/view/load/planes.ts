@@ -171,7 +171,7 @@ export class PlaneStack implements Frames {
     const spacing = { column: across.step * pitches[0], row: down.step * pitches[1], isAtDetector: false };
     const [columns, rows] = [voxels.sizes[cut.across.axis], voxels.sizes[cut.down.axis]];
     const plane = { position: place, row: along(across, cut.across.sign), column: along(down, cut.down.sign), frameOfReferenceUid: volume.frameOfReferenceUid };
-    const entry = { sopInstanceUid: '', frameNumber: position + 1, rows, columns, transferSyntaxUid: '', photometricInterpretation: 'MONOCHROME2', bits: 0, ends: [] };
+    const entry = { sopInstanceUid: '', frameNumber: position + 1, rows, columns, transferSyntaxUid: '', photometricInterpretation: 'MONOCHROME2', bits: 0, ends: [], small: 0 };
     const own = { ...header, rows, columns, plane, spacing, pixelAspect: spacing.row / spacing.column, frameCount: 1, frameNumber: position + 1, sopInstanceUid: '', instanceNumber: undefined };
     return { key: `${this.series} ${position}`, entry, header: own, route: { kind: 'plane' } };
   }

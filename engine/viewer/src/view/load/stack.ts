@@ -41,7 +41,7 @@ export class FrameStack implements Frames {
     readonly study: string,
     readonly series: string,
   ) {
-    this.stream = session.open(study, series);
+    this.stream = session.open(study, series, { approximate: true });
     this.stream.on((event) => this.heard(event));
     const { signal } = this.stopping;
     this.ready = Promise.all([this.stream.ready, SeriesMetadata.fetch(study, series, signal)]).then(([, metadata]) => {

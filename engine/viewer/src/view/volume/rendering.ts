@@ -270,7 +270,7 @@ export class VolumeRendering implements Frames {
     const { header, key } = this;
     const [columns, rows] = [Math.max(size.width, 1), Math.max(size.height, 1)];
     const pixel = millimetres(orbit, this.block, { width: columns, height: rows });
-    const entry = { sopInstanceUid: '', frameNumber: 1, rows, columns, transferSyntaxUid: '', photometricInterpretation: 'RGB', bits: 0, ends: [] };
+    const entry = { sopInstanceUid: '', frameNumber: 1, rows, columns, transferSyntaxUid: '', photometricInterpretation: 'RGB', bits: 0, ends: [], small: 0 };
     const own: FrameHeader = {
       ...header, rows, columns, samplesPerPixel: 3, photometricInterpretation: 'RGB', windows: [], isInverted: false, hasVoiLut: false, padding: undefined,
       // It has letters and a scale; of no space, so that nothing is cut or scrolled by it.
