@@ -42,6 +42,7 @@ export const view: Record<keyof typeof english, Text> = {
   "measure.area": "المساحة",
   "measure.mean": "المتوسط",
   "measure.detector": "عند الكاشف",
+  "measure.no_suv": "لا توجد قيمة SUV: {attribute}",
   "measure.saved": { zero: "لم يُحفظ قياس", one: "حُفظ قياس واحد.", two: "حُفظ قياسان.", few: "حُفظت {count} قياسات.", many: "حُفظ {count} قياسًا.", other: "حُفظ {count} قياس." },
   "measure.not_saved": "تعذّر حفظ القياسات. {reason}",
   "measure.not_read": "تعذّرت قراءة القياسات السابقة. {reason}",

@@ -41,6 +41,7 @@ export const view = {
   "measure.area": "area",
   "measure.mean": "mean",
   "measure.detector": "at the detector",
+  "measure.no_suv": "no SUV: {attribute}",
   "measure.saved": { one: "{count} measurement is stored.", other: "{count} measurements are stored." },
   "measure.not_saved": "The measurements could not be stored. {reason}",
   "measure.not_read": "Earlier measurements could not be read. {reason}",

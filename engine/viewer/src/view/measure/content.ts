@@ -25,6 +25,7 @@ export const CODES = {
   area: ['42798000', 'SCT', 'Area'],
   attenuation: ['112031', 'DCM', 'Attenuation Coefficient'],
   quantity: ['246205007', 'SCT', 'Quantity'],
+  suv: ['126401', 'DCM', 'SUVbw'],
   derivation: ['121401', 'DCM', 'Derivation'],
   mean: ['373098007', 'SCT', 'Mean'],
   deviation: ['386136009', 'SCT', 'Standard Deviation'],
@@ -40,6 +41,7 @@ export const UNITS: Readonly<Record<string, Code>> = {
   'px²': ['{pixels}', 'UCUM', 'pixels'],
   '°': ['deg', 'UCUM', 'degree'],
   HU: ["[hnsf'U]", 'UCUM', 'Hounsfield unit'],
+  SUVbw: ['g/ml{SUVbw}', 'UCUM', 'Standardized Uptake Value body weight'],
   'Bq/ml': ['Bq/ml', 'UCUM', 'Becquerels/milliliter'],
   '': ['1', 'UCUM', 'no units'],
 };

@@ -96,7 +96,8 @@ function groupOf({ mark, frame, measured }: Reported): Json {
   const image = imageItem(frame.sopClassUid, frame.sopInstanceUid, frame.frameCount > 1 ? frame.frameNumber : undefined);
   const drawn = scoord(...graphicOf(mark), image);
   const { unit, length, angle, area, value, statistics, valueUnit } = measured;
-  const [name, unitCode] = valueUnit === 'HU' ? [CODES.attenuation, UNITS.HU as Code] : [CODES.quantity, UNITS[valueUnit] ?? (UNITS[''] as Code)];
+  const name = valueUnit === 'HU' ? CODES.attenuation : valueUnit === 'SUVbw' ? CODES.suv : CODES.quantity;
+  const unitCode = UNITS[valueUnit] ?? (UNITS[''] as Code);
   const numbers: Json[] = [];
   if (length !== undefined) numbers.push(num(CODES.length, length, UNITS[unit] as Code, [drawn]));
   if (angle !== undefined) numbers.push(num(CODES.angle, angle, UNITS['°'] as Code, [drawn]));

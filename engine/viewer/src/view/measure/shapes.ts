@@ -36,7 +36,7 @@ export function drawMark(svg: SVGElement, mark: Mark, measured: Measured, toScre
 }
 
 /** What it measures, in words. */
-export function linesOf({ unit, isAtDetector, length, angle, area, value, statistics, valueUnit }: Measured, words: Words): string[] {
+export function linesOf({ unit, isAtDetector, length, angle, area, value, statistics, valueUnit, lacks }: Measured, words: Words): string[] {
   const lines: string[] = [];
   const detector = isAtDetector ? ` ${words('measure.detector')}` : '';
   if (length !== undefined) lines.push(`${rounded(length)} ${unit}${detector}`);
@@ -47,6 +47,7 @@ export function linesOf({ unit, isAtDetector, length, angle, area, value, statis
     const { mean, deviation, least, most } = statistics;
     lines.push(`${words('measure.mean')} ${rounded(mean)} ± ${rounded(deviation)} ${valueUnit}`.trim(), `${rounded(least)} … ${rounded(most)} ${valueUnit}`.trim());
   }
+  if (lacks !== undefined && (value !== undefined || statistics !== undefined)) lines.push(words('measure.no_suv', { attribute: lacks }));
   return lines;
 }
 

@@ -1,6 +1,7 @@
 // What a mark measures: millimetres, degrees, and the values below it in the unit of the image.
 import { itemsOf, numberOf, textOf } from '../dicom/attributes';
 import type { FrameHeader, Spacing } from '../dicom/frame';
+import { suvOf } from '../dicom/suv';
 import type { Point } from '../draw/matrix';
 import type { GreyPixels, Pixels } from '../image/pixels';
 import type { Mark } from './marks';
@@ -24,14 +25,16 @@ export interface Measured {
   readonly area?: number;
   readonly value?: number;
   readonly statistics?: Statistics;
-  /** Of values: HU, Bq/ml …; empty where there is none. */
+  /** Of values: HU, SUVbw, Bq/ml …; empty where there is none. */
   readonly valueUnit: string;
+  /** The attribute without which values of PET are no SUV. */
+  readonly lacks?: string;
 }
 
 /** @param pixels of the frame, exact; undefined: nothing is said of values yet */
 export function measure(mark: Mark, frame: FrameHeader, pixels: Pixels | undefined): Measured {
   const spacing = spacingAt(frame, mark.points);
-  const base = { unit: spacing === undefined ? ('px' as const) : ('mm' as const), isAtDetector: spacing?.isAtDetector === true, valueUnit: unitOf(frame) };
+  const base = { unit: spacing === undefined ? ('px' as const) : ('mm' as const), isAtDetector: spacing?.isAtDetector === true, ...unitOf(frame) };
   const { row, column } = spacing ?? { row: 1, column: 1 };
   const [a = ORIGIN, b = ORIGIN, c = ORIGIN] = mark.points;
   const grey = pixels?.kind === 'grey' && pixels.halvings === 0 && !frame.hasModalityLut ? pixels : undefined;
@@ -62,6 +65,7 @@ function statisticsOf(frame: FrameHeader, pixels: GreyPixels, kind: 'rectangle' 
   const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
   const [wide, tall] = [(right - left) / 2, (bottom - top) / 2];
   let [count, sum, squares, least, most] = [0, 0, 0, Infinity, -Infinity];
+  const { slope, intercept } = scaleOf(frame);
   // Squares of what differs from a value at hand: those of the values themselves would lose digits.
   let around: number | undefined;
   for (let y = Math.max(0, Math.ceil(top - 0.5)); y < pixels.height && y + 0.5 <= bottom; y++) {
@@ -69,7 +73,7 @@ function statisticsOf(frame: FrameHeader, pixels: GreyPixels, kind: 'rectangle' 
       if (kind === 'ellipse' && ((x + 0.5 - middle.x) / wide) ** 2 + ((y + 0.5 - middle.y) / tall) ** 2 > 1) continue;
       const stored = pixels.values[y * pixels.width + x] ?? 0;
       if (frame.padding !== undefined && stored >= frame.padding[0] && stored <= frame.padding[1]) continue;
-      const value = stored * frame.slope + frame.intercept;
+      const value = stored * slope + intercept;
       around ??= value;
       count++;
       sum += value - around;
@@ -85,15 +89,41 @@ function statisticsOf(frame: FrameHeader, pixels: GreyPixels, kind: 'rectangle' 
 function valueAt(frame: FrameHeader, pixels: GreyPixels, at: Point): { value?: number } {
   const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
   if (x < 0 || y < 0 || x >= pixels.width || y >= pixels.height) return {};
-  return { value: (pixels.values[y * pixels.width + x] ?? 0) * frame.slope + frame.intercept };
+  const { slope, intercept } = scaleOf(frame);
+  return { value: (pixels.values[y * pixels.width + x] ?? 0) * slope + intercept };
 }
 
-/** Of values after the rescale, as UCUM and readers write it. */
-function unitOf(frame: FrameHeader): string {
-  const type = frame.rescaleType;
-  if (frame.modality === 'CT' && frame.isRescaled && (type === '' || type === 'HU')) return 'HU';
-  if (frame.modality === 'PT') return PET_UNITS[textOf(frame.dataSet, '00541001')] ?? '';
-  return type === 'US' ? '' : type; // US: unspecified
+/** From stored values to those that are told. */
+interface Scale {
+  readonly slope: number;
+  readonly intercept: number;
+  readonly unit: string;
+  readonly lacks?: string;
+}
+
+const scales = new WeakMap<FrameHeader, Scale>();
+
+function scaleOf(frame: FrameHeader): Scale {
+  let scale = scales.get(frame);
+  if (scale === undefined) scales.set(frame, (scale = scaled(frame)));
+  return scale;
+}
+
+function scaled(frame: FrameHeader): Scale {
+  const { slope, intercept, rescaleType: type, modality, isRescaled, dataSet } = frame;
+  if (modality === 'PT') {
+    const suv = suvOf(dataSet);
+    if ('factor' in suv) return { slope: slope * suv.factor, intercept: intercept * suv.factor, unit: 'SUVbw' };
+    return { slope, intercept, unit: PET_UNITS[textOf(dataSet, '00541001')] ?? '', lacks: suv.lacks };
+  }
+  // As UCUM and readers write it. US: unspecified.
+  const unit = modality === 'CT' && isRescaled && (type === '' || type === 'HU') ? 'HU' : type === 'US' ? '' : type;
+  return { slope, intercept, unit };
+}
+
+function unitOf(frame: FrameHeader): { valueUnit: string; lacks?: string } {
+  const { unit, lacks } = scaleOf(frame);
+  return { valueUnit: unit, ...(lacks === undefined ? {} : { lacks }) };
 }
 
 const PET_UNITS: Readonly<Record<string, string>> = { BQML: 'Bq/ml', CNTS: 'counts', GML: 'g/ml', CM2ML: 'cm2/ml' };
