@@ -15,7 +15,7 @@ from accessibility import needs_axe, violations
 from browser import Page
 from built_page import DIST, SIZES, browse, choose, fits, needs_page
 from pictures import part10
-from pydicom import dcmread
+from pydicom import FileDataset, dcmread
 from pydicom.waveforms import multiplex_array
 from serving import Serving
 from videos import COLUMNS, KINDS, encoded, instance
@@ -24,7 +24,7 @@ from viewing import CT_SERIES, PDF_SERIES, SEG_SERIES, STUDY, US_SERIES, ct_slic
 pytestmark = needs_page
 
 _FILES = Path(pydicom.__file__).parent / "data" / "test_files"
-ECG_SERIES, SR_SERIES, PRIOR, NAMESAKE = "1.2.40.5", "1.2.40.6", "1.2.41", "1.2.42"
+ECG_SERIES, SR_SERIES, PRIOR, NAMESAKE, SWAPPED = "1.2.40.5", "1.2.40.6", "1.2.41", "1.2.42", "1.2.44"
 HOSTILE = "<img src=x onerror=alert(1)>"
 STRIP = "[...document.querySelectorAll('.series')].map((b) => b.dataset.series)"
 READY = "document.querySelectorAll('.series').length === 6"
@@ -63,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive")) as running:
         documents = [_borrowed("waveform_ecg.dcm", ECG_SERIES), _borrowed("reportsi.dcm", SR_SERIES)]
         others = [_other(PRIOR, ""), _other(NAMESAKE, "ANOTHER HOSPITAL")]
-        assert running.store(*viewers_study(), *documents, *others).status_code == 200
+        assert running.store(*viewers_study(), *documents, *others, _big_endian()).status_code == 200
         yield running
 
 
@@ -157,7 +157,24 @@ def test_a_report_is_read_as_text(server: Serving) -> None:
     browse(server, steps, AT, ready=READY)
 
 
-def test_an_electrocardiogram_is_drawn_to_scale(server: Serving) -> None:
+def _big_endian() -> bytes:
+    """The same electrocardiogram, its samples and all else the other way round (PS3.5 A.3), in a study of its own."""
+    ds = dcmread(_FILES / "waveform_ecg.dcm")
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = SWAPPED, f"{SWAPPED}.1", f"{SWAPPED}.1.1"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    # One that was made, not read: pydicom turns nothing that it has read.
+    made = FileDataset("", {}, file_meta=ds.file_meta, preamble=b"\0" * 128)
+    for element in ds:
+        made.add(element)
+    return part10(made, "big")
+
+
+@pytest.mark.parametrize(
+    ("address", "ready"),
+    [(f"{AT}&SeriesInstanceUID={ECG_SERIES}", READY), (f"/viewer?StudyInstanceUIDs={SWAPPED}", "true")],
+    ids=["little endian", "big endian"],
+)
+def test_an_electrocardiogram_is_drawn_to_scale(server: Serving, address: str, ready: str) -> None:
     """Where the curve is on the paper, found in the canvas, against pydicom's values: 25 mm/s and 10 mm/mV at 96 dots an inch."""
     ds = dcmread(_FILES / "waveform_ecg.dcm")
     values = multiplex_array(ds, 0, as_raw=False)[:, 1] / 1000  # lead II: microvolts to millivolts
@@ -184,7 +201,7 @@ def test_an_electrocardiogram_is_drawn_to_scale(server: Serving) -> None:
             lowest = height / 2 - (values[at].min() - middle) * 10 * mm
             assert highest - 2 <= tops[x] <= lowest + 2, x
 
-    browse(server, steps, f"{AT}&SeriesInstanceUID={ECG_SERIES}", ready=READY)
+    browse(server, steps, address, ready=ready)
 
 
 def test_a_pdf_opens_in_the_page(server: Serving) -> None:
@@ -239,7 +256,7 @@ def test_it_is_left_and_come_back_to_by_keys(server: Serving) -> None:
         await page.call(
             "Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
         )
-        await page.until("location.pathname === '/' && document.querySelectorAll('.study').length === 3")
+        await page.until("location.pathname === '/' && document.querySelectorAll('.study').length === 4")
         await page.value("history.back()")
         await page.until(READY)
 
