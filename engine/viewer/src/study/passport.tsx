@@ -14,7 +14,7 @@ export function PassportButton({ texts, row, name }: { texts: Texts; row: Series
   return (
     <>
       <button type="button" class="passport-button" aria-haspopup="dialog" aria-label={label} title={label} data-of={row.series} onClick={() => setOpen(true)}>
-        <span aria-hidden="true">ⓘ</span>
+        <span aria-hidden="true">i</span>
       </button>
       {isOpen && <Passport texts={texts} row={row} name={name} close={() => setOpen(false)} />}
     </>
