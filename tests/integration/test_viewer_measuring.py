@@ -87,6 +87,11 @@ def test_what_is_drawn_is_measured_kept_and_shown_again(server: Serving, tmp_pat
         await page.until(f"{TEXTS}.includes('100 HU')")
         await page.value("document.querySelector('[data-act=\"act.undo\"]').click()")
         await page.until(f"!{TEXTS}.includes('100 HU')")
+        # As the reader has told the settings meanwhile; what would divide the name is no part of it.
+        await page.click(".preferences-button")
+        await page.value("document.querySelector('dialog[open] input[name=creator]').focus()")
+        await page.type("Blackwell^\u0415lizabeth\\=x")
+        await page.value("document.querySelector('dialog[open]').close()")
         await page.value("document.querySelector('[data-act=\"act.save\"]').click()")
         await page.until("document.querySelector('.voxcast-view').innerText.includes('4 measurements are stored')")
         assert await page.value("document.querySelector('[data-act=\"act.save\"]').disabled")
@@ -101,6 +106,10 @@ def test_what_is_drawn_is_measured_kept_and_shown_again(server: Serving, tmp_pat
     assert (report.PatientName, report.PatientID, report.Modality) == ("Measure^Mary", "M1", "SR")
     assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
     assert report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0].SeriesInstanceUID == SERIES
+    context = [item for item in report.ContentSequence if item.RelationshipType == "HAS OBS CONTEXT"]
+    assert [item.ConceptNameCodeSequence[0].CodeValue for item in context][:3] == ["121005", "121008", "121005"]
+    assert context[0].ConceptCodeSequence[0].CodeValue == "121006"  # a person, and then the device
+    assert context[1].PersonName == "Blackwell^\u0415lizabeth  x"
     found = numbers(report)
     assert found["Length"][0] == pytest.approx(20, abs=0.2)
     assert found["Length"][1] == "mm"

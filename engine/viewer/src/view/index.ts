@@ -54,6 +54,7 @@ export const openViewer: OpenViewer = (root, params, services) => {
       tool: services.settings.get<string>('tool', 'window'),
       areTexts: services.settings.get<string>('overlay', 'all') === 'all',
       isLinked: services.settings.get('linked', true),
+      observer: () => services.settings.get<string>('creator', ''),
     });
   } catch (error) {
     // Nothing can be drawn; the reader is told, and nothing runs on.

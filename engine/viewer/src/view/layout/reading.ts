@@ -34,6 +34,8 @@ export interface Beginning {
   readonly tool: string;
   readonly areTexts: boolean;
   readonly isLinked: boolean;
+  /** The name that stands in what is stored, at that moment; empty: none. */
+  readonly observer: () => string;
 }
 
 export class Reading {
@@ -64,7 +66,7 @@ export class Reading {
     this.tool = TOOLS.find(([tool]) => tool === begin.tool)?.[0] ?? 'window';
     this.isLinked = begin.isLinked;
     this.areTexts = begin.areTexts;
-    this.measuring = new Measuring(words, () => this.screen.changed(), (told) => this.tell(told));
+    this.measuring = new Measuring(words, () => this.screen.changed(), (told) => this.tell(told), begin.observer);
     this.screen = new Screen(
       {
         loader,

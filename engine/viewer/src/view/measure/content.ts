@@ -11,6 +11,8 @@ export const CODES = {
   language: ['121049', 'DCM', 'Language of Content Item and Descendants'],
   english: ['en', 'RFC5646', 'English'],
   observerType: ['121005', 'DCM', 'Observer Type'],
+  person: ['121006', 'DCM', 'Person'],
+  personName: ['121008', 'DCM', 'Person Observer Name'],
   device: ['121007', 'DCM', 'Device'],
   deviceUid: ['121012', 'DCM', 'Device Observer UID'],
   deviceName: ['121013', 'DCM', 'Device Observer Name'],
@@ -71,6 +73,12 @@ export function code(relationship: string, name: Code, value: Code, children: re
 
 export function text(relationship: string, name: Code, value: string): Json {
   return item(relationship, 'TEXT', name, { '0040A160': { vr: 'UT', Value: [value] } });
+}
+
+/** A name as a person writes it: nothing in it ends or divides a value (PS3.5 6.2.1). */
+export function person(relationship: string, name: Code, value: string): Json {
+  const alphabetic = value.replace(/[\\=\u0000-\u001f\u007f]/g, ' ').trim().slice(0, 64);
+  return item(relationship, 'PNAME', name, { '0040A123': { vr: 'PN', Value: [{ Alphabetic: alphabetic }] } });
 }
 
 export function uidRef(relationship: string, name: Code, value: string): Json {

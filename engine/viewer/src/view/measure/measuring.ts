@@ -20,11 +20,12 @@ export class Measuring {
   private readonly stopping = new AbortController();
   private isSaving = false;
 
-  /** @param changed something is to be drawn anew; @param tell words to the reader; empty: none */
+  /** @param changed something is to be drawn anew; @param tell words to the reader; empty: none; @param observer who measures, if that is said */
   constructor(
     private readonly words: Words,
     private readonly changed: () => void,
     private readonly tell: (words: string) => void,
+    private readonly observer: () => string,
   ) {
     this.marks = new Marks(changed);
     this.drawing = new MarkDrawing(this.marks, () => this.kind, changed);
@@ -86,7 +87,7 @@ export class Measuring {
     });
     try {
       if (reported.length === 0) return; // of images that are not exact yet
-      await storeReport(reportOf(reported, study, new Date()), study);
+      await storeReport(reportOf(reported, study, new Date(), this.observer()), study);
       this.marks.saved(new Set(reported.map(({ mark }) => mark.uid)));
       this.tell(this.words('measure.saved', { count: reported.length }));
     } catch (error) {

@@ -1,7 +1,7 @@
 // Marks as a measurement report (PS3.16 TID 1500, Comprehensive SR), and marks out of reports, ours and others'.
 import { numberOf, textOf, type DataSet } from '../dicom/attributes';
 import type { FrameHeader } from '../dicom/frame';
-import { below, code, codeItem, CODES, container, coordinates, imageItem, isNamed, num, reference, scoord, text, typeOf, uidRef, UNITS, type Code } from './content';
+import { below, code, codeItem, CODES, container, coordinates, imageItem, isNamed, num, person, reference, scoord, text, typeOf, uidRef, UNITS, type Code } from './content';
 import { newUid, type Mark, type MarkKind } from './marks';
 import { cornersOf } from './shapes';
 import type { Measured } from './values';
@@ -27,8 +27,8 @@ export interface Reported {
   readonly measured: Measured;
 }
 
-/** One report of marks of one study, as DICOM JSON; `now` in the reader's time. */
-export function reportOf(marks: readonly Reported[], study: string, now: Date): Json {
+/** One report of marks of one study, as DICOM JSON; `now` in the reader's time, `observer` who measured, empty where nobody says. */
+export function reportOf(marks: readonly Reported[], study: string, now: Date, observer = ''): Json {
   const [first] = marks;
   if (first === undefined) throw new Error('a report of nothing');
   const ds = first.frame.dataSet;
@@ -36,6 +36,7 @@ export function reportOf(marks: readonly Reported[], study: string, now: Date): 
   const [date, time] = [dicomDate(now), dicomTime(now)];
   const tree = [
     code('HAS CONCEPT MOD', CODES.language, CODES.english),
+    ...(observer ? [code('HAS OBS CONTEXT', CODES.observerType, CODES.person), person('HAS OBS CONTEXT', CODES.personName, observer)] : []),
     code('HAS OBS CONTEXT', CODES.observerType, CODES.device),
     uidRef('HAS OBS CONTEXT', CODES.deviceUid, DEVICE_UID),
     text('HAS OBS CONTEXT', CODES.deviceName, 'voxcast'),
