@@ -1,7 +1,9 @@
 // Pictures of volumes, one pass after the other; the address that a view is shared by; workers that are lost.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Casters, copiesOf } from '../../src/view/volume/casters';
-import type { Band, Plan, Told } from '../../src/view/volume/job';
+import type { Band, Frame, Plan, Told } from '../../src/view/volume/job';
+import type { GreyPixels } from '../../src/view/image/pixels';
+import { Feed } from '../../src/view/volume/feed';
 import { frameHeader } from '../../src/view/dicom/frame';
 import { lookOf, type Preset } from '../../src/view/volume/look';
 import { volumePresets } from '../../src/view/volume/presets';
@@ -118,6 +120,37 @@ describe('passes', () => {
     await work();
     expect(shown.at(-1)).toMatchObject({ isQuick: true, sight: { state: 'two' } });
     expect(shown.filter((one) => one.sight.state === 'one' && !one.isQuick)).toEqual([]);
+  });
+});
+
+describe('frames on their way to the casters', () => {
+  const header = frameHeader({ '00281053': { Value: [2] }, '00281052': { Value: [-10] } }, 1);
+  const frames = ['a', 'b', 'c', 'd'].map((key) => ({ key, route: { kind: 'stream' }, header: { ...header, slope: key === 'b' ? 1 : 2 } }));
+  const pixels = (halvings: number): GreyPixels => ({ kind: 'grey', width: 8 >> halvings, height: 8 >> halvings, halvings, values: new Uint16Array((8 >> halvings) ** 2) });
+
+  it('go when they are finer than what is there, coarse ones first, and say when all are exact', () => {
+    const best = new Map<number, GreyPixels>([[1, pixels(2)]]);
+    let hear: (position: number | undefined) => void = () => undefined;
+    const stack = { frames: [...frames], best: (position: number) => best.get(position), on: (listener: typeof hear) => ((hear = listener), () => undefined) };
+    const put: Frame[] = [];
+    const fed: number[] = [];
+    let rearranged = 0;
+    const casters = { put: (frame: Frame) => put.push(frame) } as unknown as Casters;
+    const feed = new Feed(stack as never, frames[0]?.header as never, { ...PLAN, sizes: [8, 8, 4] }, casters, (position) => fed.push(position), () => rearranged++);
+    expect(put.map(({ position, halvings, factor, offset }) => [position, halvings, factor, offset])).toEqual([[1, 2, 0.5, 0]]);
+    expect([feed.isEmpty, feed.isExact, feed.fineness(0), feed.fineness(1)]).toEqual([false, false, Infinity, 2]);
+    hear(1); // nothing finer than before
+    expect(put.length).toBe(1);
+    for (const position of [0, 1, 2, 3]) {
+      best.set(position, pixels(0));
+      hear(position);
+    }
+    expect([feed.isExact, fed, put.length]).toEqual([true, [0, 1, 2, 3], 5]);
+    hear(undefined); // the same frames
+    expect(rearranged).toBe(0);
+    stack.frames.push({ ...(frames[0] as (typeof frames)[0]), key: 'e' });
+    hear(undefined);
+    expect(rearranged).toBe(1);
   });
 });
 
