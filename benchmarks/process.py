@@ -106,6 +106,16 @@ class Group:
                 ticks += cpu_ticks(Path(f"/proc/{pid}/stat").read_text())
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def settle(self, seconds_max: float = 180.0) -> bool:
+        """Wait until it does next to nothing by itself for a second; whether it came to that."""
+        end = time.perf_counter() + seconds_max
+        while time.perf_counter() < end:
+            before = self.cpu_seconds()
+            time.sleep(1.0)
+            if self.cpu_seconds() - before < 0.05:
+                return True
+        return False
+
     def stop(self, seconds_max: float = 15.0) -> int:
         """SIGTERM to the first process, as an operator would; what is left of the group after a while is killed."""
         if self.process.poll() is None:

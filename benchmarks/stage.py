@@ -73,6 +73,8 @@ class Stage:
         series = [s for s in (self.raw, self.j2k, self.real, self.real_j2k) if s is not None]
         voxcast_import(self.archive, *{path.parent for s in series for path in s.files})
         self.voxcast = self.keep(Voxcast(self.archive, self.folder / "voxcast.log"))
+        if not self.voxcast.group.settle():  # renditions of what was imported are no part of what a request costs
+            raise BadAnswer("voxcast is still at work by itself")
         if "orthanc" not in self.absent:
             self.orthanc = self.keep(Orthanc(self.orthanc_folder))
             self.report.versions |= {"orthanc": self.orthanc.version, **self.orthanc.plugins}
