@@ -46,7 +46,7 @@ async def compressed(request: web.Request, response: web.StreamResponse) -> web.
     """The same answer, its body compressed where that helps and the client takes it."""
     if not isinstance(response, web.Response) or response.prepared:
         return response
-    # Not aiohttp's `content_type`: of a multipart answer, whose boundary is another one each time, it takes a third of the long way.
+    # Not aiohttp's `content_type`: of a multipart answer, whose boundary is another each time, it takes a third of the long way.
     if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() not in _TYPES:
         return response
     body = response.body
