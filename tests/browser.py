@@ -72,8 +72,10 @@ class Browser:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        await self._page.end()
-        await self._close()
+        try:
+            await self._page.end()
+        finally:
+            await self._close()  # whatever went wrong, no Chromium stays
 
     async def _port(self) -> int:
         """Chromium writes the port that it chose into its profile."""
@@ -123,11 +125,14 @@ class Page:
         async for message in self._socket:
             said = message.json()
             if "id" in said:
-                self._answers.pop(said["id"]).set_result(said)
+                answer = self._answers.pop(said["id"])
+                if not answer.done():
+                    answer.set_result(said)
             else:
                 self._heard(said["method"], said["params"])
         for answer in self._answers.values():
-            answer.set_exception(AssertionError("Chromium went away"))
+            if not answer.done():  # given up by who waited for it
+                answer.set_exception(AssertionError("Chromium went away"))
 
     def _heard(self, event: str, about: dict[str, Any]) -> None:
         match event:
