@@ -344,7 +344,11 @@ describe('errors', () => {
     const series = session.open('1.2', '1.2.3');
     session.close();
     await expect(series.ready).rejects.toBeInstanceOf(ClosedError);
+    // Browsers complain of a socket that is closed before it is open, so it is closed then.
+    expect(sockets.last.closed).toBeUndefined();
+    sockets.last.fire('open');
     expect(sockets.last.closed).toBeDefined();
+    expect(sockets.last.said).toEqual([]);
   });
 });
 
