@@ -62,7 +62,8 @@ class WordSocket(web.WebSocketResponse):
 
     def _on_data_received(self) -> None:
         self.row = 0
-        now = asyncio.get_running_loop().time()
+        assert self._loop is not None
+        now = self._loop.time()
         if now - self._heard_at > _HEARTBEAT_EVERY_S:  # a client that has just spoken is there
             self._heard_at = now
             super()._on_data_received()
