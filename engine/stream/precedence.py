@@ -127,7 +127,9 @@ def _around(holding: Holding, demand: Demand, outlook: Outlook) -> Choice | None
     if found == NONE and begun is not None and begun.level <= need:
         return begun
     if found == NONE:
-        found, level = search.best(min(sustained + 1, need), need)
+        # At rest also what the line could bring just in time: a hand that jumps gives it none. Jumping over 8 Mbit/s 81 %
+        # of the positions have a quarter of the sides in time with it, 48 % without (`benchmarks.scroll`).
+        found, level = search.best(min(sustained + 1, need) if is_moving else 0, need)
     if found == NONE and last > need:
         found, level = search.best(need + 1, last)
     return Choice(found, level, False) if found != NONE else None
