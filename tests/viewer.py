@@ -66,6 +66,18 @@ async def drop_series(page: Page, study: str, series: str, cell: int = 0) -> Non
     )
 
 
+async def draw(page: Page, tool: str, *path: tuple[float, float], side: int = 128) -> None:
+    """Press at the first place, go through the others, release; in pixels of the image from its middle."""
+    await page.value(f"document.querySelector('.voxcast-view button[data-act=\"tool.{tool}\"]').click()")
+    x, y = await page.centre(CELL)
+    height = await page.value(f"document.querySelector('{CELL}').getBoundingClientRect().height")
+    places = [(x + across * height / side, y + down * height / side) for across, down in path]
+    await page.mouse("mousePressed", *places[0], button="left", clickCount=1)
+    for place in places[1:]:
+        await page.mouse("mouseMoved", *place, button="left", buttons=1)
+    await page.mouse("mouseReleased", *places[-1], button="left", clickCount=1)
+
+
 async def press(page: Page, key: str) -> None:
     """A key on the first cell."""
     named = json.dumps({"key": key, "bubbles": True, "cancelable": True})

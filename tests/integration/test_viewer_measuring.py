@@ -16,7 +16,7 @@ from browser import Page, needs_chromium
 from pictures import image, part10
 from pydicom.filebase import DicomBytesIO
 from serving import Serving
-from viewer import CELL, address, browse, exact_frame, needs_page
+from viewer import CELL, address, browse, draw, exact_frame, needs_page
 
 pytestmark = [pytest.mark.peer, needs_chromium, needs_page]
 
@@ -39,18 +39,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive"), "--workers", "1") as running:
         assert running.store(part10(ds)).status_code == 200
         yield running
-
-
-async def draw(page: Page, tool: str, *path: tuple[float, float]) -> None:
-    """Press at the first place, go through the others, release; in pixels of the image from its middle."""
-    await page.value(f"document.querySelector('.voxcast-view button[data-act=\"tool.{tool}\"]').click()")
-    x, y = await page.centre(CELL)
-    height = await page.value(f"document.querySelector('{CELL}').getBoundingClientRect().height")
-    places = [(x + across * height / SIDE, y + down * height / SIDE) for across, down in path]
-    await page.mouse("mousePressed", *places[0], button="left", clickCount=1)
-    for place in places[1:]:
-        await page.mouse("mouseMoved", *place, button="left", buttons=1)
-    await page.mouse("mouseReleased", *places[-1], button="left", clickCount=1)
 
 
 def numbers(report: Any) -> dict[str, tuple[float, str]]:

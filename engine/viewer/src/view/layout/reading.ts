@@ -14,6 +14,7 @@ import type { DragTool } from '../tools/pointer';
 import { Toolbar, type Entry } from '../tools/toolbar';
 import { isMadeOf, VolumeDesk } from '../volume/desk';
 import { VolumeRendering } from '../volume/rendering';
+import { Views } from '../states/views';
 import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
 import type { Words, WordKey } from '../words';
@@ -26,7 +27,7 @@ import { pictureOf } from './picture';
 import { drawCross, drawLine, emptied } from './strokes';
 
 const SLAB_MM = 20;
-const MARKS: readonly (readonly [MarkKind, string])[] = [['length', 'l'], ['angle', 'g'], ['rectangle', 'b'], ['ellipse', 'e'], ['probe', 'q']];
+const MARKS: readonly (readonly [MarkKind, string])[] = [['length', 'l'], ['angle', 'g'], ['rectangle', 'b'], ['ellipse', 'e'], ['probe', 'q'], ['arrow', 'n'], ['text', 't']];
 const TOOLS: readonly (readonly [DragTool, string])[] = [['window', 'w'], ['scroll', 's'], ['pan', 'p'], ['zoom', 'z'], ['crosshair', 'c']];
 
 /** How a reader likes to begin. */
@@ -51,6 +52,7 @@ export class Reading {
   private cross: { at: Vector; of: Viewport } | undefined;
   private readonly measuring: Measuring;
   private readonly desk: VolumeDesk;
+  private readonly views: Views;
   private readonly off: () => void;
 
   /** Throws where images cannot be drawn. */
@@ -103,6 +105,15 @@ export class Reading {
       window: (window) => this.active?.setWindow(window),
       windows: () => (this.active === undefined ? [] : presetWindows(this.active)),
     });
+    this.views = new Views({
+      words,
+      measuring: this.measuring,
+      active: () => this.active,
+      show: (study, series) => this.show({ study, series }),
+      tell: (told) => this.tell(told),
+      creator: begin.observer,
+    });
+    this.toolbar.element.append(this.views.element);
     this.warning.setAttribute('role', 'alert');
     this.line.setAttribute('role', 'alert');
     this.warning.hidden = this.line.hidden = true;
@@ -139,6 +150,7 @@ export class Reading {
     }
     this.place(cell, held.stack);
     this.measuring.open(name.study);
+    this.views.open(name.study);
     this.screen.activate(cell);
     this.desk.arrived(cell, held.stack);
     // Keys mean the image from the first moment on, if nothing else has them.
@@ -184,6 +196,7 @@ export class Reading {
     this.element.removeEventListener('keydown', this.key);
     this.element.removeEventListener('voxcast:read', this.read);
     this.measuring.close();
+    this.views.close();
     this.desk.close();
     for (const { viewport } of this.screen.cells) if (viewport.stack instanceof VolumeRendering) viewport.stack.close();
     this.screen.close();
@@ -301,6 +314,7 @@ export class Reading {
     if (mixed || this.warning.textContent === this.words('view.mixed')) this.tell(mixed);
     this.toolbar.update();
     this.desk.update();
+    this.views.update();
   }
 
   private connected(state: SessionState): void {
@@ -325,6 +339,7 @@ export class Reading {
     else if (isPlain && mark !== undefined) this.choose(this.tool, mark);
     else if (isPlain && event.key === 'v') this.desk.toggle();
     else if (isPlain && (event.key === 'Delete' || event.key === 'Backspace')) this.measuring.drawing.remove();
+    else if (isPlain && event.key === 'F2') this.measuring.drawing.edit(active);
     else if (event.key === 'z' && (event.ctrlKey || event.metaKey)) this.measuring.undo();
     else if (!pressed(event, active, screen.active.cine)) return;
     event.preventDefault();

@@ -27,7 +27,13 @@ export class MarkDrawing implements Drawing {
     private readonly marks: Marks,
     private readonly kind: () => MarkKind | undefined,
     private readonly changed: () => void,
+    private readonly ask: (viewport: Viewport, mark: Mark) => void,
   ) {}
+
+  /** Whether the next press sets the end of what is begun. */
+  get isOpen(): boolean {
+    return this.open !== undefined;
+  }
 
   down(viewport: Viewport, at: Point): boolean {
     const frame = viewport.frame;
@@ -57,7 +63,7 @@ export class MarkDrawing implements Drawing {
     const mark: Mark = { uid: newUid(), kind, study: viewport.stack?.study ?? '', key: frame.key, points, isStored: false };
     this.chosen = mark.uid;
     this.marks.put(mark);
-    this.begin(viewport, mark, kind === 'probe' ? 0 : 1, here, true);
+    this.begin(viewport, mark, POINTS[kind] === 1 ? 0 : 1, here, true);
     return true;
   }
 
@@ -93,10 +99,28 @@ export class MarkDrawing implements Drawing {
     if (mark.kind === 'angle' && hold.index === 1) this.open = { viewport, mark };
     // A click without a drag measures nothing.
     const [a, b] = mark.points;
-    if (mark.kind !== 'probe' && a !== undefined && b !== undefined && Math.hypot(a.x - b.x, a.y - b.y) * viewport.scaleNow < 2) {
+    if (POINTS[mark.kind] > 1 && a !== undefined && b !== undefined && Math.hypot(a.x - b.x, a.y - b.y) * viewport.scaleNow < 2) {
       this.marks.remove(mark.uid);
       this.open = undefined;
-    }
+    } else if (mark.kind === 'arrow' || mark.kind === 'text') this.ask(viewport, mark);
+  }
+
+  /** Another text for the chosen one. */
+  edit(viewport: Viewport): boolean {
+    const mark = this.marks.of(viewport.frame?.key ?? '').find(({ uid }) => uid === this.chosen);
+    if (mark === undefined || mark.isStored || (mark.kind !== 'arrow' && mark.kind !== 'text')) return false;
+    this.ask(viewport, mark);
+    return true;
+  }
+
+  /** Choose the next mark of the image; gives where on the screen it is. */
+  next(viewport: Viewport): Point | undefined {
+    const marks = this.marks.of(viewport.frame?.key ?? '');
+    const mark = marks[(marks.findIndex(({ uid }) => uid === this.chosen) + 1) % Math.max(marks.length, 1)];
+    this.chosen = mark?.uid;
+    this.changed();
+    const [point] = mark?.points ?? [];
+    return point === undefined || viewport.matrix === undefined ? undefined : apply(viewport.matrix, point);
   }
 
   /** Remove the chosen one, if it is not in the archive. */
@@ -119,7 +143,7 @@ export class MarkDrawing implements Drawing {
       const points = mark.points.map((point) => apply(matrix, point));
       const index = points.findIndex((point) => Math.hypot(point.x - at.x, point.y - at.y) <= NEAR);
       if (index >= 0) return { mark, index };
-      if (mark.kind === 'length' || mark.kind === 'angle') {
+      if (mark.kind === 'length' || mark.kind === 'angle' || mark.kind === 'arrow') {
         for (let leg = 1; leg < points.length; leg++) {
           if (distanceTo(at, points[leg - 1] ?? at, points[leg] ?? at) <= NEAR / 2) return { mark, index: -1 };
         }

@@ -1,12 +1,16 @@
 // Measuring in a layout: the marks of what is shown, drawn and told, kept as reports in the archive.
+import type { FrameHeader } from '../dicom/frame';
+import { apply } from '../draw/matrix';
 import type { Cell } from '../layout/cell';
+import type { Viewport } from '../viewport/viewport';
 import type { Pixels } from '../image/pixels';
 import type { Words } from '../words';
 import { storedMarks, storeReport } from './archive';
 import { MarkDrawing } from './drawing';
-import { Marks, type Mark, type MarkKind } from './marks';
+import { TextEntry } from './entry';
+import { isMeasure, Marks, type Mark, type MarkKind } from './marks';
 import { reportOf, type Reported } from './report';
-import { drawMark } from './shapes';
+import { drawMark, linesOf } from './shapes';
 import { measure, type Measured } from './values';
 
 export class Measuring {
@@ -18,6 +22,8 @@ export class Measuring {
   private readonly reported = new Map<string, Reported>(); // by UID: a frame that is not shown any more has no pixels here
   private readonly studies = new Set<string>();
   private readonly stopping = new AbortController();
+  private readonly cells = new WeakMap<Viewport, Cell>();
+  private readonly entry: TextEntry;
   private isSaving = false;
 
   /** @param changed something is to be drawn anew; @param tell words to the reader; empty: none; @param observer who measures, if that is said */
@@ -28,7 +34,8 @@ export class Measuring {
     private readonly observer: () => string,
   ) {
     this.marks = new Marks(changed);
-    this.drawing = new MarkDrawing(this.marks, () => this.kind, changed);
+    this.drawing = new MarkDrawing(this.marks, () => this.kind, changed, (viewport, mark) => this.ask(viewport, mark));
+    this.entry = new TextEntry(words);
     window.addEventListener('beforeunload', this.leaving);
   }
 
@@ -41,7 +48,7 @@ export class Measuring {
   }
 
   canSave(study: string | undefined): boolean {
-    return study !== undefined && !this.isSaving && this.marks.unsaved(study).length > 0;
+    return study !== undefined && !this.isSaving && this.marks.unsaved(study).some(isMeasure);
   }
 
   /** Fetch what was measured in a study before, once. */
@@ -58,7 +65,9 @@ export class Measuring {
   }
 
   /** Over the image of a cell. */
-  draw({ viewport, svg }: Cell): void {
+  draw(cell: Cell): void {
+    const { viewport, svg } = cell;
+    this.cells.set(viewport, cell);
     const { shown, matrix } = viewport;
     if (shown === undefined || matrix === undefined || shown.pixels === undefined) return;
     for (const mark of this.marks.of(shown.frame.key)) {
@@ -80,7 +89,7 @@ export class Measuring {
     this.changed();
     await new Promise((resolve) => requestAnimationFrame(resolve)); // what was drawn just now is measured when it is on the screen
     await new Promise((resolve) => requestAnimationFrame(resolve));
-    const unsaved = this.marks.unsaved(study);
+    const unsaved = this.marks.unsaved(study).filter(isMeasure);
     const reported = unsaved.flatMap((mark) => {
       const found = this.reported.get(mark.uid);
       return found === undefined || found.mark !== mark ? [] : [found];
@@ -103,7 +112,44 @@ export class Measuring {
     if (this.marks.hasUnsaved) event.preventDefault();
   };
 
+  /** What stands at an arrow or is a text: asked for where it stands. One that stays without any is taken away. */
+  private ask(viewport: Viewport, mark: Mark): void {
+    const [at] = mark.kind === 'arrow' ? mark.points.slice(1) : mark.points;
+    const cell = this.cells.get(viewport);
+    if (at === undefined || cell === undefined || viewport.matrix === undefined) return;
+    this.entry.open(cell.element, apply(viewport.matrix, at), mark.text ?? '', (text) => {
+      const now = this.marks.of(mark.key).find(({ uid }) => uid === mark.uid);
+      if (now === undefined) return;
+      if (text === '' && now.kind === 'text') this.marks.remove(now.uid);
+      else if (text !== (now.text ?? '')) this.marks.put({ ...now, text }, mark.text !== undefined);
+    });
+  }
+
+  /** The marks of a frame with what they measure there, as a presentation state keeps them. */
+  noted(frame: FrameHeader, key: string): readonly { readonly mark: Mark; readonly lines: readonly string[] }[] {
+    return this.marks.of(key).map((mark) => ({ mark, lines: isMeasure(mark) ? linesOf(this.reported.get(mark.uid)?.measured ?? measure(mark, frame, undefined), this.words) : [] }));
+  }
+
+  hasMeasured(key: string): boolean {
+    return this.marks.of(key).some(isMeasure);
+  }
+
+  redraw(): void {
+    this.changed();
+  }
+
+  /** Arrows and texts are in the archive, as a state says. */
+  kept(uids: ReadonlySet<string>, state: string): void {
+    this.marks.kept(uids, state);
+  }
+
+  /** The marks of a state, in place of those of the states that are replaced. */
+  presented(marks: readonly Mark[], replaced: ReadonlySet<string>): void {
+    this.marks.presented(marks, replaced);
+  }
+
   close(): void {
+    this.entry.close();
     window.removeEventListener('beforeunload', this.leaving);
     this.stopping.abort();
   }

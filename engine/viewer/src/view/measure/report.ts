@@ -2,7 +2,7 @@
 import { numberOf, textOf, type DataSet } from '../dicom/attributes';
 import type { FrameHeader } from '../dicom/frame';
 import { below, code, codeItem, CODES, container, coordinates, imageItem, isNamed, num, person, reference, scoord, text, typeOf, uidRef, UNITS, type Code } from './content';
-import { newUid, type Mark, type MarkKind } from './marks';
+import { isMeasure, newUid, type Mark, type MarkKind, type MeasureKind } from './marks';
 import { cornersOf } from './shapes';
 import type { Measured } from './values';
 
@@ -11,7 +11,7 @@ type Json = Record<string, { vr: string; Value?: unknown[] }>;
 const COMPREHENSIVE_SR = '1.2.840.10008.5.1.4.1.1.88.33';
 const DEVICE_UID = '2.25.188013905428106213107427393263146193847';
 // OHIF knows by these names which of its tools shows a measurement.
-const TRACKED: Readonly<Record<MarkKind, string>> = {
+const TRACKED: Readonly<Record<MeasureKind, string>> = {
   length: 'Cornerstone3DTools@^0.1.0:Length',
   angle: 'Cornerstone3DTools@^0.1.0:Angle',
   rectangle: 'Cornerstone3DTools@^0.1.0:RectangleROI',
@@ -94,6 +94,7 @@ export function marksIn(report: DataSet, study: string): Mark[] {
 }
 
 function groupOf({ mark, frame, measured }: Reported): Json {
+  if (!isMeasure(mark)) throw new Error('a mark that measures nothing');
   const image = imageItem(frame.sopClassUid, frame.sopInstanceUid, frame.frameCount > 1 ? frame.frameNumber : undefined);
   const drawn = scoord(...graphicOf(mark), image);
   const { unit, length, angle, area, value, statistics, valueUnit } = measured;

@@ -12,6 +12,15 @@ export function drawMark(svg: SVGElement, mark: Mark, measured: Measured, toScre
   const name = `mark${isChosen ? ' chosen' : ''}${mark.isStored ? ' stored' : ''}`;
   const [a, b] = [mark.points[0], mark.points[1]];
   switch (mark.kind) {
+    case 'text':
+      drawText(svg, { x: (points[0] as Point).x, y: (points[0] as Point).y + 4 }, textOfMark(mark), name);
+      return;
+    case 'arrow':
+      drawShape(svg, 'polyline', { points: pairs(arrowOf(points, HEAD_PX)) }, name);
+      break;
+    case 'line':
+      drawShape(svg, 'polyline', { points: pairs(points) }, name);
+      return;
     case 'length':
     case 'angle':
       drawShape(svg, 'polyline', { points: pairs(points) }, name);
@@ -31,8 +40,28 @@ export function drawMark(svg: SVGElement, mark: Mark, measured: Measured, toScre
     case 'probe':
   }
   for (const { x, y } of points) drawShape(svg, 'ellipse', { cx: x, cy: y, rx: 3, ry: 3 }, `handle ${name}`);
+  if (mark.kind === 'arrow') {
+    const [tip, end] = points;
+    if (tip !== undefined && end !== undefined) drawText(svg, { x: end.x + (end.x < tip.x ? -8 : 8), y: end.y + 4 }, textOfMark(mark), `${name}${end.x < tip.x ? ' before' : ''}`);
+    return;
+  }
   const last = points.reduce<Point | undefined>((right, point) => (right === undefined || point.x > right.x ? point : right), undefined);
   if (last !== undefined) drawText(svg, { x: last.x + 8, y: last.y + 4 }, linesOf(measured, words), name);
+}
+
+/** Screen pixels. */
+const HEAD_PX = 12;
+
+/** An arrow as one line: to its tip, and round the two strokes of its head, `head` long. */
+export function arrowOf([tip, end]: readonly Point[], head: number): Point[] {
+  if (tip === undefined || end === undefined) return [];
+  const along = Math.atan2(end.y - tip.y, end.x - tip.x);
+  const stroke = (turn: number): Point => ({ x: tip.x + head * Math.cos(along + turn), y: tip.y + head * Math.sin(along + turn) });
+  return [end, tip, stroke(0.45), tip, stroke(-0.45)];
+}
+
+function textOfMark({ text }: Mark): string[] {
+  return (text ?? '').split('\n');
 }
 
 /** What it measures, in words. */

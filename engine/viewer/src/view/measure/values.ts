@@ -39,6 +39,10 @@ export function measure(mark: Mark, frame: FrameHeader, pixels: Pixels | undefin
   const [a = ORIGIN, b = ORIGIN, c = ORIGIN] = mark.points;
   const grey = pixels?.kind === 'grey' && pixels.halvings === 0 && !frame.hasModalityLut ? pixels : undefined;
   switch (mark.kind) {
+    case 'arrow':
+    case 'text':
+    case 'line':
+      return base;
     case 'length':
       return { ...base, length: Math.hypot((b.x - a.x) * column, (b.y - a.y) * row) };
     case 'angle': {

@@ -153,6 +153,12 @@ export class Viewport {
     this.changed();
   }
 
+  /** By another camera. */
+  seen(camera: Camera): void {
+    this.camera = camera;
+    this.relook();
+  }
+
   fit(): void {
     this.camera = { ...this.camera, zoom: undefined, pan: { x: 0, y: 0 } };
     this.relook();
