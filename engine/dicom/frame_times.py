@@ -65,11 +65,11 @@ def moment(text: str) -> datetime | None:
     if found is None:
         return None
     zone = UTC
-    if found[3]:
-        zone = timezone((1 if found[3] == "+" else -1) * timedelta(hours=int(found[4]), minutes=int(found[5])))
     try:
+        if found[3]:
+            zone = timezone((1 if found[3] == "+" else -1) * timedelta(hours=int(found[4]), minutes=int(found[5])))
         at = datetime.strptime(found[1], "%Y%m%d%H%M%S")
-    except ValueError:
+    except ValueError:  # no such day, or an offset of more than a day
         return None
     return at.replace(microsecond=int((found[2] or "0").ljust(6, "0")), tzinfo=zone)
 

@@ -237,6 +237,6 @@ def test_what_is_not_in_memory_is_read_on_a_thread_and_what_comes_behind_it_wait
                 if payload > got:
                     got = payload
                     say(session, type="got", bytes=got)
-        assert calls > 5
+        assert calls >= 3, "both ways were gone"
 
     converse(made, talk)
