@@ -82,7 +82,7 @@ def job(d: FrameDescriptor, code: bytes, halvings: int, reduce: int) -> str:
         "photometricInterpretation": "MONOCHROME2", "isMasked": False,
     }  # fmt: skip
     size = {"halvings": halvings, "reduce": reduce, "isApproximate": True}
-    worker = next(path.name for path in DIST.glob("worker-*.js"))
+    worker = next(path.name for path in DIST.glob("worker-*.js") if "HTJ2KDecoder" in path.read_text())
     told = json.dumps({"coding": coding, "text": base64.b64encode(code).decode(), "size": size})
     return DECODE.replace("WORKER", worker).replace("JOB", told)
 
