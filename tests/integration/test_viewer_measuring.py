@@ -16,7 +16,7 @@ from browser import Page, needs_chromium
 from pictures import image, part10
 from pydicom.filebase import DicomBytesIO
 from serving import Serving
-from viewer import CELL, address, browse, draw, exact_frame, needs_page
+from viewer import CELL, address, browse, draw, exact_frame, needs_page, press
 
 pytestmark = [pytest.mark.peer, needs_chromium, needs_page]
 
@@ -134,5 +134,22 @@ def test_an_angle_takes_two_strokes(server: Serving) -> None:
         await draw(page, "angle", (-30, 50), (0, 50))
         await draw(page, "angle", (0, 20))
         await page.until(f"{TEXTS}.some((t) => t.endsWith('°') && Math.abs(parseFloat(t) - 90) < 0.5)")
+
+    browse(server, address(STUDY, SERIES), steps)
+
+
+def test_marks_are_drawn_by_keyboard(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await exact_frame(page, f"{SERIES}.1 1")
+        height = await page.value(f"document.querySelector('{CELL}').getBoundingClientRect().height")
+        for key in ("l", "Enter", "Enter", *["ArrowRight"] * 10, "Enter"):
+            await press(page, key)
+        wanted = 80 / height * SIDE * 0.5  # ten steps of eight pixels of the screen
+        await page.until(f"{TEXTS}.some((t) => t.endsWith('mm') && Math.abs(parseFloat(t) - {wanted}) < 0.2)")
+        for key in ("q", *["ArrowUp"] * 6, "Enter"):
+            await press(page, key)
+        await page.until(f"{TEXTS}.includes('100 HU')")
+        await press(page, "Delete")  # the one that was drawn last is the chosen one
+        await page.until(f"!{TEXTS}.includes('100 HU')")
 
     browse(server, address(STUDY, SERIES), steps)

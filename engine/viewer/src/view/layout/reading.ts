@@ -339,9 +339,8 @@ export class Reading {
     else if (isPlain && mark !== undefined) this.choose(this.tool, mark);
     else if (isPlain && event.key === 'v') this.desk.toggle();
     else if (isPlain && (event.key === 'Delete' || event.key === 'Backspace')) this.measuring.drawing.remove();
-    else if (isPlain && event.key === 'F2') this.measuring.drawing.edit(active);
     else if (event.key === 'z' && (event.ctrlKey || event.metaKey)) this.measuring.undo();
-    else if (!pressed(event, active, screen.active.cine)) return;
+    else if (!(isPlain && this.measuring.key(event, active)) && !pressed(event, active, screen.active.cine)) return;
     event.preventDefault();
     this.toolbar.update();
   };

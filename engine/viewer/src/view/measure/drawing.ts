@@ -30,6 +30,11 @@ export class MarkDrawing implements Drawing {
     private readonly ask: (viewport: Viewport, mark: Mark) => void,
   ) {}
 
+  /** Whether what is held is a mark of one point that has just been made. */
+  get isPoint(): boolean {
+    return this.hold?.isNew === true && POINTS[this.hold.mark.kind] === 1;
+  }
+
   /** Whether the next press sets the end of what is begun. */
   get isOpen(): boolean {
     return this.open !== undefined;

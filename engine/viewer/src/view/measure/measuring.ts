@@ -2,6 +2,8 @@
 import type { FrameHeader } from '../dicom/frame';
 import { apply } from '../draw/matrix';
 import type { Cell } from '../layout/cell';
+import { drawCross } from '../layout/strokes';
+import { KeyCursor } from '../tools/cursor';
 import type { Viewport } from '../viewport/viewport';
 import type { Pixels } from '../image/pixels';
 import type { Words } from '../words';
@@ -24,6 +26,7 @@ export class Measuring {
   private readonly stopping = new AbortController();
   private readonly cells = new WeakMap<Viewport, Cell>();
   private readonly entry: TextEntry;
+  private readonly cursor: KeyCursor;
   private isSaving = false;
 
   /** @param changed something is to be drawn anew; @param tell words to the reader; empty: none; @param observer who measures, if that is said */
@@ -36,6 +39,7 @@ export class Measuring {
     this.marks = new Marks(changed);
     this.drawing = new MarkDrawing(this.marks, () => this.kind, changed, (viewport, mark) => this.ask(viewport, mark));
     this.entry = new TextEntry(words);
+    this.cursor = new KeyCursor(this.drawing, changed);
     window.addEventListener('beforeunload', this.leaving);
   }
 
@@ -68,6 +72,8 @@ export class Measuring {
   draw(cell: Cell): void {
     const { viewport, svg } = cell;
     this.cells.set(viewport, cell);
+    const at = this.cursor.on(viewport);
+    if (at !== undefined) drawCross(svg, at);
     const { shown, matrix } = viewport;
     if (shown === undefined || matrix === undefined || shown.pixels === undefined) return;
     for (const mark of this.marks.of(shown.frame.key)) {
@@ -128,6 +134,11 @@ export class Measuring {
   /** The marks of a frame with what they measure there, as a presentation state keeps them. */
   noted(frame: FrameHeader, key: string): readonly { readonly mark: Mark; readonly lines: readonly string[] }[] {
     return this.marks.of(key).map((mark) => ({ mark, lines: isMeasure(mark) ? linesOf(this.reported.get(mark.uid)?.measured ?? measure(mark, frame, undefined), this.words) : [] }));
+  }
+
+  /** Keys of marks. True when it meant something. */
+  key(event: KeyboardEvent, viewport: Viewport): boolean {
+    return event.key === 'F2' ? this.drawing.edit(viewport) : this.cursor.key(event, viewport, this.kind !== undefined);
   }
 
   hasMeasured(key: string): boolean {
