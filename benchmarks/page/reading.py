@@ -84,7 +84,8 @@ async def memory(job: Found) -> Found:
         await page.open(f"{job['url']}/viewer?StudyInstanceUIDs={job['study']}&SeriesInstanceUID={job['several'][0]}")
         await page.until(f"!!document.querySelector('{_CELL}')")
         await page.value(
-            "(() => { const chooser = [...document.querySelectorAll('.voxcast-view .toolbar select')].at(-1);"
+            "(() => { const chooser = [...document.querySelectorAll('.voxcast-view .toolbar select')]"
+            ".find((one) => [...one.options].some((option) => option.value === '2 2'));"
             " chooser.value = '2 2'; chooser.dispatchEvent(new Event('change')); })()"
         )
         await page.until(f"document.querySelectorAll('{_CELL}').length === 4")

@@ -69,7 +69,8 @@ async def chosen(page: Page, act: str) -> None:
 
 async def layout(page: Page, shape: str) -> None:
     await page.value(
-        "(() => { const chooser = [...document.querySelectorAll('.voxcast-view .toolbar select')].at(-1);"
+        "(() => { const chooser = [...document.querySelectorAll('.voxcast-view .toolbar select')]"
+        f".find((one) => [...one.options].some((option) => option.value === '{shape}'));"
         f" chooser.value = '{shape}'; chooser.dispatchEvent(new Event('change')); }})()"
     )
 
