@@ -102,26 +102,17 @@ class Orthanc:
         return Connection(self.host, self.port)
 
 
-class Nginx:
-    """nginx with one worker over a folder of files."""
+class FileServer:
+    """A process that gives files under their names, waited for."""
 
-    name = "nginx"
-
-    def __init__(self, folder: Path, files: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.host, self.port = "127.0.0.1", free_port()
-        config = folder / "nginx.conf"
-        config.write_text(nginx_config(folder, files, self.port))
-        program = str(find("nginx"))
-        log = folder / "error.log"
-        self.group = Group([program, "-p", str(folder), "-c", str(config), "-e", str(folder / "early.log")], log)
+    def __init__(self, command: list[str], log: Path, port: int) -> None:
+        self.host, self.port = "127.0.0.1", port
+        self.group = Group(command, log)
         try:
             self.ready_seconds = self.group.wait_until(self._answers)
         except Exception:
             self.group.stop()
             raise
-        said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
-        self.version = said.strip().rpartition("/")[2]
 
     def _answers(self) -> bool:
         try:
@@ -135,6 +126,23 @@ class Nginx:
 
     def connect(self) -> Connection:
         return Connection(self.host, self.port)
+
+
+class Nginx(FileServer):
+    """nginx with one worker over a folder of files."""
+
+    name = "nginx"
+
+    def __init__(self, folder: Path, files: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        config = folder / "nginx.conf"
+        config.write_text(nginx_config(folder, files, port))
+        program = str(find("nginx"))
+        log = folder / "error.log"
+        super().__init__([program, "-p", str(folder), "-c", str(config), "-e", str(folder / "early.log")], log, port)
+        said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr
+        self.version = said.strip().rpartition("/")[2]
 
 
 def find(program: str) -> Path | None:

@@ -16,38 +16,19 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from benchmarks.client import Connection
-from benchmarks.process import Group, free_port
+from benchmarks.peers import FileServer
+from benchmarks.process import free_port
 
 
-class Plain:
+class Plain(FileServer):
     """Such a server over a folder of files, in one process."""
 
     name = "aiohttp"
 
     def __init__(self, files: Path, log: Path) -> None:
-        self.host, self.port = "127.0.0.1", free_port()
+        port = free_port()
+        super().__init__([sys.executable, "-m", "benchmarks.plain", str(files), str(port)], log, port)
         self.version = importlib.metadata.version("aiohttp")
-        command = [sys.executable, "-m", "benchmarks.plain", str(files), str(self.port)]
-        self.group = Group(command, log)
-        try:
-            self.ready_seconds = self.group.wait_until(self._answers)
-        except Exception:
-            self.group.stop()
-            raise
-
-    def _answers(self) -> bool:
-        try:
-            with self.connect() as connection:
-                return connection.get("/").status > 0
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        self.group.stop()
-
-    def connect(self) -> Connection:
-        return Connection(self.host, self.port)
 
 
 def application(files: Path) -> web.Application:

@@ -20,7 +20,7 @@ interface Ready {
 
 let prepared: Ready | undefined;
 
-/** Be connected, and have decoders loaded, before a study is opened: a third of the time to its first image. May be called again. */
+/** Be connected, and have decoders loaded, before a study is opened: its click waits for neither. May be called again. */
 export function prepare(): void {
   prepared ??= begun();
 }
