@@ -35,6 +35,7 @@ _OPTIONS = [
 # Pages that draw by WebGL get it from the processor.
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 _PATIENCE_S = 30.0
+_GOING = "Inspected target navigated or closed"  # asked of the page before, while the next one came in its place
 
 
 class Browser:
@@ -171,8 +172,12 @@ class Page:
     async def until(self, expression: str) -> Any:
         """Wait until an expression gives something true; fails with what the page says by then."""
         for _ in range(int(_PATIENCE_S * 40)):
-            if found := await self.value(expression):
-                return found
+            try:
+                if found := await self.value(expression):
+                    return found
+            except AssertionError as error:
+                if _GOING not in str(error):
+                    raise
             await asyncio.sleep(0.025)
         text = await self.value("document.body.innerText")
         raise AssertionError(f"never true: {expression}\n{text}\n{self.problems}")

@@ -29,7 +29,8 @@ def matches(attributes: Attributes, match: Match, fuzzy: bool = False, empty_val
     if empty_values and key == '""':
         return not any(_values(attributes, match))
     # Several values: one of them is enough (PS3.4 C.2.2.2.8). No value has a backslash in it.
-    parts = key.split("\\") if "\\" in key else [match.value]
+    # Blanks at the ends of each are padding (PS3.5 6.2), also behind a wildcard.
+    parts = [part.strip() for part in key.split("\\")]
     return any(_value_matches(value, match.vr, part, fuzzy) for part in parts for value in _values(attributes, match))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from archives import LIMITS, incoming
 from data import element, make_instance
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.archive.archive import Archive
@@ -123,6 +123,7 @@ def test_search_finds_what_the_plain_matcher_finds(found: list[Study], asked: li
 
 
 @settings(max_examples=300, deadline=None)
+@example([Study("", "AA", "20200101", "", "")], (PATIENT_NAME, "?? "), False)
 @given(studies, st.one_of(keys, several), st.booleans())
 def test_the_keys_answer_as_a_look_at_every_row_does(
     found: list[Study], asked: tuple[int, str] | list[tuple[int, str]], fuzzy: bool
