@@ -135,6 +135,7 @@ def test_clients_that_never_read_hold_a_window_each(server: Serving, worker: Pat
 def test_who_floods_and_never_reads_is_heard_no_more(server: Serving, worker: Path) -> None:
     before = resident(worker)
     client = Silent(server)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)  # less that lies on its way
     client.say(type="hello")
     flood = Silent.frame(type="ping", value=1 << 50) * 1000
     client.socket.settimeout(3)
