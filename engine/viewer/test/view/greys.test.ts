@@ -5,7 +5,7 @@ import { lut } from '../../src/view/image/lut';
 import { rangeWindow, usable, usual } from '../../src/view/image/windows';
 import { automaticWindow } from '../../src/view/image/automatic';
 
-const PLAN: GreyPlan = { range: [-1024, 3071], slope: 1, intercept: 0, modalityLut: undefined, voi: { center: 40, width: 400, shape: 'LINEAR' }, isInverted: false, padding: undefined };
+const PLAN: GreyPlan = { range: [-1024, 3071], slope: 1, intercept: 0, modalityLut: undefined, voi: { center: 40, width: 400, shape: 'LINEAR' }, presentationLut: undefined, isInverted: false, padding: undefined };
 const at = (plan: GreyPlan, value: number) => greyTable(plan)[value - plan.range[0]];
 
 describe('a linear window', () => {

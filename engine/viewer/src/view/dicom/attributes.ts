@@ -65,3 +65,10 @@ export function inlineBytes(attribute: Attribute | undefined): Uint8Array<ArrayB
   if (typeof attribute?.InlineBinary !== 'string') return undefined;
   return Uint8Array.from(atob(attribute.InlineBinary), (letter) => letter.charCodeAt(0));
 }
+
+/** Bytes as they stand in the JSON itself. */
+export function base64(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+}

@@ -10,6 +10,8 @@ export interface GreyPlan {
   readonly intercept: number;
   readonly modalityLut: Lut | undefined;
   readonly voi: Window | Lut;
+  /** Of a presentation state: what comes out of the window goes through it, the whole range of one for that of the other (PS3.4 N.2.4.2). */
+  readonly presentationLut: Lut | undefined;
   /** The smallest value is white. */
   readonly isInverted: boolean;
   /** Stored values that are no anatomy, shown black; undefined when there are none. */
@@ -20,13 +22,14 @@ export interface GreyPlan {
 export function greyTable(plan: GreyPlan): Uint8Array<ArrayBuffer> {
   const [low, high] = plan.range;
   const table = new Uint8Array(high - low + 1);
-  const { modalityLut, voi } = plan;
-  if (modalityLut === undefined && 'width' in voi && voi.shape !== 'SIGMOID') line(table, plan, voi);
+  const { modalityLut, presentationLut, voi } = plan;
+  if (modalityLut === undefined && presentationLut === undefined && 'width' in voi && voi.shape !== 'SIGMOID') line(table, plan, voi);
   else {
-    const grey = 'width' in voi ? windowed(voi) : throughLut(voi);
+    const part = 'width' in voi ? windowed(voi) : throughLut(voi);
+    const shown = presentationLut === undefined ? (share: number) => share : presented(presentationLut);
     for (let at = 0; at < table.length; at++) {
       const value = modalityLut === undefined ? (low + at) * plan.slope + plan.intercept : looked(modalityLut, low + at);
-      table[at] = grey(value);
+      table[at] = Math.floor(shown(part(value)) * 255 + 0.5);
     }
   }
   if (plan.isInverted) for (let at = 0; at < table.length; at++) table[at] = 255 - (table[at] ?? 0);
@@ -56,16 +59,22 @@ function line(table: Uint8Array, plan: GreyPlan, window: Window): void {
   }
 }
 
+/** From 0 to 1. */
 function windowed(window: Window): (value: number) => number {
   if (window.shape === 'SIGMOID') {
     const width = Math.max(window.width, 1e-9);
-    return (value) => Math.floor(255 / (1 + Math.exp((-4 * (value - window.center)) / width)) + 0.5);
+    return (value) => 1 / (1 + Math.exp((-4 * (value - window.center)) / width));
   }
   const [first, scale] = terms(window);
-  return (value) => Math.floor(Math.min(Math.max((value - first) * scale, 0), 255) + 0.5);
+  return (value) => Math.min(Math.max((value - first) * scale, 0), 255) / 255;
 }
 
 function throughLut(lut: Lut): (value: number) => number {
   const full = 2 ** lut.bits - 1;
-  return (value) => Math.floor((looked(lut, value) / full) * 255 + 0.5);
+  return (value) => looked(lut, value) / full;
+}
+
+function presented({ values, bits }: Lut): (share: number) => number {
+  const full = 2 ** bits - 1;
+  return (share) => (values[Math.round(share * (values.length - 1))] ?? 0) / full;
 }

@@ -26,7 +26,7 @@ export async function firstLut(
   const [count = 0, from = 0, bits = 16] = numbersOf(item, LUT_DESCRIPTOR);
   const numbers = numbersOf(item, LUT_DATA);
   const bytes = numbers.length > 0 ? bytesOfWords(numbers) : await bytesOf(item, LUT_DATA);
-  return lut(count, from, bits, isSigned, bytes, textOf(item, LUT_EXPLANATION));
+  return lut(count, from, bits, isSigned || from < 0, bytes, textOf(item, LUT_EXPLANATION)); // an SS says for itself that it is signed
 }
 
 /** Throws where the table is shorter than its descriptor claims. */

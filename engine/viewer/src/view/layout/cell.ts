@@ -32,6 +32,7 @@ export class Cell {
   readonly labels: Labels;
   /** For what is drawn over the image, in screen pixels. */
   readonly svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  private cover: HTMLCanvasElement | undefined;
   private readonly bar: JumpBar;
   private readonly trouble = make('div', 'trouble');
   private readonly troubleWords = make('p');
@@ -76,6 +77,7 @@ export class Cell {
     const { viewport } = this;
     const { shown } = viewport;
     this.labels.update(viewport);
+    this.laid();
     this.bar.moved();
     this.arrived(); // what is drawn may have come just now
     const trouble = shown?.trouble ?? '';
@@ -84,6 +86,21 @@ export class Cell {
     this.empty.hidden = viewport.stack !== undefined;
     const name = shown === undefined ? this.owner.words('view.no_image') : this.nameOf();
     if (name !== this.name) this.element.setAttribute('aria-label', (this.name = name));
+  }
+
+  /** Shutter and overlays of a state, over the image and under the marks. */
+  private laid(): void {
+    const { cover, matrix } = this.viewport;
+    if (cover !== this.cover) {
+      this.cover?.remove();
+      this.cover = cover;
+      if (cover !== undefined) this.element.prepend(cover);
+    }
+    if (cover === undefined || matrix === undefined) return;
+    cover.className = 'cover';
+    cover.setAttribute('aria-hidden', 'true');
+    cover.style.transform = `matrix(${matrix.a}, ${matrix.b}, ${matrix.c}, ${matrix.d}, ${matrix.e}, ${matrix.f})`;
+    cover.style.imageRendering = this.viewport.scaleNow * devicePixelRatio < 1 ? 'auto' : 'pixelated';
   }
 
   /** The bar tells of what has come, a few times a second: it is no reason to draw the image. */

@@ -74,7 +74,7 @@ export class Screen {
     if (picture === undefined) return undefined;
     const width = Math.round(cell.viewport.size.width * devicePixelRatio);
     const height = Math.round(cell.viewport.size.height * devicePixelRatio);
-    return new ImageData(this.painter.read(picture, width, height), width, height);
+    return covered(new ImageData(this.painter.read(picture, width, height), width, height), cell.viewport.cover, picture.toScreen);
   }
 
   /** The frame itself, a pixel of it one of the picture, in the greys that are shown. */
@@ -82,7 +82,7 @@ export class Screen {
     const picture = cell.viewport.picture();
     if (picture === undefined) return undefined;
     const plain: Picture = { ...picture, toScreen: { a: 1, b: 0, c: 0, d: 1, e: 0, f: 0 } };
-    return new ImageData(this.painter.read(plain, picture.columns, picture.rows), picture.columns, picture.rows);
+    return covered(new ImageData(this.painter.read(plain, picture.columns, picture.rows), picture.columns, picture.rows), cell.viewport.cover, plain.toScreen);
   }
 
   close(): void {
@@ -138,4 +138,16 @@ export class Screen {
     }
     this.changed();
   }
+}
+
+/** With shutter and overlays over it. */
+function covered(image: ImageData, cover: HTMLCanvasElement | undefined, { a, b, c, d, e, f }: Picture['toScreen']): ImageData {
+  if (cover === undefined) return image;
+  const context = new OffscreenCanvas(image.width, image.height).getContext('2d', { willReadFrequently: true });
+  if (context === null) throw new Error('this picture cannot be drawn');
+  context.putImageData(image, 0, 0);
+  context.setTransform(a, b, c, d, e, f);
+  context.imageSmoothingEnabled = Math.abs(a * d - b * c) < 1;
+  context.drawImage(cover, 0, 0);
+  return context.getImageData(0, 0, image.width, image.height);
 }

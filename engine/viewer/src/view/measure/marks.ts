@@ -10,7 +10,7 @@ export interface Mark {
   readonly uid: string;
   readonly kind: MarkKind;
   readonly study: string;
-  /** Of the frame: SOP Instance UID and frame number. */
+  /** Of the frame: SOP Instance UID and frame number; `*` in place of a number for all frames of an image, as a presentation state can say. */
   readonly key: string;
   /**
    * Length: its ends. Angle: a leg, the corner, the other leg. Rectangle, ellipse: opposite corners of what it fills. Probe: one.
@@ -40,7 +40,8 @@ export class Marks {
   constructor(private readonly changed: () => void) {}
 
   of(key: string): readonly Mark[] {
-    return this.list.filter((mark) => mark.key === key);
+    const all = key.replace(/ \d+$/, ' *');
+    return this.list.filter((mark) => mark.key === key || mark.key === all);
   }
 
   unsaved(study: string): readonly Mark[] {

@@ -1,6 +1,6 @@
 // The displayed area and the spatial transformation of a presentation state (PS3.3 C.10.4, C.10.6), from a camera and back.
 import { scaleOf, toImage, toScreen, type Camera, type Extent, type Size } from '../draw/camera';
-import { apply } from '../draw/matrix';
+import { apply, type Point } from '../draw/matrix';
 
 export interface Area {
   /** Numbers of columns and rows, from 1, of the pixels in the corners that are top left and bottom right after the transformation. */
@@ -55,4 +55,13 @@ export function cameraOf({ topLeft, bottomRight }: Area, { rotation, isFlipped }
   const zoom = magnification ?? (turns % 2 === 0 ? Math.min(view.width / wide, view.height / tall) : Math.min(view.width / tall, view.height / wide));
   const middle = apply(toScreen({ ...camera, zoom }, image, view), { x: (left + right) / 2, y: (top + bottom) / 2 });
   return { ...camera, zoom, pan: { x: view.width / 2 - middle.x, y: view.height / 2 - middle.y } };
+}
+
+/** The place in the image of one that is said in parts of the displayed area as it is seen (units DISPLAY, PS3.3 C.10.5.1.2). */
+export function displayedPoint({ topLeft, bottomRight }: Area, { rotation, isFlipped }: Transformation, { x, y }: Point): Point {
+  const across = isFlipped ? 1 - x : x;
+  const [u, v] = ({ 0: [across, y], 90: [y, 1 - across], 180: [1 - across, 1 - y], 270: [1 - y, across] } as const)[rotation];
+  const [left, right] = [Math.min(topLeft[0], bottomRight[0]) - 1, Math.max(topLeft[0], bottomRight[0])];
+  const [top, bottom] = [Math.min(topLeft[1], bottomRight[1]) - 1, Math.max(topLeft[1], bottomRight[1])];
+  return { x: left + u * (right - left), y: top + v * (bottom - top) };
 }

@@ -63,27 +63,32 @@ function graphicObject(type: string, points: readonly Point[], isClosed = false)
   };
 }
 
-/** The marks of one item of Graphic Annotation Sequence on a frame; `missed` hears of what is not drawn. */
-export function marksOf(item: DataSet, study: string, key: string, state: string, missed: (part: 'screen' | 'graphic' | 'compound') => void): Mark[] {
+type OnScreen = ((point: Point) => Point) | undefined;
+
+/**
+ * The marks of one item of Graphic Annotation Sequence on a frame; `missed` hears of what is not drawn.
+ * @param onScreen where in the image a point of the displayed area is: what is fixed to the screen stands there when the state is applied
+ */
+export function marksOf(item: DataSet, study: string, key: string, state: string, onScreen: OnScreen, missed: (part: 'screen' | 'graphic' | 'compound') => void): Mark[] {
   const marks: Mark[] = [];
   const put = (kind: Mark['kind'], points: Point[], text?: string) => marks.push({ uid: newUid(), kind, study, key, points, isStored: true, state, ...(text === undefined ? {} : { text }) });
   const texts = itemsOf(item, '00700008');
   const graphics = itemsOf(item, '00700009');
   for (const object of texts) {
     const isAnchored = numbersOf(object, '00700014').length === 2;
-    if (textOf(object, isAnchored ? '00700004' : '00700003') !== 'PIXEL') missed('screen');
-    else {
-      const [x, y] = numbersOf(object, isAnchored ? '00700014' : '00700010');
-      if (x !== undefined && y !== undefined) put('text', [{ x, y }], textOf(object, '00700006').replace(/\r\n?/g, '\n'));
-      else missed('graphic');
-    }
+    const place = placeIn(textOf(object, isAnchored ? '00700004' : '00700003'), onScreen);
+    const [x, y] = numbersOf(object, isAnchored ? '00700014' : '00700010');
+    if (place === undefined) missed('screen');
+    else if (x !== undefined && y !== undefined) put('text', [place({ x, y })], textOf(object, '00700006').replace(/\r\n?/g, '\n'));
+    else missed('graphic');
   }
   for (const object of graphics) {
     const flat = numbersOf(object, '00700022');
-    const points = Array.from({ length: Math.floor(flat.length / 2) }, (_, at) => ({ x: flat[2 * at] ?? 0, y: flat[2 * at + 1] ?? 0 }));
+    const place = placeIn(textOf(object, '00700005'), onScreen);
+    const points = Array.from({ length: Math.floor(flat.length / 2) }, (_, at) => ({ x: flat[2 * at] ?? 0, y: flat[2 * at + 1] ?? 0 })).map((point) => place?.(point) ?? point);
     const [a, b, c, d] = points;
     const type = textOf(object, '00700023');
-    if (textOf(object, '00700005') !== 'PIXEL') missed('screen');
+    if (place === undefined) missed('screen');
     else if (type === 'POINT' && a !== undefined) put('line', [{ x: a.x - 2, y: a.y }, { x: a.x + 2, y: a.y }, a, { x: a.x, y: a.y - 2 }, { x: a.x, y: a.y + 2 }]);
     else if (type === 'POLYLINE' && points.length === 5 && b !== undefined && a !== undefined && d !== undefined && isArrow(points)) put('arrow', [b, a]);
     else if ((type === 'POLYLINE' || type === 'INTERPOLATED') && points.length > 1) put('line', points);
@@ -94,6 +99,10 @@ export function marksOf(item: DataSet, study: string, key: string, state: string
   }
   if (itemsOf(item, '00700209').length > 0 && graphics.length === 0) missed('compound');
   return marks;
+}
+
+function placeIn(units: string, onScreen: OnScreen): OnScreen {
+  return units === 'PIXEL' ? (point) => point : units === 'DISPLAY' ? onScreen : undefined;
 }
 
 /** A line to its tip and round two strokes, as arrows are stored here. */

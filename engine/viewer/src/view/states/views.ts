@@ -8,9 +8,12 @@ import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
 import type { Words } from '../words';
 import { cameraOf } from './area';
+import { Presented } from './presented';
 import { statesIn, type ViewState } from './read';
 import { NoState, stateOf } from './write';
 
+const ASPECT_PART = 0.01; // by which the shape of pixels may differ unsaid
+const NONE = 'none';
 const STATES_MAX = 50; // series of them, the newest; no list of more is read
 
 export interface ViewsOwner {
@@ -40,8 +43,10 @@ export class Views {
     this.list.dataset.act = 'views';
     this.list.addEventListener('change', () => {
       const state = this.listed[Number(this.list.value)];
-      const study = this.owner.active()?.stack?.study;
-      if (this.list.value !== '' && state !== undefined && study !== undefined) void this.apply(study, state);
+      const viewport = this.owner.active();
+      const study = viewport?.stack?.study;
+      if (this.list.value === NONE) this.leave();
+      else if (this.list.value !== '' && state !== undefined && study !== undefined) void this.apply(study, state);
       this.list.selectedIndex = 0;
     });
     this.name.type = 'text';
@@ -75,7 +80,7 @@ export class Views {
     this.listed = states;
     this.list.hidden = states.length === 0;
     const names = states.map(({ name, creator, when }, at) => new Option([name, creator, when].filter(Boolean).join(' · '), String(at)));
-    this.list.replaceChildren(new Option(`${this.owner.words('views.list')} (${states.length})`, ''), ...names);
+    this.list.replaceChildren(new Option(`${this.owner.words('views.list')} (${states.length})`, ''), ...names, new Option(this.owner.words('views.none'), NONE));
   }
 
   close(): void {
@@ -122,18 +127,39 @@ export class Views {
     }
     const { frame, extent, header } = viewport;
     if (frame === undefined || extent === undefined || header === undefined) return;
-    const window = state.windowOf(frame.key);
-    if (window !== undefined) viewport.setWindow(window);
-    const { area, magnification } = state.areaOf(frame.key) ?? { area: { topLeft: [1, 1], bottomRight: [extent.columns, extent.rows] } as const, magnification: undefined };
+    let presented: Presented;
+    try {
+      presented = await Presented.of(state, header.isSigned, () => viewport.redraw(), (reason) => owner.tell(owner.words('views.not_covered', { reason })));
+    } catch (error) {
+      return owner.tell(owner.words('views.not_applied', { reason: error instanceof Error ? error.message : String(error) }));
+    }
+    if (viewport.stack !== stack) return;
+    viewport.present(presented);
+    const whole = { topLeft: [1, 1], bottomRight: [extent.columns, extent.rows] } as const;
+    const { area, magnification, aspect } = state.areaOf(frame.key) ?? { area: whole, magnification: undefined, aspect: undefined };
     viewport.seen(cameraOf(area, state.transformation, extent, viewport.size, magnification === undefined ? undefined : magnification / devicePixelRatio));
-    if (state.isInverse !== undefined && (state.isInverse !== header.isInverted) !== viewport.isTurnedWhite) viewport.turnWhite();
     const others = new Set((this.studies.get(study) ?? []).filter(({ series }) => series === state.series).map(({ uid }) => uid));
     const inReports = state.measured.filter(({ key }) => !owner.measuring.hasMeasured(key));
     owner.measuring.presented([...state.marks, ...inReports], others);
     const missed = new Set<string>(state.missed);
-    if (state.rescale !== undefined && (state.rescale[0] !== header.slope || state.rescale[1] !== header.intercept)) missed.add('rescale');
+    if (aspect !== undefined && Math.abs(aspect / extent.aspect - 1) > ASPECT_PART) missed.add('aspect');
+    if (frame.route.kind === 'picture' && state.isInverse !== undefined) {
+      // The server draws it: by a window, and by the header in all else.
+      if (state.isInverse !== header.isInverted) viewport.turnWhite();
+      const greys = presented.greysOf(frame.key);
+      const isOther = greys === undefined || greys.modalityLut !== undefined || greys.presentationLut !== undefined || greys.voi === undefined || !('width' in greys.voi);
+      if (isOther || greys.slope !== header.slope || greys.intercept !== header.intercept) missed.add('greys');
+    }
     const parts = [...missed].map((part) => owner.words(`views.part.${part}` as 'views.part.mask')).join(', ');
     owner.tell(parts === '' ? '' : owner.words('views.missed', { parts }));
+  }
+
+  /** As the headers say; what was drawn in our newest view stays. */
+  private leave(): void {
+    const { viewport, states } = { viewport: this.owner.active(), states: this.listed.filter(({ series }) => series === this.owner.active()?.stack?.series) };
+    viewport?.present(undefined);
+    this.owner.measuring.presented(states.find(({ isOurs }) => isOurs)?.marks ?? [], new Set(states.map(({ uid }) => uid)));
+    this.owner.tell('');
   }
 
   private async store(): Promise<void> {
@@ -144,12 +170,13 @@ export class Views {
     this.isStoring = true;
     this.update();
     const { study, series } = stack;
+    const { presented } = viewport;
     const used = new Set<string>();
     try {
       if (measuring.canSave(study)) await measuring.save(study);
       const state = stateOf(
         {
-          study, series, frame, extent, frames: stack.frames, camera: viewport.camera, size: viewport.size, window: viewport.window, shown: shown.greys?.window, isTurnedWhite: viewport.isTurnedWhite,
+          study, series, frame, extent, frames: stack.frames, camera: viewport.camera, size: viewport.size, window: viewport.window, greys: shown.greys, isTurnedWhite: viewport.isTurnedWhite, presented: presented instanceof Presented ? presented : undefined,
           noted: ({ header, key }) => {
             const noted = measuring.noted(header, key);
             for (const { mark } of noted) used.add(mark.uid);

@@ -1,12 +1,16 @@
 // A view as a Grayscale or Color Softcopy Presentation State (PS3.3 A.33.1, A.33.2), as DICOM JSON.
+import { base64, itemsOf, textOf, type DataSet } from '../dicom/attributes';
 import type { FrameHeader } from '../dicom/frame';
 import type { Camera, Extent, Size } from '../draw/camera';
+import type { Lut } from '../image/lut';
 import type { Window } from '../image/windows';
+import type { Greys } from '../viewport/greys';
 import type { StackFrame } from '../load/stack';
 import { reference } from '../measure/content';
 import { isMeasure, newUid, type Mark } from '../measure/marks';
 import { areaOf, transformationOf } from './area';
 import { graphicsOf, LAYERS } from './graphics';
+import type { Presented } from './presented';
 import { SRGB } from './srgb';
 
 type Json = Record<string, { vr: string; Value?: unknown[]; InlineBinary?: string }>;
@@ -16,7 +20,7 @@ export const COLOR = '1.2.840.10008.5.1.4.1.1.11.2';
 
 /** Why a view cannot be stored as one. */
 export class NoState extends Error {
-  constructor(readonly part: 'tables' | 'colour') {
+  constructor(readonly part: 'colour') {
     super(part);
   }
 }
@@ -32,9 +36,11 @@ export interface View {
   readonly size: Size;
   /** The reader's; undefined: as each header says. */
   readonly window: Window | undefined;
-  /** That of the frame that is seen; undefined: a table. */
-  readonly shown: Window | undefined;
+  /** Those of the frame that is seen; undefined: it has colours. */
+  readonly greys: Greys | undefined;
   readonly isTurnedWhite: boolean;
+  /** The state that it is seen through. */
+  readonly presented: Presented | undefined;
   noted(frame: StackFrame): readonly { readonly mark: Mark; readonly lines: readonly string[] }[];
 }
 
@@ -43,10 +49,11 @@ export function stateOf(view: View, description: string, creator: string, now: D
   const { header } = view.frame;
   const ds = header.dataSet;
   const isGrey = header.photometricInterpretation.startsWith('MONOCHROME');
-  if (isGrey && (header.hasModalityLut || view.shown === undefined)) throw new NoState('tables');
   if (!isGrey && view.isTurnedWhite) throw new NoState('colour');
-  // One state has one rescale and one area: it is for the images that are alike in them.
-  const frames = view.frames.filter((frame) => isAlike(frame.header, header));
+  // One state has one rescale and one area: it is for the images that are alike in them. A table, or what another state says, is that of the image at hand.
+  const plan = view.greys?.plan;
+  const isAlone = view.presented !== undefined || plan?.modalityLut !== undefined || (plan !== undefined && !('width' in plan.voi)) || header.hasModalityLut;
+  const frames = view.frames.filter((frame) => isAlike(frame.header, header) && (!isAlone || frame.header.sopInstanceUid === header.sopInstanceUid));
   const same = (tag: string, vr: string): Json => ({ [tag]: { vr, Value: ds[tag]?.Value ?? [] } });
   const said = (vr: string, value: string) => ({ vr, Value: value === '' ? [] : [value] });
   const two = (number: number) => String(number).padStart(2, '0');
@@ -82,6 +89,7 @@ export function stateOf(view: View, description: string, creator: string, now: D
     '00700084': { vr: 'PN', Value: creator === '' ? [] : [{ Alphabetic: creator.replace(/[\\=^]/g, ' ').slice(0, 64) }] },
     '0070005A': { vr: 'SQ', Value: [displayed(view)] },
     ...(rotation === 0 && !isFlipped ? {} : { '00700041': { vr: 'CS', Value: [isFlipped ? 'Y' : 'N'] }, '00700042': { vr: 'US', Value: [rotation] } }),
+    ...view.presented?.laidOver,
     ...annotations(view, frames),
   };
 }
@@ -103,33 +111,74 @@ function references(frames: readonly StackFrame[]): Json[] {
   });
 }
 
-/** Rescale, windows by image, and whether black is white. */
+/** Rescale or tables, windows by image, and whether black is white. */
 function greysOf(view: View, frames: readonly StackFrame[]): Json {
   const { header } = view.frame;
-  const windows = new Map<string, { window: Window; frames: StackFrame[] }>();
+  const plan = view.greys?.plan;
+  const windows = new Map<string, { voi: Window | Lut; frames: StackFrame[] }>();
   for (const frame of frames) {
-    const window = view.window ?? frame.header.windows[0] ?? (view.shown as Window);
-    const key = `${window.center} ${window.width} ${window.shape}`;
-    const held = windows.get(key) ?? { window, frames: [] };
+    const voi = view.window ?? (view.presented === undefined && plan !== undefined && 'width' in plan.voi ? frame.header.windows[0] : undefined) ?? plan?.voi;
+    if (voi === undefined) continue; // the server drew it as its header says
+    const key = 'width' in voi ? `${voi.center} ${voi.width} ${voi.shape}` : 'table';
+    const held = windows.get(key) ?? { voi, frames: [] };
     held.frames.push(frame);
     windows.set(key, held);
   }
-  const isInverse = header.isInverted !== view.isTurnedWhite;
+  const isInverse = plan?.isInverted ?? header.isInverted !== view.isTurnedWhite;
+  const { slope, intercept } = plan ?? header;
+  const type = header.rescaleType || (header.modality === 'CT' ? 'HU' : 'US');
   return {
-    ...(header.isRescaled
-      ? { '00281052': { vr: 'DS', Value: [header.intercept] }, '00281053': { vr: 'DS', Value: [header.slope] }, '00281054': { vr: 'LO', Value: [header.rescaleType || (header.modality === 'CT' ? 'HU' : 'US')] } }
-      : {}),
-    '00283110': {
-      vr: 'SQ',
-      Value: [...windows.values()].map(({ window, frames: those }) => ({
-        ...(windows.size > 1 ? { '00081140': { vr: 'SQ', Value: references(those) } } : {}),
-        '00281050': { vr: 'DS', Value: [short(window.center)] },
-        '00281051': { vr: 'DS', Value: [short(window.width)] },
-        ...(window.shape === 'LINEAR' ? {} : { '00281056': { vr: 'CS', Value: [window.shape] } }),
-      })),
-    },
-    '20500020': { vr: 'CS', Value: [isInverse ? 'INVERSE' : 'IDENTITY'] },
+    ...(plan?.modalityLut !== undefined
+      ? { '00283000': { vr: 'SQ', Value: [{ ...tableOf(plan.modalityLut, header.isSigned, 1), '00283004': { vr: 'LO', Value: [textOf(itemsOf(header.dataSet, '00283000')[0], '00283004') || 'US'] } }] } }
+      : header.isRescaled || slope !== 1 || intercept !== 0
+        ? { '00281052': { vr: 'DS', Value: [intercept] }, '00281053': { vr: 'DS', Value: [slope] }, '00281054': { vr: 'LO', Value: [type] } }
+        : {}),
+    ...(windows.size === 0 ? {} : {
+      '00283110': {
+        vr: 'SQ',
+        Value: [...windows.values()].map(({ voi, frames: those }) => ({
+          ...(windows.size > 1 ? { '00081140': { vr: 'SQ', Value: references(those) } } : {}),
+          ...('width' in voi ? windowOf(voi) : { '00283010': { vr: 'SQ', Value: [tableOf(voi, plan?.modalityLut === undefined && (header.isSigned || intercept < 0 || slope < 0), full(voi))] } }),
+        })),
+      },
+    }),
+    ...(plan?.presentationLut === undefined
+      ? { '20500020': { vr: 'CS', Value: [isInverse ? 'INVERSE' : 'IDENTITY'] } }
+      : { '20500010': { vr: 'SQ', Value: [tableOf(isInverse ? turned(plan.presentationLut) : plan.presentationLut, false, full(plan.presentationLut))] } }),
   };
+}
+
+function windowOf({ center, width, shape }: Window): Json {
+  return {
+    '00281050': { vr: 'DS', Value: [short(center)] },
+    '00281051': { vr: 'DS', Value: [short(width)] },
+    ...(shape === 'LINEAR' ? {} : { '00281056': { vr: 'CS', Value: [shape] } }),
+  };
+}
+
+/**
+ * An item of a LUT sequence (PS3.3 C.11.1.1, C.11.2.1.1).
+ * @param isSigned what goes in can be negative
+ * @param factor what 16 bits make of an entry: of a Modality LUT entries are values, of others shares of the full scale
+ */
+function tableOf({ first, values, name }: Lut, isSigned: boolean, factor: number): Json {
+  const bytes = new Uint8Array(Uint16Array.from(values, (value) => Math.round(value * factor)).buffer);
+  const bits = 16; // the only number that all of these modules allow for words
+  return {
+    '00283002': { vr: isSigned ? 'SS' : 'US', Value: [isSigned && values.length > 0x7fff ? (values.length << 16) >> 16 : values.length & 0xffff, first, bits] },
+    ...(name === '' ? {} : { '00283003': { vr: 'LO', Value: [name.slice(0, 64)] } }),
+    '00283006': { vr: 'OW', InlineBinary: base64(bytes) },
+  };
+}
+
+/** From the full scale of a table to that of 16 bits. */
+function full({ bits }: Lut): number {
+  return 0xffff / (2 ** bits - 1);
+}
+
+/** A table and an inversion in one: no state has both. */
+function turned(table: Lut): Lut {
+  return { ...table, values: new Uint16Array(table.values).map((value) => 2 ** table.bits - 1 - value) };
 }
 
 function displayed({ camera, extent, size, frame }: View): Json {
@@ -148,24 +197,38 @@ function displayed({ camera, extent, size, frame }: View): Json {
 function annotations(view: View, frames: readonly StackFrame[]): Json {
   const items: Json[] = [];
   const used = new Set<string>();
+  const whole = new Set<string>(); // marks that are for all frames of an image are said once
   for (const frame of frames) {
     const noted = view.noted(frame);
-    for (const layer of LAYERS) {
-      const those = noted.filter(({ mark }) => isMeasure(mark) === (layer === 'MEASUREMENTS')).map(({ mark, lines }) => graphicsOf(mark, lines));
-      const [texts, graphics] = [those.flatMap((one) => one.texts), those.flatMap((one) => one.graphics)];
-      if (texts.length + graphics.length === 0) continue;
-      used.add(layer);
-      items.push({
-        '00081140': { vr: 'SQ', Value: references([frame]) },
-        '00700002': { vr: 'CS', Value: [layer] },
-        ...(texts.length === 0 ? {} : { '00700008': { vr: 'SQ', Value: texts } }),
-        ...(graphics.length === 0 ? {} : { '00700009': { vr: 'SQ', Value: graphics } }),
-      });
+    const all = noted.filter(({ mark }) => mark.key.endsWith(' *') && !whole.has(mark.uid));
+    for (const { mark } of all) whole.add(mark.uid);
+    const of = frames.filter(({ header }) => header.sopInstanceUid === frame.header.sopInstanceUid);
+    for (const [marks, those] of [[noted.filter(({ mark }) => !mark.key.endsWith(' *')), [frame]], [all, of]] as const) {
+      for (const layer of LAYERS) {
+        const drawn = marks.filter(({ mark }) => isMeasure(mark) === (layer === 'MEASUREMENTS')).map(({ mark, lines }) => graphicsOf(mark, lines));
+        const [texts, graphics] = [drawn.flatMap((one) => one.texts), drawn.flatMap((one) => one.graphics)];
+        if (texts.length + graphics.length === 0) continue;
+        used.add(layer);
+        items.push({
+          '00081140': { vr: 'SQ', Value: references(those) },
+          '00700002': { vr: 'CS', Value: [layer] },
+          ...(texts.length === 0 ? {} : { '00700008': { vr: 'SQ', Value: texts } }),
+          ...(graphics.length === 0 ? {} : { '00700009': { vr: 'SQ', Value: graphics } }),
+        });
+      }
     }
   }
-  if (items.length === 0) return {};
-  const layers = [...used].map((layer, at) => ({ '00700002': { vr: 'CS', Value: [layer] }, '00700062': { vr: 'IS', Value: [at + 1] } }));
-  return { '00700001': { vr: 'SQ', Value: items }, '00700060': { vr: 'SQ', Value: layers } };
+  // Layers of overlays lie where the other state had them, below what is drawn here.
+  const before = (view.presented?.layers ?? []).filter((item) => !used.has(textOf(item, '00700002')));
+  const colours = (item: DataSet) => Object.fromEntries(['00700066', '00700401'].flatMap((tag) => (item[tag]?.Value === undefined ? [] : [[tag, { vr: 'US', Value: item[tag].Value }]])));
+  const layers = [
+    ...before.map((item) => ({ '00700002': { vr: 'CS', Value: [textOf(item, '00700002')] }, ...colours(item) })),
+    ...[...used].map((layer) => ({ '00700002': { vr: 'CS', Value: [layer] } })),
+  ].map((layer, at) => ({ ...layer, '00700062': { vr: 'IS', Value: [at + 1] } }));
+  return {
+    ...(items.length === 0 ? {} : { '00700001': { vr: 'SQ', Value: items } }),
+    ...(layers.length === 0 ? {} : { '00700060': { vr: 'SQ', Value: layers } }),
+  };
 }
 
 /** A code string of 16 capitals. */

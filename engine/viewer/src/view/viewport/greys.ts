@@ -5,7 +5,19 @@ import { automaticWindow } from '../image/automatic';
 import { greyTable, type GreyPlan } from '../image/greys';
 import { firstLut, type Lut } from '../image/lut';
 import type { GreyPixels } from '../image/pixels';
-import { usual, type Window } from '../image/windows';
+import { rangeWindow, usual, type Window } from '../image/windows';
+
+/** What a presentation state makes of stored values; the header's own rescale, tables and windows have no part in it (PS3.4 N.2.1.1). */
+export interface StateGreys {
+  readonly slope: number;
+  readonly intercept: number;
+  /** In place of the rescale. */
+  readonly modalityLut: Lut | undefined;
+  /** undefined: all values that there can be. */
+  readonly voi: Window | Lut | undefined;
+  readonly presentationLut: Lut | undefined;
+  readonly isInverse: boolean;
+}
 
 export interface Greys {
   readonly table: Uint8Array<ArrayBuffer>;
@@ -16,6 +28,7 @@ export interface Greys {
   readonly window: Window | undefined;
   /** Of a VOI LUT. */
   readonly name: string;
+  readonly plan: GreyPlan;
 }
 
 interface Luts {
@@ -37,19 +50,25 @@ export class GreyScale {
   constructor(private readonly changed: () => void) {}
 
   /** The greys of a frame; undefined while its tables are fetched. Throws where they cannot be read. */
-  of(frame: FrameHeader, pixels: GreyPixels, wanted: Window | undefined, isTurned: boolean): Greys | undefined {
+  of(frame: FrameHeader, pixels: GreyPixels, wanted: Window | undefined, isTurned: boolean, state?: StateGreys): Greys | undefined {
+    if (state !== undefined) return this.tableOf(frame, stated(frame, state, wanted, isTurned));
     const luts = this.lutsOf(frame);
     if (luts === undefined) return undefined;
     if (luts instanceof Error) throw luts;
     const range = storedRange(frame);
     const base = luts.modality === undefined ? { slope: frame.slope, intercept: frame.intercept } : { slope: 1, intercept: 0 };
     const voi = wanted ?? luts.voi ?? frame.windows[0] ?? this.usual(frame, pixels, range, luts);
-    const plan: GreyPlan = { range, ...base, modalityLut: luts.modality, voi, isInverted: frame.isInverted !== isTurned, padding: frame.padding };
-    const name = [range, base.slope, base.intercept, this.number(luts.modality), 'width' in voi ? [voi.center, voi.width, voi.shape] : this.number(voi), plan.isInverted, frame.padding].join(' ');
+    return this.tableOf(frame, { range, ...base, modalityLut: luts.modality, voi, presentationLut: undefined, isInverted: frame.isInverted !== isTurned, padding: frame.padding });
+  }
+
+  private tableOf(frame: FrameHeader, plan: GreyPlan): Greys {
+    const { range, slope, intercept, voi, padding } = plan;
+    const luts = [this.number(plan.modalityLut), this.number(plan.presentationLut)];
+    const name = [range, slope, intercept, luts, 'width' in voi ? [voi.center, voi.width, voi.shape] : this.number(voi), plan.isInverted, padding].join(' ');
     let found = this.tables.get(name);
     if (found === undefined) {
       const window = 'width' in voi ? voi : undefined;
-      found = { table: greyTable(plan), first: range[0], padding: frame.padding, isSigned: frame.isSigned, window, name: 'width' in voi ? (voi.name ?? '') : voi.name };
+      found = { table: greyTable(plan), first: range[0], padding, isSigned: frame.isSigned, window, name: 'width' in voi ? (voi.name ?? '') : voi.name, plan };
       if (this.tables.size >= TABLES_MAX) this.tables.delete(this.tables.keys().next().value ?? '');
       this.tables.set(name, found);
     }
@@ -104,6 +123,15 @@ export class GreyScale {
     this.numbers.set(lut, known);
     return known;
   }
+}
+
+/** A state knows no padding: it is shown as the values that it has (as the server shows it). */
+function stated(frame: FrameHeader, state: StateGreys, wanted: Window | undefined, isTurned: boolean): GreyPlan {
+  const range = storedRange(frame);
+  const { slope, intercept, modalityLut, presentationLut } = state;
+  const ends = modalityLut === undefined ? range.map((end) => end * slope + intercept) : [0, 2 ** modalityLut.bits - 1];
+  const voi = wanted ?? state.voi ?? rangeWindow(Math.min(...ends), Math.max(...ends));
+  return { range, slope, intercept, modalityLut, voi, presentationLut, isInverted: state.isInverse !== isTurned, padding: undefined };
 }
 
 function through(lut: Lut, pixels: GreyPixels): GreyPixels {

@@ -49,6 +49,7 @@ export class Labels {
       textOf(ds, '00080080'),
       shown.stack instanceof PlaneStack ? this.words(shown.stack.slab > 0 ? 'view.slab' : 'view.reformatted', { length: shown.stack.slab }) : '',
       shown.stack instanceof VolumeRendering ? shown.stack.title(words) : '',
+      viewport.presented === undefined ? '' : words('view.presented', { name: viewport.presented.name }),
     ]);
     const isVolume = shown.stack instanceof VolumeRendering;
     const isPlane = isVolume || shown.stack instanceof PlaneStack;

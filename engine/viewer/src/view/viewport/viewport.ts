@@ -9,7 +9,7 @@ import type { Window } from '../image/windows';
 import type { FrameLoader } from '../load/loader';
 import type { Frames } from '../load/frames';
 import type { StackFrame } from '../load/stack';
-import { GreyScale, type Greys } from './greys';
+import { GreyScale, type Greys, type StateGreys } from './greys';
 import { Hand, REST_MS } from './hand';
 
 /** What is on the screen at this moment: all that is said beside the image is said of this. */
@@ -23,11 +23,22 @@ export interface Shown {
   readonly trouble: string;
 }
 
+/** A presentation state as it is applied to the frames of one series. */
+export interface Presentation {
+  readonly name: string;
+  holds(key: string): boolean;
+  /** Of a grey frame that it is for. */
+  greysOf(key: string): StateGreys | undefined;
+  /** What hides parts of a frame and what is laid over it, a pixel for each of the image; undefined: nothing, or not there yet. */
+  coverOf(frame: StackFrame): HTMLCanvasElement | undefined;
+}
+
 export class Viewport {
   camera: Camera = STANDARD;
   /** The reader's; undefined: as the header says, or what is usual. */
   window: Window | undefined;
   isTurnedWhite = false; // black and white changed
+  private presentation: Presentation | undefined;
   size: Size = { width: 1, height: 1 };
   shown: Shown | undefined;
   private current: Frames | undefined;
@@ -83,6 +94,7 @@ export class Viewport {
     this.camera = STANDARD;
     this.window = undefined;
     this.isTurnedWhite = false;
+    this.presentation = undefined;
     this.hand.jumped();
     if (stack !== undefined) {
       this.scale = new GreyScale(() => this.changed());
@@ -159,6 +171,28 @@ export class Viewport {
     this.relook();
   }
 
+  /** Greys, shutter and overlays as a state wants them, until the reader chooses a window; undefined: as the headers say. */
+  present(presentation: Presentation | undefined): void {
+    this.presentation = presentation;
+    this.window = undefined;
+    this.isTurnedWhite = false;
+    this.redrawn();
+  }
+
+  redraw(): void {
+    this.changed();
+  }
+
+  /** The state that the frame is seen through. */
+  get presented(): Presentation | undefined {
+    return this.presentation?.holds(this.frame?.key ?? '') === true ? this.presentation : undefined;
+  }
+
+  /** Over what is shown. */
+  get cover(): HTMLCanvasElement | undefined {
+    return this.shown?.pixels === undefined ? undefined : this.presented?.coverOf(this.shown.frame);
+  }
+
   fit(): void {
     this.camera = { ...this.camera, zoom: undefined, pan: { x: 0, y: 0 } };
     this.relook();
@@ -230,7 +264,7 @@ export class Viewport {
     let trouble = pixels === undefined ? (current.failures.get(frame.key) ?? '') : '';
     if (pixels?.kind === 'grey') {
       try {
-        greys = this.scale?.of(frame.header, pixels, this.window, this.isTurnedWhite);
+        greys = this.scale?.of(frame.header, pixels, this.window, this.isTurnedWhite, this.presented?.greysOf(frame.key));
       } catch (error) {
         trouble = error instanceof Error ? error.message : String(error);
       }
@@ -272,7 +306,9 @@ export class Viewport {
 
   /** What the server draws, it has to draw anew. */
   private redrawn(): void {
-    const { current, window, frame } = this;
+    const { current, frame } = this;
+    const stated = this.presented?.greysOf(frame?.key ?? '')?.voi;
+    const window = this.window ?? (stated !== undefined && 'width' in stated ? stated : undefined);
     if (current !== undefined && frame?.route.kind === 'picture' && frame.header.photometricInterpretation.startsWith('MONOCHROME')) {
       const shape = { LINEAR: 'linear', LINEAR_EXACT: 'linear-exact', SIGMOID: 'sigmoid' };
       current.redraw(window === undefined ? '' : `window=${window.center},${window.width},${shape[window.shape]}`);
