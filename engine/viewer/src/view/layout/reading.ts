@@ -11,24 +11,24 @@ import type { MarkKind } from '../measure/marks';
 import { Measuring } from '../measure/measuring';
 import { pressed, presetWindows } from '../tools/keys';
 import type { DragTool } from '../tools/pointer';
-import { Toolbar, type Entry } from '../tools/toolbar';
+import { Toolbar } from '../tools/toolbar';
 import { isMadeOf, VolumeDesk } from '../volume/desk';
 import { VolumeRendering } from '../volume/rendering';
 import { Views } from '../states/views';
 import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
-import type { Words, WordKey } from '../words';
+import type { Words } from '../words';
 import type { SeriesRef } from '../../contract';
+import { entriesOf, MARKS, TOOLS } from './buttons';
 import type { Cell } from './cell';
 import { isParallel } from '../geometry/planes';
+import { OpenSeries } from './opened';
 import { follow, goTo, inPatient, isMixed, onScreen, referenceLine } from './links';
 import { LAYOUTS, Screen } from './screen';
 import { pictureOf } from './picture';
 import { drawCross, drawLine, emptied } from './strokes';
 
 const SLAB_MM = 20;
-const MARKS: readonly (readonly [MarkKind, string])[] = [['length', 'l'], ['angle', 'g'], ['rectangle', 'b'], ['ellipse', 'e'], ['probe', 'q'], ['arrow', 'n'], ['text', 't']];
-const TOOLS: readonly (readonly [DragTool, string])[] = [['window', 'w'], ['scroll', 's'], ['pan', 'p'], ['zoom', 'z'], ['crosshair', 'c']];
 
 /** How a reader likes to begin. */
 export interface Beginning {
@@ -44,7 +44,7 @@ export class Reading {
   private readonly toolbar: Toolbar;
   private readonly warning = make('p', 'warning');
   private readonly line = make('p', 'warning');
-  private readonly stacks = new Map<string, { stack: FrameStack; uses: number }>();
+  private readonly opened: OpenSeries;
   private tool: DragTool;
   private isLinked: boolean;
   private areTexts: boolean;
@@ -58,13 +58,14 @@ export class Reading {
   /** Throws where images cannot be drawn. */
   constructor(
     private readonly element: HTMLElement,
-    private readonly loader: FrameLoader,
+    loader: FrameLoader,
     session: StreamSession,
     private readonly words: Words,
     private readonly shown: (series: readonly SeriesRef[]) => void,
     drawing: Drawing,
     begin: Beginning,
   ) {
+    this.opened = new OpenSeries(loader, (error) => this.tell(words('view.cannot_show', { reason: error.message })));
     this.tool = TOOLS.find(([tool]) => tool === begin.tool)?.[0] ?? 'window';
     this.isLinked = begin.isLinked;
     this.areTexts = begin.areTexts;
@@ -99,7 +100,18 @@ export class Reading {
       choose: (tool) => this.choose(tool),
       activate: (viewport) => this.screen.activate(this.screen.cellOf(viewport)),
     });
-    this.toolbar = new Toolbar(words, this.entries(), LAYOUTS, {
+    this.toolbar = new Toolbar(words, entriesOf({
+      measuring: this.measuring,
+      desk: this.desk,
+      cell: () => this.screen.active,
+      viewports: () => this.viewports,
+      tool: () => this.tool,
+      choose: (tool, mark) => this.choose(tool, mark),
+      planes: () => this.planes(),
+      slab: () => this.slab(),
+      link: { isOn: () => this.isLinked, toggle: () => (this.isLinked = !this.isLinked) },
+      texts: { isOn: () => this.areTexts, toggle: () => this.showTexts(!this.areTexts) },
+    }), LAYOUTS, {
       layout: (rows, columns) => this.layout(rows, columns),
       layoutNow: () => this.screen.shape.join(' '),
       window: (window) => this.active?.setWindow(window),
@@ -132,27 +144,19 @@ export class Reading {
   layout(rows: number, columns: number): void {
     const before = this.screen.cells.map(({ viewport }) => viewport.stack);
     this.screen.layout(rows, columns);
-    for (const stack of before) this.release(stack, this.screen.cells.map(({ viewport }) => viewport.stack));
+    for (const stack of before) this.opened.release(stack, this.screen.cells.map(({ viewport }) => viewport.stack));
     this.tellShown();
   }
 
   /** A series in a cell; the active one when none is named. */
   show(name: SeriesRef, cell = this.screen.active): void {
     if (cell === undefined) return;
-    const key = `${name.study} ${name.series}`;
-    let held = this.stacks.get(key);
-    if (held === undefined) {
-      held = { stack: this.loader.stack(name.study, name.series), uses: 0 };
-      this.stacks.set(key, held);
-      held.stack.ready.catch((error: unknown) => {
-        this.tell(this.words('view.cannot_show', { reason: error instanceof Error ? error.message : String(error) }));
-      });
-    }
-    this.place(cell, held.stack);
+    const stack = this.opened.stack(name);
+    this.place(cell, stack);
     this.measuring.open(name.study);
     this.views.open(name.study);
     this.screen.activate(cell);
-    this.desk.arrived(cell, held.stack);
+    this.desk.arrived(cell, stack);
     // Keys mean the image from the first moment on, if nothing else has them.
     if (document.activeElement === document.body) cell.element.focus({ preventScroll: true });
     this.tellShown();
@@ -160,11 +164,10 @@ export class Reading {
 
   /** Of a series that is shown images have come or gone; or they are others under the same UIDs, and nothing that is held of it counts. */
   renew(name: SeriesRef, isReplaced: boolean): void {
-    const key = `${name.study} ${name.series}`;
-    const old = this.stacks.get(key)?.stack;
+    const old = this.opened.found(name);
     if (old === undefined) return;
     if (!isReplaced) return old.renew();
-    this.stacks.delete(key);
+    this.opened.forget(old);
     for (const cell of this.screen.cells) {
       const { stack } = cell.viewport;
       if (stack === old || isMadeOf(stack, old)) this.show(name, cell);
@@ -176,7 +179,7 @@ export class Reading {
     const before = cell.viewport.stack;
     cell.cine.stop();
     cell.viewport.show(frames, position);
-    if (before !== frames) this.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
+    if (before !== frames) this.opened.release(before, this.screen.cells.map(({ viewport }) => viewport.stack));
     this.tellShown();
   }
 
@@ -247,27 +250,6 @@ export class Reading {
       viewport.stack.slab = viewport.stack.slab === 0 ? SLAB_MM : 0;
     }
     this.screen.changed();
-  }
-
-  /** A series that no cell shows any more is closed; what it held is given back. */
-  private release(shownBefore: Frames | undefined, shown: readonly (Frames | undefined)[]): void {
-    if (shownBefore instanceof VolumeRendering) {
-      shownBefore.close();
-      this.release(shownBefore.stack, shown);
-      return;
-    }
-    if (shownBefore instanceof PlaneStack) {
-      const { block } = shownBefore;
-      if (!shown.some((one) => one instanceof PlaneStack && one.block === block)) {
-        block.close();
-        this.release(block.stack, shown);
-      }
-      return;
-    }
-    const stack = shownBefore instanceof FrameStack ? shownBefore : undefined;
-    if (stack === undefined || shown.includes(stack) || shown.some((one) => isMadeOf(one, stack))) return;
-    for (const [key, held] of this.stacks) if (held.stack === stack) this.stacks.delete(key);
-    this.loader.close(stack);
   }
 
   private moved(viewport: Viewport): void {
@@ -364,36 +346,5 @@ export class Reading {
     this.measuring.kind = mark;
     this.screen.element.dataset.tool = mark === undefined ? tool : 'mark';
     this.screen.changed();
-  }
-
-  private entries(): Entry[][] {
-    const on = (act: (viewport: Viewport) => void) => () => {
-      if (this.active !== undefined) act(this.active);
-    };
-    const isFlat = () => !this.desk.isOn; // a volume has buttons of its own
-    return [
-      TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => this.choose(tool), isOn: () => this.tool === tool && this.measuring.kind === undefined })),
-      MARKS.map(([mark, shortcut]) => ({ key: `tool.${mark}` as WordKey, shortcut, act: () => this.choose(this.tool, mark), isOn: () => this.measuring.kind === mark })),
-      [
-        { key: 'act.undo', shortcut: 'Control+Z', act: () => this.measuring.undo(), isEnabled: () => this.measuring.canUndo },
-        { key: 'act.save', act: () => void this.measuring.save(this.active?.stack?.study ?? ''), isEnabled: () => this.measuring.canSave(this.active?.stack?.study) },
-      ],
-      [
-        { key: 'act.auto', shortcut: 'a', act: on((viewport) => viewport.resetWindow()), isEnabled: isFlat },
-        { key: 'act.fit', shortcut: 'f', act: on((viewport) => viewport.fit()), isEnabled: isFlat },
-        { key: 'act.one_to_one', shortcut: 'o', act: on((viewport) => viewport.oneToOne()), isEnabled: isFlat },
-        { key: 'act.rotate', shortcut: 'r', act: on((viewport) => viewport.turn()), isEnabled: isFlat },
-        { key: 'act.flip', shortcut: 'h', act: on((viewport) => viewport.mirror()), isEnabled: isFlat },
-        { key: 'act.invert', shortcut: 'i', act: on((viewport) => viewport.turnWhite()), isOn: () => this.active?.isTurnedWhite === true, isEnabled: isFlat },
-      ],
-      [
-        { key: 'act.cine', shortcut: 'Space', act: () => this.screen.active?.cine.toggle(), isOn: () => this.screen.active?.cine.isPlaying === true, isEnabled: () => (this.active?.count ?? 0) > 1 },
-        { key: 'act.planes', act: () => this.planes(), isEnabled: () => this.active?.stack instanceof FrameStack && (this.active.count ?? 0) > 3 },
-        { key: 'act.volume', shortcut: 'v', act: () => this.desk.toggle(), isOn: () => this.desk.isOn, isEnabled: () => this.desk.canToggle },
-        { key: 'act.slab', act: () => this.slab(), isOn: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack && stack.slab > 0), isEnabled: () => this.viewports.some(({ stack }) => stack instanceof PlaneStack) },
-        { key: 'act.link', act: () => (this.isLinked = !this.isLinked), isOn: () => this.isLinked },
-        { key: 'act.overlay', act: () => this.showTexts(!this.areTexts), isOn: () => this.areTexts },
-      ],
-    ];
   }
 }
