@@ -10,8 +10,11 @@ export function drawingOf(text: string): Drawing {
 }
 
 export function isByCard(drawing: Drawing): boolean {
-  return drawing === 'gpu' || (drawing === 'auto' && hasCard());
+  return drawing === 'gpu' || (drawing === 'auto' && (isThere ??= hasCard()));
 }
+
+/** Asked once for the page: the answer takes tens of milliseconds where the processor plays the card. */
+let isThere: boolean | undefined;
 
 /** @param restored called when a lost card is there again: draw all once more */
 export function painterFor(canvas: HTMLCanvasElement, drawing: Drawing, restored: () => void): Painter {

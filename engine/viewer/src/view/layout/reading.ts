@@ -45,6 +45,7 @@ export class Reading {
   private readonly warning = make('p', 'warning');
   private readonly line = make('p', 'warning');
   private readonly opened: OpenSeries;
+  private readonly unread = new Set<string>(); // studies of which only images were asked for: marks and views come after the first
   private tool: DragTool;
   private isLinked: boolean;
   private areTexts: boolean;
@@ -153,13 +154,22 @@ export class Reading {
     if (cell === undefined) return;
     const stack = this.opened.stack(name);
     this.place(cell, stack);
-    this.measuring.open(name.study);
-    this.views.open(name.study);
+    this.unread.add(name.study);
+    stack.ready.catch(() => this.openStored()); // no image comes that they could wait for
     this.screen.activate(cell);
     this.desk.arrived(cell, stack);
     // Keys mean the image from the first moment on, if nothing else has them.
     if (document.activeElement === document.body) cell.element.focus({ preventScroll: true });
     this.tellShown();
+  }
+
+  /** What is stored in the studies beside their images: marks and views. */
+  private openStored(): void {
+    for (const study of this.unread) {
+      this.measuring.open(study);
+      this.views.open(study);
+    }
+    this.unread.clear();
   }
 
   /** Of a series that is shown images have come or gone; or they are others under the same UIDs, and nothing that is held of it counts. */
@@ -292,6 +302,7 @@ export class Reading {
         if (at !== undefined) drawCross(svg, at);
       }
     }
+    if (this.viewports.some(({ shown }) => shown?.pixels !== undefined || (shown?.trouble ?? '') !== '')) this.openStored();
     const mixed = isMixed(this.viewports) ? this.words('view.mixed') : '';
     if (mixed || this.warning.textContent === this.words('view.mixed')) this.tell(mixed);
     this.toolbar.update();

@@ -28,6 +28,11 @@ export class SeriesMetadata {
     return this.instances.values().next().value;
   }
 
+  /** Whether the headers of an instance are here. */
+  has(sopInstanceUid: string): boolean {
+    return this.instances.has(sopInstanceUid);
+  }
+
   /** The header of a frame (1-based); undefined when there is no such instance. */
   frame(sopInstanceUid: string, frameNumber: number): FrameHeader | undefined {
     const key = `${sopInstanceUid} ${frameNumber}`;

@@ -16,6 +16,31 @@ export interface StackFrame {
   readonly route: Route;
 }
 
+/** Its header is read when it is first asked for: the first image of a series does not wait for the headers of all. */
+class StreamedFrame implements StackFrame {
+  readonly key: string;
+  private read: FrameHeader | undefined;
+  private way: Route | undefined;
+
+  constructor(
+    readonly entry: FrameEntry,
+    private readonly metadata: SeriesMetadata,
+    private readonly rerouted: ReadonlySet<string>,
+  ) {
+    this.key = `${entry.sopInstanceUid} ${entry.frameNumber}`;
+  }
+
+  get header(): FrameHeader {
+    const { sopInstanceUid, frameNumber } = this.entry;
+    // Without a header nothing says who it is, nor what its values mean: the server draws it, and its name is missing.
+    return (this.read ??= this.metadata.frame(sopInstanceUid, frameNumber) ?? frameHeader({}, frameNumber));
+  }
+
+  get route(): Route {
+    return (this.way ??= this.rerouted.has(this.key) ? otherRoute(this.header, this.entry) : routeOf(this.header, this.entry));
+  }
+}
+
 export type Fineness = 'missing' | 'coarse' | 'exact';
 
 /** Made by `FrameLoader.stack`. */
@@ -177,18 +202,12 @@ export class FrameStack implements Frames {
     const { metadata } = this;
     const table = this.stream.table;
     if (metadata === undefined || table === undefined) return;
-    if (table !== this.described && table.frames.some(({ sopInstanceUid, frameNumber }) => metadata.frame(sopInstanceUid, frameNumber) === undefined)) {
+    if (table !== this.described && table.frames.some(({ sopInstanceUid }) => !metadata.has(sopInstanceUid))) {
       this.described = table; // once for each table: what has no header then has none
       this.describe();
       return;
     }
-    this.list = table.frames.map((entry) => {
-      const { sopInstanceUid, frameNumber } = entry;
-      // Without a header nothing says who it is, nor what its values mean: the server draws it, and its name is missing.
-      const header = metadata.frame(sopInstanceUid, frameNumber) ?? frameHeader({}, frameNumber);
-      const key = `${sopInstanceUid} ${frameNumber}`;
-      return { key, entry, header, route: this.rerouted.has(key) ? otherRoute(header, entry) : routeOf(header, entry) };
-    });
+    this.list = table.frames.map((entry) => new StreamedFrame(entry, metadata, this.rerouted));
     this.keys = new Map(this.list.map(({ key }, position) => [key, position]));
     this.emit(undefined);
   }
