@@ -126,7 +126,11 @@ def test_priors_are_the_same_patients_alone_and_come_beside(server: Serving) -> 
             await page.until(f"{text(f'{prior} .badges')}.includes('{words}')")
         assert await page.value("document.querySelector('.prior') === null")
         await page.value(f'document.querySelector("{prior}").click()')
-        await page.until(f"document.querySelector('.series[aria-current]')?.dataset.series === '{PRIOR}.1'")
+        await page.until(
+            f"[...document.querySelectorAll('.series[aria-current]')].some((b) => b.dataset.series === '{PRIOR}.1')"
+        )
+        # It is beside what was there, at once.
+        await page.until("document.querySelectorAll('.voxcast-view .cell').length === 2")
         assert await page.value("[...document.querySelectorAll('img')].every((i) => !i.src.endsWith('/x'))")
 
     browse(server, steps, AT, ready=READY)

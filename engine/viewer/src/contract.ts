@@ -27,6 +27,8 @@ export interface ViewerServices {
 export interface Viewer {
   /** Show a series in the viewport that is in use. */
   show(series: SeriesRef): void;
+  /** Show a series in a viewport beside it. */
+  beside(series: SeriesRef): void;
   /** A series has become another one: images have come, gone, or (`isReplaced`) are others under the same UIDs. */
   renew(series: SeriesRef, isReplaced: boolean): void;
   /** The view with its labels as a picture, for saving and printing; null while nothing is shown. */

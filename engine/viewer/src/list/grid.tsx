@@ -9,6 +9,7 @@ import type { Column, ListQuery } from "./query.js";
 import type { StudyRow } from "./row.js";
 import { Track } from "./track.js";
 
+const MODALITIES_SHOWN = 2; // in a row; what there are more is counted
 export const ROW_PX = 48;
 const BEYOND = 8;
 /** Without an event for so long the hand rests. */
@@ -164,14 +165,17 @@ function Line({ texts, row, index, below, isSelected, open, select }: LineProps)
     <div role="row" class="line study" id={`study-${index}`} data-study={row.study} aria-rowindex={index + 2} aria-selected={isSelected} style={place}
       onPointerDown={(event) => { pressed.current = event.timeStamp; }} onClick={clicked}>
       <div role="gridcell" class="cell name">
-        <a href={viewerAddress({ studies: [row.study] })} tabIndex={-1} class="strong" title={row.name}><bdi>{row.name || texts.say("list.no_name")}</bdi></a>
-        <span class="faint" title={animal || born}><bdi>{animal || born}</bdi></span>
+        <a href={viewerAddress({ studies: [row.study] })} tabIndex={-1} class="strong" title={row.name} dir="auto"><bdi>{row.name || texts.say("list.no_name")}</bdi></a>
+        <span class="faint" title={animal || born} dir="auto"><bdi>{animal || born}</bdi></span>
       </div>
-      <div role="gridcell" class="cell id" title={row.id}><bdi>{row.id}</bdi></div>
+      <div role="gridcell" class="cell id" title={row.id} dir="auto"><bdi>{row.id}</bdi></div>
       <div role="gridcell" class="cell date"><bdi>{row.date || texts.say("list.no_date")}</bdi><bdi class="faint">{row.time}</bdi></div>
-      <div role="gridcell" class="cell modalities">{row.modalities.map((one) => <span key={one} class="badge" dir="ltr">{one}</span>)}</div>
-      <div role="gridcell" class="cell description" title={row.description}><bdi>{row.description}</bdi></div>
-      <div role="gridcell" class="cell accession" title={row.accession}><bdi>{row.accession}</bdi></div>
+      <div role="gridcell" class="cell modalities" title={row.modalities.join(", ")}>
+        {row.modalities.slice(0, row.modalities.length > MODALITIES_SHOWN ? MODALITIES_SHOWN - 1 : MODALITIES_SHOWN).map((one) => <span key={one} class="badge" dir="ltr">{one}</span>)}
+        {row.modalities.length > MODALITIES_SHOWN && <span class="faint" dir="ltr">+{row.modalities.length - MODALITIES_SHOWN + 1}<span class="hidden"> {row.modalities.slice(MODALITIES_SHOWN - 1).join(", ")}</span></span>}
+      </div>
+      <div role="gridcell" class="cell description" title={row.description} dir="auto"><bdi>{row.description}</bdi></div>
+      <div role="gridcell" class="cell accession" title={row.accession} dir="auto"><bdi>{row.accession}</bdi></div>
       <div role="gridcell" class="cell count">{row.instances ?? "?"}</div>
     </div>
   );

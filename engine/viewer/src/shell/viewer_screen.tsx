@@ -99,6 +99,18 @@ export function ViewerScreen({ tools, params, go }: ViewerScreenProps): JSX.Elem
     if (isSettled) begun.current = params;
   }, [isSettled, series, params]);
 
+  // A prior comes beside what is shown, as soon as its series are known: one of the same modality, if it has such.
+  const [awaited, setAwaited] = useState("");
+  useEffect(() => {
+    const images = inOrder(series.filter((row) => row.study === awaited)).filter((row) => isStackModality(row.modality));
+    if (!images.length) return;
+    const modality = series.find((row) => shown.some((one) => one.series === row.series))?.modality;
+    const row = images.find((one) => one.modality === modality) ?? images[0];
+    setAwaited("");
+    setDocument(null);
+    if (row) viewer.current?.beside({ study: row.study, series: row.series });
+  }, [series, awaited]);
+
   const [first] = studies;
   return (
     <>
@@ -117,7 +129,7 @@ export function ViewerScreen({ tools, params, go }: ViewerScreenProps): JSX.Elem
           {[...params.studies, ...priors].map((study) => (
             <Strip key={study} texts={texts} rows={inOrder(series.filter((row) => row.study === study))} facts={facts} shown={document_ ? [document_] : shown} choose={choose} />
           ))}
-          {first && <Priors tools={tools} study={first} open={[...params.studies, ...priors]} add={(row) => setPriors([...priors, row.study])} />}
+          {first && <Priors tools={tools} study={first} open={[...params.studies, ...priors]} add={(row) => { setPriors([...priors, row.study]); setAwaited(row.study); }} />}
         </nav>
         <main class="middle">
           <h1 class="hidden">{text(first, "00100010") || say("list.no_name")}</h1>

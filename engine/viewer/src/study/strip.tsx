@@ -61,7 +61,7 @@ function SeriesButton({ texts, row, facts, isShown, choose }: SeriesButtonProps)
     <button type="button" class="series" data-series={row.series} aria-current={isShown ? "true" : undefined} draggable={!isDocumentModality(row.modality)}
       onDragStart={dragged} onClick={() => choose(row)} title={name}>
       <Thumbnail texts={texts} row={row} facts={facts} />
-      <span class="words"><bdi>{name || texts.say("study.no_description")}</bdi></span>
+      <span class="words" dir="auto"><bdi>{name || texts.say("study.no_description")}</bdi></span>
       <span class="badges">
         <span class="badge" dir="ltr">{row.modality || "?"}</span>
         <span class="badge">{texts.say("study.images", { count: row.instances })}</span>

@@ -63,7 +63,7 @@ export const openViewer: OpenViewer = (root, params, services) => {
     element.replaceChildren(told);
     loader.dispose();
     session.close();
-    return { show: () => undefined, renew: () => undefined, picture: () => Promise.resolve(null), dispose: () => element.remove() };
+    return { show: () => undefined, beside: () => undefined, renew: () => undefined, picture: () => Promise.resolve(null), dispose: () => element.remove() };
   }
   const online = () => session.hurry();
   window.addEventListener('online', online);
@@ -72,6 +72,7 @@ export const openViewer: OpenViewer = (root, params, services) => {
   });
   return {
     show: (name) => reading.show(name),
+    beside: (name) => reading.beside(name),
     renew: (name, isReplaced) => reading.renew(name, isReplaced),
     picture: () => reading.picture(),
     dispose: () => {

@@ -2,10 +2,11 @@
 import { DRAGGED_SERIES, type SeriesRef } from '../../contract';
 import type { Drawing } from '../draw/choice';
 import type { FrameLoader } from '../load/loader';
+import { listenToKeys } from '../tools/held';
 import { listen, type Hands } from '../tools/pointer';
 import { JumpBar } from '../viewport/bar';
 import { Cine } from '../viewport/cine';
-import { Labels, make } from '../viewport/labels';
+import { Labels, make, rounded } from '../viewport/labels';
 import { Viewport } from '../viewport/viewport';
 import type { StreamSession } from '@voxcast/client';
 import type { Words } from '../words';
@@ -37,6 +38,8 @@ export class Cell {
   private readonly trouble = make('div', 'trouble');
   private readonly troubleWords = make('p');
   private readonly empty = make('p', 'empty');
+  /** What a screen reader says: of measurements, and of what keys move. */
+  private readonly said = make('p', 'hidden');
   private name = '';
   private barTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -58,8 +61,10 @@ export class Cell {
     this.empty.textContent = words('view.empty');
     this.element.tabIndex = 0;
     this.element.setAttribute('role', 'group');
-    this.element.append(this.svg, this.labels.element, this.bar.element, this.empty, this.trouble);
+    this.said.setAttribute('role', 'status');
+    this.element.append(this.svg, this.labels.element, this.bar.element, this.empty, this.trouble, this.said);
     listen(this.element, this.viewport, owner.hands);
+    listenToKeys(this.element, this.viewport, owner.hands, (center, width) => this.say(words('window.said', { center: rounded(center), width: rounded(width) })));
     this.element.addEventListener('focus', () => owner.hands.activate(this.viewport));
     this.element.addEventListener('dragover', (event) => {
       if (event.dataTransfer?.types.includes(DRAGGED_SERIES)) event.preventDefault();
@@ -70,6 +75,10 @@ export class Cell {
       event.preventDefault();
       owner.dropped(this, name);
     });
+  }
+
+  say(words: string): void {
+    if (this.said.textContent !== words) this.said.textContent = words;
   }
 
   /** After the image was drawn: say what it is. */

@@ -172,6 +172,13 @@ export class Reading {
     this.unread.clear();
   }
 
+  /** A series beside what is shown: in the next cell that is empty, or that is not the active one; a second cell is made where there is one. */
+  beside(name: SeriesRef): void {
+    if (this.screen.cells.length < 2) this.layout(...this.screen.two);
+    const { cells, active } = this.screen;
+    this.show(name, cells.find(({ viewport }) => viewport.stack === undefined) ?? cells[(cells.findIndex((cell) => cell === active) + 1) % cells.length]);
+  }
+
   /** Of a series that is shown images have come or gone; or they are others under the same UIDs, and nothing that is held of it counts. */
   renew(name: SeriesRef, isReplaced: boolean): void {
     const old = this.opened.found(name);
@@ -244,7 +251,7 @@ export class Reading {
     // The plane that the series itself is cut in is shown by the series.
     const shown = others.filter(({ frames }) => across === undefined || !frames[0]?.header.plane || !isParallel(across, frames[0].header.plane));
     const name = { study: stack.study, series: stack.series };
-    this.layout(1, 3);
+    this.layout(...this.screen.three);
     this.show(name, this.screen.cells[0]);
     shown.slice(0, 2).forEach((planes, at) => {
       const cell = this.screen.cells[at + 1];

@@ -5,7 +5,7 @@ import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
 import { Cell, type CellOwner } from './cell';
 
-export const LAYOUTS = [[1, 1], [1, 2], [1, 3], [2, 1], [2, 2], [2, 3], [3, 3]] as const; // rows, columns
+export const LAYOUTS = [[1, 1], [1, 2], [1, 3], [2, 1], [3, 1], [2, 2], [2, 3], [3, 3]] as const; // rows, columns
 
 export class Screen {
   readonly element = make('div', 'screen');
@@ -35,6 +35,20 @@ export class Screen {
   /** Rows and columns. */
   get shape(): readonly [number, number] {
     return this.now;
+  }
+
+  /** Rows and columns of three images, side by side or, where that is narrow, one below the other. */
+  get three(): readonly [number, number] {
+    return this.isWide ? [1, 3] : [3, 1];
+  }
+
+  /** Of two. */
+  get two(): readonly [number, number] {
+    return this.isWide ? [1, 2] : [2, 1];
+  }
+
+  private get isWide(): boolean {
+    return this.grid.clientWidth >= this.grid.clientHeight;
   }
 
   /** What is beyond the new layout is closed. */

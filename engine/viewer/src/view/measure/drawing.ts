@@ -30,6 +30,15 @@ export class MarkDrawing implements Drawing {
     private readonly ask: (viewport: Viewport, mark: Mark) => void,
   ) {}
 
+  get isDrawing(): boolean {
+    return this.kind() !== undefined;
+  }
+
+  /** Whether the chosen one is being drawn or moved. */
+  get isHeld(): boolean {
+    return this.hold !== undefined || this.open !== undefined;
+  }
+
   /** Whether what is held is a mark of one point that has just been made. */
   get isPoint(): boolean {
     return this.hold?.isNew === true && POINTS[this.hold.mark.kind] === 1;

@@ -1,6 +1,6 @@
 // Measuring in a layout: the marks of what is shown, drawn and told, kept as reports in the archive.
 import type { FrameHeader } from '../dicom/frame';
-import { apply } from '../draw/matrix';
+import { apply, type Point } from '../draw/matrix';
 import type { Cell } from '../layout/cell';
 import { drawCross } from '../layout/strokes';
 import { KeyCursor } from '../tools/cursor';
@@ -15,6 +15,8 @@ import { reportOf, type Reported } from './report';
 import { drawMark, linesOf } from './shapes';
 import { measure, type Measured } from './values';
 
+const CROSS_MS = 300; // a cross that rests so long is told of
+
 export class Measuring {
   /** What the left button draws; undefined: nothing. */
   kind: MarkKind | undefined;
@@ -28,6 +30,9 @@ export class Measuring {
   private readonly entry: TextEntry;
   private readonly cursor: KeyCursor;
   private isSaving = false;
+  private crossed: { cell: Cell | undefined; place: string } = { cell: undefined, place: '' };
+  private crossTimer: ReturnType<typeof setTimeout> | undefined;
+  private told: Mark | undefined;
 
   /** @param changed something is to be drawn anew; @param tell words to the reader; empty: none; @param observer who measures, if that is said */
   constructor(
@@ -74,6 +79,7 @@ export class Measuring {
     this.cells.set(viewport, cell);
     const at = this.cursor.on(viewport);
     if (at !== undefined) drawCross(svg, at);
+    this.tellCross(cell, at);
     const { shown, matrix } = viewport;
     if (shown === undefined || matrix === undefined || shown.pixels === undefined) return;
     for (const mark of this.marks.of(shown.frame.key)) {
@@ -84,8 +90,35 @@ export class Measuring {
       }
       // The coarse image of a frame has no values to speak of.
       if (shown.pixels.halvings === 0) this.reported.set(mark.uid, { mark, frame: shown.frame.header, series: shown.stack.series, measured: found.measured });
+      if (mark.uid === this.drawing.chosen && !this.drawing.isHeld && shown.pixels.halvings === 0) this.tellMark(cell, mark, found.measured);
       drawMark(svg, mark, found.measured, matrix, mark.uid === this.drawing.chosen, this.words);
     }
+  }
+
+  /** To who hears the page: where the cross rests, and what it is on. */
+  private tellCross(cell: Cell, at: Point | undefined): void {
+    const place = at === undefined ? '' : `${at.x} ${at.y}`;
+    if (at === undefined && this.crossed.cell !== cell) return; // it is in another
+    if (place === this.crossed.place && cell === this.crossed.cell) return;
+    this.crossed = { cell: at === undefined ? undefined : cell, place };
+    clearTimeout(this.crossTimer);
+    if (at === undefined) return;
+    this.crossTimer = setTimeout(() => {
+      const { shown, frame } = cell.viewport;
+      const here = cell.viewport.imagePoint(at);
+      if (here === undefined || frame === undefined || shown?.pixels === undefined) return;
+      const probe: Mark = { uid: '', kind: 'probe', study: '', key: frame.key, points: [here], isStored: false };
+      const lines = linesOf(measure(probe, frame.header, shown.pixels), this.words);
+      cell.say([this.words('mark.cross', { column: Math.floor(here.x) + 1, row: Math.floor(here.y) + 1 }), ...lines].join(', '));
+    }, CROSS_MS);
+  }
+
+  /** What a mark measures, once it is let go or chosen. */
+  private tellMark(cell: Cell, mark: Mark, measured: Measured): void {
+    if (this.told === mark) return;
+    this.told = mark;
+    const kind = mark.kind === 'line' ? '' : this.words(`tool.${mark.kind}`);
+    cell.say([kind, ...(isMeasure(mark) ? linesOf(measured, this.words) : [mark.text ?? ''])].filter(Boolean).join(', '));
   }
 
   /** Store what is new in a study as a report. */
@@ -133,7 +166,7 @@ export class Measuring {
 
   /** The marks of a frame with what they measure there, as a presentation state keeps them. */
   noted(frame: FrameHeader, key: string): readonly { readonly mark: Mark; readonly lines: readonly string[] }[] {
-    return this.marks.of(key).map((mark) => ({ mark, lines: isMeasure(mark) ? linesOf(this.reported.get(mark.uid)?.measured ?? measure(mark, frame, undefined), this.words) : [] }));
+    return this.marks.of(key).map((mark) => ({ mark, lines: isMeasure(mark) ? linesOf(this.reported.get(mark.uid)?.measured ?? measure(mark, frame, undefined), this.words).map(unmarked) : [] }));
   }
 
   /** Keys of marks. True when it meant something. */
@@ -160,8 +193,14 @@ export class Measuring {
   }
 
   close(): void {
+    clearTimeout(this.crossTimer);
     this.entry.close();
     window.removeEventListener('beforeunload', this.leaving);
     this.stopping.abort();
   }
+}
+
+/** Without what only orders letters on a screen. */
+function unmarked(line: string): string {
+  return line.replace(/[\u2066\u2069]/g, '');
 }

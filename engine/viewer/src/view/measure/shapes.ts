@@ -70,14 +70,19 @@ export function linesOf({ unit, isAtDetector, length, angle, area, value, statis
   const detector = isAtDetector ? ` ${words('measure.detector')}` : '';
   if (length !== undefined) lines.push(`${rounded(length)} ${unit}${detector}`);
   if (angle !== undefined) lines.push(`${angle.toFixed(1)}°`);
-  if (area !== undefined) lines.push(`${words('measure.area')} ${rounded(area)} ${unit}²${detector}`);
+  if (area !== undefined) lines.push(`${words('measure.area')} ${apart(words('measure.area'), `${rounded(area)} ${unit}²`)}${detector}`);
   if (value !== undefined) lines.push(`${rounded(value)} ${valueUnit}`.trim());
   if (statistics !== undefined) {
     const { mean, deviation, least, most } = statistics;
-    lines.push(`${words('measure.mean')} ${rounded(mean)} ± ${rounded(deviation)} ${valueUnit}`.trim(), `${rounded(least)} … ${rounded(most)} ${valueUnit}`.trim());
+    lines.push(`${words('measure.mean')} ${apart(words('measure.mean'), `${rounded(mean)} ± ${rounded(deviation)} ${valueUnit}`.trim())}`, `${rounded(least)} … ${rounded(most)} ${valueUnit}`.trim());
   }
   if (lacks !== undefined && (value !== undefined || statistics !== undefined)) lines.push(words('measure.no_suv', { attribute: lacks }));
   return lines;
+}
+
+/** Numbers behind a word that runs from right to left: in an isolate (Unicode LRI, PDI), or "40 ± 0" would be seen as "0 ± 40". */
+function apart(word: string, numbers: string): string {
+  return /[\u0590-\u08ff]/.test(word) ? `\u2066${numbers}\u2069` : numbers;
 }
 
 /** Of an upright rectangle in the image, round it. */

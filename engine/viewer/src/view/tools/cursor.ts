@@ -4,7 +4,7 @@ import type { MarkDrawing } from '../measure/drawing';
 import type { Viewport } from '../viewport/viewport';
 
 const STEP_PX = 8; // of the screen; 1 with shift
-const WAYS: Readonly<Record<string, readonly [number, number]>> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+export const WAYS: Readonly<Record<string, readonly [number, number]>> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class KeyCursor {
   private now: { viewport: Viewport; at: Point; isDown: boolean } | undefined;

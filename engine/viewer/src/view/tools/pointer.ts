@@ -8,6 +8,8 @@ export type DragTool = 'window' | 'scroll' | 'pan' | 'zoom' | 'crosshair';
 
 /** What takes the pointer instead of the viewport: drawing and moving of measurements. True: it has taken it. */
 export interface Drawing {
+  /** A mark is the chosen tool. */
+  readonly isDrawing: boolean;
   down(viewport: Viewport, at: Point, event: PointerEvent): boolean;
   move(viewport: Viewport, at: Point): void;
   up(viewport: Viewport, at: Point): void;
@@ -146,7 +148,7 @@ export function listen(element: HTMLElement, viewport: Viewport, hands: Hands): 
 }
 
 /** Right is wider, down is darker. */
-function dragWindow(viewport: Viewport, across: number, down: number): void {
+export function dragWindow(viewport: Viewport, across: number, down: number): void {
   const now = viewport.window ?? viewport.shown?.greys?.window;
   const modality = viewport.header?.modality ?? '';
   if (now === undefined) return;

@@ -52,6 +52,28 @@ export class Toolbar {
     this.element.append(this.presets, layout);
     this.windows = choose.windows;
     this.layoutNow = choose.layoutNow;
+    this.element.addEventListener('keydown', this.key);
+    this.element.addEventListener('focusin', ({ target }) => {
+      const found = this.buttons.find(({ button }) => button === target);
+      if (found !== undefined) this.reach(found.button); // others stand in the row, too
+    });
+  }
+
+  /** Of all buttons one is reached by Tab, the others from it by arrows (ARIA, toolbar). */
+  private readonly key = (event: KeyboardEvent): void => {
+    const enabled = this.buttons.map(({ button }) => button).filter(({ disabled }) => !disabled);
+    const at = enabled.findIndex((button) => button === event.target);
+    const isTurned = getComputedStyle(this.element).direction === 'rtl';
+    const steps: Readonly<Record<string, number>> = { ArrowRight: isTurned ? -1 : 1, ArrowLeft: isTurned ? 1 : -1, Home: -at, End: enabled.length - 1 - at };
+    const step = steps[event.key];
+    if (at < 0 || step === undefined || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // the image does not scroll
+    enabled[(at + step + enabled.length) % enabled.length]?.focus();
+  };
+
+  private reach(one: HTMLButtonElement | undefined): void {
+    for (const { button } of this.buttons) button.tabIndex = button === one ? 0 : -1;
   }
 
   update(): void {
@@ -59,6 +81,8 @@ export class Toolbar {
       if (entry.isOn !== undefined) button.setAttribute('aria-pressed', String(entry.isOn()));
       if (entry.isEnabled !== undefined) button.disabled = !entry.isEnabled();
     }
+    const reached = this.buttons.find(({ button }) => button.tabIndex === 0 && !button.disabled);
+    if (reached === undefined) this.reach(this.buttons.find(({ button }) => !button.disabled)?.button);
     this.layout.value = this.layoutNow();
     const windows = this.windows();
     const names = windows.map((window, at) => `${at + 1}  ${this.nameOf(window)}`);
@@ -84,6 +108,7 @@ export class Toolbar {
       button.setAttribute('aria-keyshortcuts', entry.shortcut);
     }
     button.dataset.act = entry.key;
+    button.tabIndex = -1; // `update` says which one is reached
     button.addEventListener('click', () => {
       entry.act();
       this.update();
