@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import scripts
-from benchmarks.page.tab import browser, page_bytes, webgl
+from benchmarks.page.tab import browser, page_bytes, unwatched, webgl
 
 _REST_S = 3.0
 _QUIET_S = 1.5  # what the list fetches ahead is there; people look at a list for longer
@@ -27,6 +27,7 @@ Found = dict[str, Any]
 async def ours(job: Found) -> Found:
     """One round."""
     async with browser() as page:
+        await unwatched(page)
         await page.call("Page.addScriptToEvaluateOnNewDocument", source=scripts.OURS)
         await page.open(job["url"] + "/")
         row = f"[data-study='{job['study']}']"
@@ -52,6 +53,7 @@ async def ours(job: Found) -> Found:
 async def ohif(job: Found) -> Found:
     """One round."""
     async with browser(*webgl()) as page:
+        await unwatched(page)
         await page.call("Page.addScriptToEvaluateOnNewDocument", source=scripts.OHIF)
         await page.open(f"{job['url']}/ohif/viewer?StudyInstanceUIDs={job['study']}")
         first = await page.until("noted.drawn[0]?.[0]")
@@ -72,6 +74,7 @@ async def _fling(page: Any, job: Found, target: str) -> Found:
 async def cold(job: Found) -> Found:
     """Our viewer by its address, as OHIF is opened."""
     async with browser() as page:
+        await unwatched(page)
         await page.open(f"{job['url']}/viewer?StudyInstanceUIDs={job['study']}&SeriesInstanceUID={job['series']}")
         first = await page.until("performance.getEntriesByName('voxcast:first-image')[0]?.startTime")
         return {"address to first image": first}
@@ -81,6 +84,7 @@ async def memory(job: Found) -> Found:
     """What the page holds with several series side by side, scrolled through; MiB."""
     chromium = browser()
     async with chromium as page:
+        await unwatched(page)
         await page.open(f"{job['url']}/viewer?StudyInstanceUIDs={job['study']}&SeriesInstanceUID={job['several'][0]}")
         await page.until(f"!!document.querySelector('{_CELL}')")
         await page.value(

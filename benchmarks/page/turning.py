@@ -22,7 +22,7 @@ from typing import Any
 import pydicom
 
 from benchmarks.measure import RESULTS
-from benchmarks.page.tab import browser, page_bytes, webgl
+from benchmarks.page.tab import browser, page_bytes, unwatched, webgl
 from benchmarks.peers import Voxcast, voxcast_command
 
 _CELL = ".voxcast-view .cell"
@@ -53,6 +53,7 @@ async def measured(url: str, study: str, series: str, preset: str, rounds: int, 
     drawing = "gpu" if is_card else "cpu"
     chromium = browser(*(webgl() if is_card else ()))
     async with chromium as page:
+        await unwatched(page)
         flat = f"{url}/viewer?StudyInstanceUIDs={study}&SeriesInstanceUID={series}#drawing={drawing}"
         await page.open(flat)
         await page.until(f"document.querySelector('{_CELL} .badge')?.textContent === ''")
