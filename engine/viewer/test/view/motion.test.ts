@@ -13,6 +13,19 @@ describe('the hand', () => {
     expect(hand.velocity(1320)).toBe(0);
   });
 
+  it('that turned evenly is seen to rest sooner than one of which little is known', () => {
+    const even = new Hand();
+    for (let step = 0; step < 10; step++) even.moved(step, 1000 + step * 16);
+    expect([even.restMs, even.velocity(1144 + 49) > 0, even.velocity(1144 + 51)]).toEqual([50, true, 0]);
+    const slow = new Hand();
+    for (let step = 0; step < 10; step++) slow.moved(step, 1000 + step * 100);
+    expect(slow.restMs).toBe(120);
+    const once = new Hand();
+    once.moved(0, 1000);
+    once.moved(1, 1010);
+    expect([once.restMs, once.velocity(1060) > 0]).toEqual([120, true]);
+  });
+
   it('that jumped has no speed', () => {
     const hand = new Hand();
     hand.moved(0, 0);
@@ -45,5 +58,16 @@ describe('the images of a series', () => {
     expect(images.oldest((key) => key === 'b')?.key).toBe('a');
     images.drop('b');
     expect([images.halvings('b'), images.byteCount]).toEqual([3, 512 * 512 * 2]);
+  });
+
+  it('count those of which there is a picture, and give up frames that are gone', () => {
+    const images = new Images();
+    images.put('a', pixels(64, 3));
+    images.put('b', pixels(512, 0));
+    images.drop('b'); // nothing coarse of it: it has no picture now
+    expect([images.count, images.halvings('b')]).toEqual([1, Infinity]);
+    images.put('c', pixels(512, 0));
+    images.retain((key) => key === 'a');
+    expect([images.count, images.byteCount]).toEqual([1, 0]);
   });
 });

@@ -1,6 +1,7 @@
 // The workers that decode, made of none.
 import { describe, expect, it } from 'vitest';
 import { WHOLE, type Coding, type DecodeAnswer, type DecodeJob } from '../../src/view/decode/job';
+import { Pace } from '../../src/view/decode/pace';
 import { DecodePool } from '../../src/view/decode/pool';
 
 const CODING: Coding = {
@@ -39,10 +40,40 @@ describe('the decoders', () => {
       worker.answer(512, 8);
       await Promise.all(both);
     }
-    expect(pool.msPerPixel * 512 * 512).toBeCloseTo(8, 3);
+    expect(pool.ms(512 * 512)).toBeCloseTo(8, 3);
     const small = pool.decode(CODING, new Uint8Array(8), { halvings: 5, reduce: 5, isApproximate: false });
     worker.answer(16, 4);
     await small;
-    expect(pool.msPerPixel * 512 * 512).toBeCloseTo(8, 3);
+    expect(pool.ms(512 * 512)).toBeCloseTo(8, 3);
+  });
+});
+
+describe('the pace', () => {
+  const [whole, half, quarter] = [512 * 512, 256 * 256, 128 * 128];
+
+  it('is that of each size, and is not spoiled by one that had to wait', () => {
+    const pace = new Pace();
+    for (let round = 0; round < 9; round++) pace.measured(5, whole);
+    for (let round = 0; round < 9; round++) pace.measured(1, quarter);
+    pace.measured(80, whole);
+    expect([pace.ms(whole), pace.ms(quarter)].map((ms) => Math.round(ms * 10))).toEqual([50, 10]);
+  });
+
+  it('of small ones does not keep from larger ones, nor do the first ones of a cold decoder', () => {
+    const pace = new Pace();
+    const guess = pace.ms(whole);
+    for (let round = 0; round < 40; round++) pace.measured(1.5, quarter); // 24 ms for the whole, if pixels were all
+    expect(pace.ms(whole)).toBeLessThanOrEqual(guess);
+    pace.measured(60, whole);
+    pace.measured(20, whole);
+    expect(pace.ms(whole)).toBeLessThanOrEqual(guess);
+  });
+
+  it('of a size that was never decoded is at least a part of that of a larger one', () => {
+    const pace = new Pace();
+    for (let round = 0; round < 9; round++) pace.measured(40, whole);
+    expect(pace.ms(half)).toBeCloseTo(10, 5);
+    for (let round = 0; round < 9; round++) pace.measured(40, whole);
+    expect(pace.ms(whole)).toBeCloseTo(40, 5);
   });
 });

@@ -22,8 +22,17 @@ interface Decoder {
   delete(): void;
 }
 
+interface Encoder {
+  /** Where the samples are to be put. */
+  getDecodedBuffer(about: FrameInfo & { isUsingColorTransform: boolean }): Uint8Array;
+  encode(): void;
+  getEncodedBuffer(): Uint8Array;
+  delete(): void;
+}
+
 interface OpenJph {
   HTJ2KDecoder: new () => Decoder;
+  HTJ2KEncoder: new () => Encoder;
   getExceptionMessage?: (exception: number) => string;
 }
 

@@ -1,6 +1,7 @@
 // The workers that decode: as many as there are processors to spare, each with one job, and one more that waits.
 import workerUrl from './worker?worker&url';
 import type { Pixels } from '../image/pixels';
+import { Pace } from './pace';
 import { type Coding, type DecodeAnswer, type DecodeJob, type Size } from './job';
 
 const JOBS_EACH = 2; // the second keeps a worker busy while its answer is taken; more could not be taken back
@@ -16,7 +17,7 @@ export class DecodePool {
   private readonly running: Running[] = [];
   private next = 1;
   private failures = 0;
-  private pace = 15 / (512 * 512);
+  private readonly pace = new Pace();
   private isClosed = false;
 
   constructor(
@@ -30,9 +31,9 @@ export class DecodePool {
     return this.running.length;
   }
 
-  /** What a worker takes for a pixel, as measured lately; what waits in front of it does not count. */
-  get msPerPixel(): number {
-    return this.pace;
+  /** What a worker takes for an image of so many pixels, as measured lately; what waits in front of it does not count. */
+  ms(pixels: number): number {
+    return this.pace.ms(pixels);
   }
 
   /** Whether a job would be begun soon: who has more to decode waits until then, and decides again what. */
@@ -63,7 +64,7 @@ export class DecodePool {
       const waiting = running.jobs.get(answer.number);
       running.jobs.delete(answer.number);
       if ('pixels' in answer) {
-        this.measured(answer.ms, answer.pixels.width * answer.pixels.height);
+        this.pace.measured(answer.ms, answer.pixels.width * answer.pixels.height);
         waiting?.resolve(answer.pixels);
       } else waiting?.reject(new Error(answer.error));
     };
@@ -77,11 +78,6 @@ export class DecodePool {
       if (!this.isClosed && ++this.failures <= FAILURES_MAX) this.start();
     };
     this.running.push(running);
-  }
-
-  private measured(ms: number, pixels: number): void {
-    // Small ones say more about beginning than about pixels.
-    if (pixels > 64 * 64) this.pace += 0.2 * (Math.max(ms, 0.1) / pixels - this.pace);
   }
 
   private stop(running: Running, why: string): void {

@@ -2,6 +2,7 @@
 import { decodeHtj2k, openJph } from './htj2k';
 import type { DecodeAnswer, DecodeJob } from './job';
 import { decodeNative } from './native';
+import { warm } from './warm';
 import { byteCount } from '../image/pixels';
 
 const scope = self as unknown as {
@@ -9,9 +10,11 @@ const scope = self as unknown as {
   postMessage(answer: DecodeAnswer, transfer: Transferable[]): void;
 };
 
-void openJph().catch(() => undefined); // the job that needs it says why
+let hasWorked = false;
+void warm(() => !hasWorked).catch(() => undefined); // where it cannot be loaded, the job that needs it says why
 
 scope.onmessage = (event) => {
+  hasWorked = true;
   void answer(event.data);
 };
 

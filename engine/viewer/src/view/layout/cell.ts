@@ -129,8 +129,7 @@ export class Cell {
 
   private nameOf(): string {
     const { viewport, owner } = this;
-    const texts = [...this.labels.element.querySelectorAll('.top p')].map((line) => line.textContent ?? '');
-    const [patient = '', ...others] = texts;
+    const [patient = '', ...others] = this.labels.heading;
     return owner.words('view.image', { patient, series: others.join(' '), number: viewport.position + 1, count: viewport.count });
   }
 }

@@ -3,7 +3,7 @@ import { WHOLE } from '../decode/job';
 import type { DecodePool } from '../decode/pool';
 import type { Pixels } from '../image/pixels';
 import { request, seriesPath } from './http';
-import type { Watch } from './loader';
+import type { Watch } from './choosing';
 import type { FrameStack, StackFrame } from './stack';
 
 const REQUESTS_MAX = 3; // of the six that a browser opens to a server

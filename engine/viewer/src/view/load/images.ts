@@ -42,6 +42,11 @@ export class Images {
     this.kept.set(key, found);
   }
 
+  /** Frames of which there is a picture. */
+  get count(): number {
+    return this.kept.size;
+  }
+
   /** Bytes of the fine ones. */
   get byteCount(): number {
     return this.fineBytes;
@@ -59,7 +64,18 @@ export class Images {
   /** Give up the fine one of a frame; it is decoded again when it is looked at. */
   drop(key: string): void {
     const found = this.kept.get(key);
-    if (found !== undefined) this.release(found);
+    if (found === undefined) return;
+    this.release(found);
+    if (found.coarse === undefined) this.kept.delete(key);
+  }
+
+  /** Give up all of frames that are there no longer. */
+  retain(isThere: (key: string) => boolean): void {
+    for (const [key, found] of this.kept) {
+      if (isThere(key)) continue;
+      this.release(found);
+      this.kept.delete(key);
+    }
   }
 
   clear(): void {

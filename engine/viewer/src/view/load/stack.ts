@@ -209,6 +209,7 @@ export class FrameStack implements Frames {
     }
     this.list = table.frames.map((entry) => new StreamedFrame(entry, metadata, this.rerouted));
     this.keys = new Map(this.list.map(({ key }, position) => [key, position]));
+    this.images.retain((key) => this.keys.has(key));
     this.emit(undefined);
   }
 

@@ -78,12 +78,16 @@ export class Toolbar {
 
   update(): void {
     for (const { button, entry } of this.buttons) {
-      if (entry.isOn !== undefined) button.setAttribute('aria-pressed', String(entry.isOn()));
-      if (entry.isEnabled !== undefined) button.disabled = !entry.isEnabled();
+      // Asked at every drawing: only what has changed is written, or the page would style itself anew each time.
+      const isPressed = entry.isOn === undefined ? null : String(entry.isOn());
+      if (isPressed !== null && button.getAttribute('aria-pressed') !== isPressed) button.setAttribute('aria-pressed', isPressed);
+      const isDisabled = entry.isEnabled !== undefined && !entry.isEnabled();
+      if (button.disabled !== isDisabled) button.disabled = isDisabled;
     }
     const reached = this.buttons.find(({ button }) => button.tabIndex === 0 && !button.disabled);
     if (reached === undefined) this.reach(this.buttons.find(({ button }) => !button.disabled)?.button);
-    this.layout.value = this.layoutNow();
+    const layout = this.layoutNow();
+    if (this.layout.value !== layout) this.layout.value = layout;
     const windows = this.windows();
     const names = windows.map((window, at) => `${at + 1}  ${this.nameOf(window)}`);
     if (names.join('\n') === this.shownPresets && this.presets.options.length > 0) return;

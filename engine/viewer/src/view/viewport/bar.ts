@@ -11,6 +11,7 @@ export class JumpBar {
   private readonly canvas = make('canvas');
   private readonly mark = make('div', 'mark');
   private drawn = '';
+  private said = { position: -1, count: 0, height: 0 };
 
   constructor(
     private readonly viewport: Viewport,
@@ -36,10 +37,14 @@ export class JumpBar {
     const { count, position, stack } = this.viewport;
     this.element.hidden = count < 2 || stack === undefined;
     if (this.element.hidden || stack === undefined) return;
+    const { height } = this.viewport.size;
+    if (this.said.position === position && this.said.count === count && this.said.height === height) return;
+    this.said = { position, count, height };
     this.element.setAttribute('aria-valuemax', String(count));
     this.element.setAttribute('aria-valuenow', String(position + 1));
     this.element.setAttribute('aria-label', this.words('view.position', { number: position + 1, count }));
-    this.mark.style.top = `${(100 * (position + 0.5)) / count}%`;
+    // Moved, not placed: the page is not laid out for it.
+    this.mark.style.transform = `translateY(${(height * (position + 0.5)) / count}px)`;
   }
 
   /** What has come of it: asks every frame, so a few times a second. */
@@ -55,11 +60,13 @@ export class JumpBar {
     this.canvas.height = height;
     const context = this.canvas.getContext('2d');
     if (context === null) return;
-    states.forEach((state, at) => {
+    for (let from = 0, to = 0; from < count; from = to) {
+      const state = states[from] ?? 'missing';
+      while (to < count && states[to] === state) to++;
       context.fillStyle = COLOURS[state];
-      const top = Math.floor((at * height) / count);
-      context.fillRect(0, top, WIDTH, Math.max(1, Math.ceil(((at + 1) * height) / count) - top));
-    });
+      const top = Math.floor((from * height) / count);
+      context.fillRect(0, top, WIDTH, Math.max(1, Math.ceil((to * height) / count) - top));
+    }
   }
 
   private jump(event: PointerEvent): void {

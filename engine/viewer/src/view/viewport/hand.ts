@@ -1,7 +1,9 @@
 // How fast the hand goes through a series, in positions a second, from where it was in the last moments.
 
 const MEMORY_MS = 160;
-export const REST_MS = 120; // without a move for so long it rests
+const REST_MS = 120; // without a move for so long it rests,
+const REST_LEAST_MS = 50; // or for this long,
+const REST_MOVES = 3; // when it has moved several times in as long: a wheel that turns evenly is seen to stop at once
 
 export class Hand {
   private moves: { at: number; position: number }[] = [];
@@ -20,11 +22,19 @@ export class Hand {
     this.moves = [];
   }
 
+  /** Without a move for so long it rests. */
+  get restMs(): number {
+    const [first, last] = [this.moves[0], this.moves.at(-1)];
+    if (first === undefined || last === undefined || this.moves.length <= REST_MOVES) return REST_MS;
+    const usual = (last.at - first.at) / (this.moves.length - 1);
+    return Math.min(Math.max(usual * REST_MOVES, REST_LEAST_MS), REST_MS);
+  }
+
   velocity(now: number): number {
     const [first, last] = [this.moves[0], this.moves.at(-1)];
-    if (first === undefined || last === undefined || first === last || now - last.at > REST_MS) return 0;
+    if (first === undefined || last === undefined || first === last || now - last.at > this.restMs) return 0;
     // The time since the last move counts too: a hand that slows down is believed at once.
-    const ms = Math.max(last.at, now - REST_MS / 4) - first.at;
+    const ms = Math.max(last.at, now - this.restMs / 4) - first.at;
     return ms > 0 ? ((last.position - first.position) * 1000) / ms : 0;
   }
 

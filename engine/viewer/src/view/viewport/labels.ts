@@ -30,6 +30,11 @@ export class Labels {
     this.element.classList.toggle('few', !areAll);
   }
 
+  /** What is said above the image: who it is, then of what series. */
+  get heading(): readonly string[] {
+    return [this.patient, this.series].flatMap((corner) => (this.said.get(corner) ?? '').split('\n').filter(Boolean));
+  }
+
   /** Of what is shown now; nothing is said of anything else. */
   update(viewport: Viewport): void {
     const { shown, words } = { shown: viewport.shown, words: this.words };
@@ -94,12 +99,17 @@ export class Labels {
     const kept = lines.filter(Boolean);
     if (this.said.get(at) === kept.join('\n')) return;
     this.said.set(at, kept.join('\n'));
-    at.replaceChildren(...kept.map((line) => {
+    // Elements stay: at a step of a scroll one of them has another text, and no more is laid out anew.
+    while (at.childElementCount > kept.length) at.lastElementChild?.remove();
+    while (at.childElementCount < kept.length) {
       const element = make('p');
-      element.textContent = line;
       element.dir = 'auto';
-      return element;
-    }));
+      at.append(element);
+    }
+    kept.forEach((line, number) => {
+      const element = at.children[number];
+      if (element !== undefined && element.textContent !== line) element.textContent = line;
+    });
   }
 
   private say(at: HTMLElement | undefined, text: string): void {

@@ -10,7 +10,7 @@ import type { FrameLoader } from '../load/loader';
 import type { Frames } from '../load/frames';
 import type { StackFrame } from '../load/stack';
 import { GreyScale, type Greys, type StateGreys } from './greys';
-import { Hand, REST_MS } from './hand';
+import { Hand } from './hand';
 
 /** What is on the screen at this moment: all that is said beside the image is said of this. */
 export interface Shown {
@@ -129,7 +129,7 @@ export class Viewport {
     this.look();
     if (!hasMoved) return;
     clearTimeout(this.restTimer);
-    this.restTimer = setTimeout(() => this.look(), REST_MS + 10);
+    this.restTimer = setTimeout(() => this.look(), this.hand.restMs + 2);
     this.changed();
     this.moved(this);
   }
