@@ -25,11 +25,13 @@ export interface GridProps {
   readonly selected: number;
   readonly select: (index: number) => void;
   readonly open: (row: StudyRow) => void;
+  /** A study is about to be opened. */
+  readonly aim: (study: string) => void;
   readonly sortBy: (column: Column) => void;
   readonly leave: () => void;
 }
 
-export function Grid({ texts, pages, version, query, selected, select, open, sortBy, leave }: GridProps): JSX.Element {
+export function Grid({ texts, pages, version, query, selected, select, open, aim, sortBy, leave }: GridProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const track = useRef(new Track()).current;
   const [height, setHeight] = useState(800);
@@ -103,7 +105,7 @@ export function Grid({ texts, pages, version, query, selected, select, open, sor
   };
   const rows: JSX.Element[] = [];
   for (let index = first; index < last; index += 1) {
-    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} below={(index - first) * ROW_PX} isSelected={index === selected} open={open} select={select} />);
+    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} below={(index - first) * ROW_PX} isSelected={index === selected} open={open} aim={aim} select={select} />);
   }
   return (
     <div class="grid" role="grid" aria-label={texts.say("page.studies")} aria-rowcount={pages.count?.isLeast ? -1 : total + 1} aria-colcount={7} id="studies"
@@ -137,10 +139,11 @@ interface LineProps {
   readonly below: number;
   readonly isSelected: boolean;
   readonly open: (row: StudyRow) => void;
+  readonly aim: (study: string) => void;
   readonly select: (index: number) => void;
 }
 
-function Line({ texts, row, index, below, isSelected, open, select }: LineProps): JSX.Element {
+function Line({ texts, row, index, below, isSelected, open, aim, select }: LineProps): JSX.Element {
   const pressed = useRef(0);
   const clicked = (event: MouseEvent): void => {
     select(index);
@@ -150,6 +153,12 @@ function Line({ texts, row, index, below, isSelected, open, select }: LineProps)
     if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser opens the link beside this page
     event.preventDefault();
     open(row);
+  };
+  // A pointer goes down a tenth of a second before its click; a finger that goes down may scroll as well.
+  const down = (event: PointerEvent): void => {
+    pressed.current = event.timeStamp;
+    const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+    if (row && isPlain && event.pointerType !== "touch") aim(row.study);
   };
   const place = { transform: `translateY(${below}px)` };
   if (!row) {
@@ -163,7 +172,7 @@ function Line({ texts, row, index, below, isSelected, open, select }: LineProps)
   const born = [row.birthDate, row.sex].filter(Boolean).join(" · ");
   return (
     <div role="row" class="line study" id={`study-${index}`} data-study={row.study} aria-rowindex={index + 2} aria-selected={isSelected} style={place}
-      onPointerDown={(event) => { pressed.current = event.timeStamp; }} onClick={clicked}>
+      onPointerDown={down} onClick={clicked}>
       <div role="gridcell" class="cell name">
         <a href={viewerAddress({ studies: [row.study] })} tabIndex={-1} class="strong" title={row.name} dir="auto"><bdi>{row.name || texts.say("list.no_name")}</bdi></a>
         <span class="faint" title={animal || born} dir="auto"><bdi>{animal || born}</bdi></span>

@@ -9,6 +9,7 @@ import type { Importer } from "../importing/importer.js";
 import { viewerAddress } from "../router.js";
 import { explain } from "../shell/explain.js";
 import type { Tools } from "../shell/page.js";
+import { aim, prepare } from "../shell/viewing.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Pages } from "./pages.js";
@@ -79,7 +80,7 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
     if (!shown) return;
     requestAnimationFrame(() => {
       if (!performance.getEntriesByName(LIST_READY).length) performance.mark(LIST_READY);
-      whenIdle(() => void import("../view/index.js").then(({ prepare }) => prepare(), () => undefined)); // it is fetched again at the click
+      whenIdle(() => prepare(tools));
     });
   }, [shown]);
 
@@ -91,6 +92,7 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
     if (row?.species) seen.current.species.add(row.species);
   }
   const open = (row: StudyRow): void => {
+    aim(row.study); // first of all: the line and the server work while the screen is made
     opened(settings, row.study);
     go(viewerAddress({ studies: [row.study] }));
   };
@@ -109,7 +111,7 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
         <Status tools={tools} pages={pages} search={search} query={settled} reset={() => setQuery(EVERYTHING)} retry={() => search.retry()} />
         <RecentList tools={tools} open={open} />
       </div>
-      {pages && <Grid texts={texts} pages={pages} version={version} query={query} selected={selected} select={select} open={open} sortBy={sortBy}
+      {pages && <Grid texts={texts} pages={pages} version={version} query={query} selected={selected} select={select} open={open} aim={aim} sortBy={sortBy}
         leave={() => { select(-1); box.current?.focus(); }} />}
       <ImportPanel tools={tools} importer={importer} />
       {isDragged && <p class="drop" aria-hidden="true">{texts.say("import.drop")}</p>}

@@ -1,7 +1,7 @@
 // The viewer's screen: whose study it is, its series, other studies of the patient, and the viewer or a document in the middle.
 
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../api/dicomweb.js";
 import { text } from "../api/json.js";
 import type { SeriesRef, Viewer, ViewerParams } from "../contract.js";
@@ -22,6 +22,7 @@ import { useStudies } from "../study/studies.js";
 import { explain } from "./explain.js";
 import type { Tools } from "./page.js";
 import { Preferences } from "./preferences.js";
+import { atHand, fetched, type View } from "./viewing.js";
 
 export interface ViewerScreenProps {
   readonly tools: Tools;
@@ -49,16 +50,18 @@ export function ViewerScreen({ tools, params, go }: ViewerScreenProps): JSX.Elem
   const { studies, series, failure, retry } = useStudies(useMemo(() => [...params.studies, ...priors], [params, priors]), (now) => setNews((before) => together(before, now)), changed);
   const facts = useFacts(series);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     let isOver = false;
     setTrouble(params.studies.length ? "" : say("page.no_study"));
     for (const study of params.studies) opened(settings, study);
+    const open = ({ openViewer }: View): void => {
+      if (!isOver && root.current) viewer.current = openViewer(root.current, params, { texts, settings, api, shown: (now) => isOver || setShown(now) });
+    };
     if (params.studies.length) {
-      import("../view/index.js")
-        .then(({ openViewer }) => {
-          if (!isOver && root.current) viewer.current = openViewer(root.current, params, { texts, settings, api, shown: (now) => isOver || setShown(now) });
-        })
-        .catch((error: unknown) => isOver || setTrouble(say("page.failed", { why: error instanceof Error ? error.message : String(error) })));
+      const found = atHand();
+      // At once where it can be: a promise would let the page be laid out and drawn without it first.
+      if (found) open(found);
+      else fetched().then(open).catch((error: unknown) => isOver || setTrouble(say("page.failed", { why: error instanceof Error ? error.message : String(error) })));
     }
     return () => {
       isOver = true;

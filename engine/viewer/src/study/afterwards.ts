@@ -6,7 +6,7 @@ import { pause } from "../api/dicomweb.js";
 const PATIENCE_MS = 1500;
 
 /** Until the viewer shows an image, or none has come for a while. Rejects when `signal` gives it up. */
-export async function afterFirstImage(signal: AbortSignal): Promise<void> {
+export async function afterFirstImage(signal: AbortSignal, patienceMs = PATIENCE_MS): Promise<void> {
   const drawn = new AbortController();
   const heard = (event: Event): void => {
     const { shown } = (event as CustomEvent<{ readonly shown: readonly { readonly halvings: number }[] }>).detail;
@@ -14,7 +14,7 @@ export async function afterFirstImage(signal: AbortSignal): Promise<void> {
   };
   window.addEventListener("voxcast:drawn", heard);
   try {
-    await pause(PATIENCE_MS, AbortSignal.any([signal, drawn.signal]));
+    await pause(patienceMs, AbortSignal.any([signal, drawn.signal]));
   } catch (error) {
     if (signal.aborted) throw error;
   } finally {

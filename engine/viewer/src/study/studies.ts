@@ -2,14 +2,18 @@
 
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { api, isAbort } from "../api/dicomweb.js";
-import { first, type Item } from "../api/json.js";
+import { first, text, type Item } from "../api/json.js";
 import { Failure } from "../api/failure.js";
 import { searchByUids } from "../list/query.js";
+import { isStackModality } from "../documents/kinds.js";
+import { afterFirstImage } from "./afterwards.js";
 import { follow, type Change } from "./changes.js";
 import { newsOf, type News } from "./news.js";
 import { seriesOf, type SeriesRow } from "./series.js";
 
 const SERIES_MAX = 1000;
+/** What stands around the images is laid out after the first one: it would come later by as much. */
+const IMAGE_FIRST_MS = 200;
 
 export interface Studies {
   readonly studies: readonly Item[];
@@ -29,16 +33,21 @@ export function useStudies(uids: readonly string[], told: (news: News) => void, 
   const [generation, retry] = useReducer((count: number) => count + 1, 0);
   const calls = useRef({ told, changed });
   calls.current = { told, changed };
+  const isBegun = useRef(false);
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
     setFailure(null);
     if (!uids.length) return undefined;
+    const image = isBegun.current ? undefined : afterFirstImage(signal, IMAGE_FIRST_MS);
+    image?.catch(() => undefined); // given up with all else
     Promise.all([
       api.rows(searchByUids(uids), signal),
       ...uids.map((uid) => api.rows(`${api.address(uid)}/series?limit=${SERIES_MAX}`, signal)),
     ])
-      .then(([found = [], ...rows]) => {
+      .then(async ([found = [], ...rows]) => {
+        if (rows.flat().some((row) => isStackModality(text(row, "00080060")))) await image;
+        isBegun.current = true;
         const inOrder = uids.map((uid) => found.find((one) => first(one, "0020000D") === uid)).filter((one) => one !== undefined);
         const now = rows.flat().map(seriesOf);
         setStudies(inOrder);

@@ -22,7 +22,9 @@ export class OpenSeries {
     if (found !== undefined) return found;
     const stack = this.loader.stack(name.study, name.series);
     this.stacks.set(keyOf(name), stack);
-    stack.ready.catch((error: unknown) => this.failed(error instanceof Error ? error : new Error(String(error))));
+    stack.ready.catch((error: unknown) => {
+      if (this.found(name) === stack) this.failed(error instanceof Error ? error : new Error(String(error))); // else it was closed before
+    });
     return stack;
   }
 

@@ -163,6 +163,17 @@ export class Reading {
     this.tellShown();
   }
 
+  /** A series that will be shown soon, it seems: opened, and nothing is looked at yet. */
+  expect(name: SeriesRef): void {
+    this.opened.stack(name);
+  }
+
+  /** It will not be shown; closed, if it is not. */
+  unexpect(name: SeriesRef): void {
+    this.opened.release(this.opened.found(name), this.screen.cells.map(({ viewport }) => viewport.stack));
+    this.tell('');
+  }
+
   /** What is stored in the studies beside their images: marks and views. */
   private openStored(): void {
     for (const study of this.unread) {
