@@ -99,6 +99,17 @@ class Metrics:
             self._cells[total] += seconds
             self._cells[_SENT] += sent
 
+    def requests(self, kind: str, code: str, number: int, seconds: float, sent: int, within: Sequence[int]) -> None:
+        """Answered requests together; `within`: how many of them are in each of the `BUCKETS`, and beyond the last."""
+        count, first_bucket, total = _REQUEST_SLOTS[kind, code]
+        with self._lock:
+            self._cells[count] += float(number)
+            for at, some in enumerate(within, first_bucket):
+                if some:
+                    self._cells[at] += some
+            self._cells[total] += seconds
+            self._cells[_SENT] += sent
+
     def text(self) -> str:
         """All processes together, as Prometheus reads it."""
         total = self._totals()

@@ -18,10 +18,12 @@ from engine.limits import Limits
 from engine.metrics import Metrics
 from engine.settings import Settings
 from engine.stream.frames import FrameService
+from engine.stream.turns import Turns
 from engine.web.app import build, runner
-from engine.web.door import Door, DoorRunner
+from engine.web.door import Door, DoorRunner, Doors
+from engine.web.lending import Lending
 from engine.web.load import LOAD, Load
-from engine.web.services import Services
+from engine.web.services import TURNS, Services
 
 
 class InProcess:
@@ -73,6 +75,17 @@ class InProcess:
         """The connections that are open."""
         assert self._runner.server is not None
         return [one for one in self._runner.server.connections if isinstance(one, Door)]
+
+    def lending(self) -> Lending:
+        """Who answers past Python."""
+        server = self._runner.server
+        assert isinstance(server, Doors)
+        return server.lending
+
+    def turns(self) -> Turns:
+        """Of bodies under way."""
+        assert self._runner.app is not None
+        return self._runner.app[TURNS]
 
     def load(self) -> Load:
         """What is under way."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import lmdb
 
+from engine._native import CommitMark
 from engine.archive.map_gate import MapGate
 from engine.archive.ports import Snapshot, Transaction
 from engine.errors import ArchiveFault, ArchiveFull, ArchiveReadOnly, IndexMismatch
@@ -95,6 +96,14 @@ class LmdbEngine:
     def size_bytes(self) -> int:
         info, stat = self._env.info(), self._env.stat()
         return int((info["last_pgno"] + 1) * stat["psize"])
+
+    def commit_mark(self) -> CommitMark | None:
+        try:
+            mark = CommitMark(str(self._path / "data.mdb"), self._env.stat()["psize"])
+        except RuntimeError:  # a later format of LMDB
+            return None
+        with self._writing, self._env.begin():  # nobody here commits, nor moves the map, meanwhile
+            return mark if mark.read() >= self._env.info()["last_txnid"] else None
 
     def check_readers(self) -> int:
         return int(self._env.reader_check())

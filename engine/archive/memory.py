@@ -23,6 +23,9 @@ class MemoryEngine:
         self._lock = threading.RLock()
         self.read_only_reason = ""
 
+    def commit_mark(self) -> None:
+        return None
+
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
         yield _MemoryTxn(self._tables)  # tables are replaced on commit, never changed

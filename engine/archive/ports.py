@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import Protocol
 
+from engine._native import CommitMark
 from engine.archive.records import Spooled
 from engine.types import Buffer, Location, Source
 
@@ -61,6 +62,10 @@ class IndexEngine(Protocol):
 
     def write(self) -> AbstractContextManager[Transaction]:
         """Raises `ArchiveFull` or `ArchiveReadOnly` when the disk does not take it."""
+        ...
+
+    def commit_mark(self) -> CommitMark | None:
+        """A number that is another one after each commit, of whatever process; None: there is none that native code can read."""
         ...
 
     def check_readers(self) -> int:

@@ -8,6 +8,7 @@ from io import FileIO
 from itertools import islice
 from typing import TypeVar
 
+from engine._native import CommitMark
 from engine.archive import index
 from engine.archive.core import Core
 from engine.archive.packing import received_of, unpack_instance, unpack_series
@@ -44,6 +45,13 @@ class Reading:
         if series_uid not in ("", record.series_instance_uid):
             raise InstanceNotFound(sop_uid)
         return record
+
+    def commit_mark(self) -> CommitMark | None:
+        """Its number changes with every commit, by whatever process: what was read at one number is so while that one stands.
+
+        None where the index has none that native code can read.
+        """
+        return self._core.engine.commit_mark()
 
     def versions(self, sop_uid: str) -> list[InstanceRecord]:
         """Every version of a SOP Instance UID, the served one first."""

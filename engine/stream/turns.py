@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from engine.limits import KIB
@@ -34,6 +34,7 @@ class Turns:
         self._clients: OrderedDict[str, _Client] = OrderedDict()
         self._busy: dict[str, int] = {}
         self._keys = itertools.count()
+        self.began: Callable[[str], None] = lambda client: None  # a client with no body under way has one now
 
     def is_busy(self, client: str) -> bool:
         """Whether bodies of this client are under way in turns: then the next ones are to be, too."""
@@ -45,6 +46,8 @@ class Turns:
         if of is None:
             of = self._clients[client] = _Client(self._dispatcher)
         self._clients.move_to_end(client)
+        if client not in self._busy:
+            self.began(client)
         self._busy[client] = self._busy.get(client, 0) + 1
         order = Order(key=next(self._keys), end=size, urgency=urgency, is_incremental=is_incremental)
         return Turn(of, order, partial(self._ended, client))

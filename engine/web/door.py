@@ -2,7 +2,8 @@
 
 A request costs aiohttp, the envelope and a handler some 250 µs before a byte moves; a scrolling client sends the same headers
 with every one. Once a handler has answered one such request, the connection holds a `Passport` for that header block for a
-moment, and requests that differ in nothing but the address are answered at once (`quick_frame`, `quick_picture`). Whatever is
+moment, and requests that differ in nothing but the address are answered at once (`quick_frame`, `quick_picture`); who has been
+answered with a stored frame has the next ones from native code (`lending`). Whatever is
 out of the ordinary is aiohttp's: nothing is decided here that the handler has not decided for the same headers (access,
 negotiation, origin). Measured in docs/decisions/0004.
 """
@@ -17,10 +18,11 @@ from aiohttp.web_protocol import RequestHandler
 
 from engine.errors import EngineError, TooBusy
 from engine.stream.turns import Turns
+from engine.web.lending import Lending
 from engine.web.load import LOAD, Load
 from engine.web.negotiate import MediaRange
 from engine.web.passport import ADDRESS, Passport, passport_for
-from engine.web.quick_frame import FramePlan, FramePlans, frame_plan, is_current, quick_frame
+from engine.web.quick_frame import FramePlan, FramePlans, frame_plan, is_current, quick_frame, quick_lines
 from engine.web.quick_picture import QuickPicture, WishOf, wishes
 from engine.web.services import SERVICES, TURNS, Services
 from engine.web.unreadable import unreadable
@@ -38,14 +40,15 @@ class Door(RequestHandler):
     """
 
     __slots__ = (
-        "_asked", "_early", "_head_due", "_held", "_is_in_line", "_line_bytes", "_load", "_passport", "_picture", "_plans",
-        "_services", "_turns", "_wish_of", "quick_count",
+        "_asked", "_early", "_head_due", "_held", "_is_in_line", "_lending", "_lent", "_line_bytes", "_load", "_passport",
+        "_picture", "_plans", "_services", "_turns", "_wish_of", "quick_count",
     )  # fmt: skip
 
     def __init__(self, manager: Doors, **options: object) -> None:
         super().__init__(manager, **options)  # type: ignore[arg-type]
         self._services, self._load, self._wish_of = manager.services, manager.load, manager.wish_of
-        self._turns, self._plans = manager.turns, manager.plans
+        self._turns, self._plans, self._lending = manager.turns, manager.plans, manager.lending
+        self._lent = -1  # the socket, while native code has it
         self._asked = b""  # the lone request that aiohttp is answering
         self._passport: Passport | None = None
         self._picture: QuickPicture | None = None  # on its way
@@ -98,6 +101,8 @@ class Door(RequestHandler):
         self._hand_over(data, is_lone)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._lending.take(self._lent)
+        self._lent = -1
         if self._head_due is not None:
             self._head_due.cancel()
         picture, self._picture, self._held = self._picture, None, b""
@@ -140,7 +145,7 @@ class Door(RequestHandler):
             self._head_due = None
 
     def _process_keepalive(self) -> None:
-        if self._picture is not None:  # aiohttp takes the connection for idle
+        if self._picture is not None or self._lent >= 0:  # aiohttp takes the connection for idle
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         super()._process_keepalive()
 
@@ -177,7 +182,7 @@ class Door(RequestHandler):
 
     def _answered(self, data: bytes) -> bool:
         """Whether the request is answered, or will be, from here."""
-        passport, start = self._passport, time.perf_counter()
+        passport, start, generation = self._passport, time.perf_counter(), self._lending.generation()
         assert passport is not None and self.transport is not None
         plan = self._plans.find(data, passport)
         found = ADDRESS.match(data) if plan is None else None
@@ -188,7 +193,7 @@ class Door(RequestHandler):
             return False
         if plan is not None:
             if is_current(self._services, plan):
-                return not self._turns.is_busy(passport.client) and self._sent(plan, passport, start)
+                return not self._turns.is_busy(passport.client) and self._sent(data, plan, passport, start, generation)
             found = ADDRESS.match(data)
         assert found is not None
         _, study, series, instance, form, frame, kind, query = found.groups(b"")
@@ -200,15 +205,23 @@ class Door(RequestHandler):
             return False  # no instance; or the client has an order for its answers, which the handler keeps to
         names = (part.decode("ascii") for part in (study, series, instance, form, frame))
         plan = frame_plan(self._services, passport, *names)
-        if plan is None or not self._sent(plan, passport, start):
+        if plan is None or not self._sent(data, plan, passport, start, generation):
             return False
         self._plans.keep(data, passport, plan)
         return True
 
-    def _sent(self, plan: FramePlan, passport: Passport, start: float) -> bool:
+    def _sent(self, data: bytes, plan: FramePlan, passport: Passport, start: float, generation: int) -> bool:
+        """`generation`: of the archive, from before the plan was found to be good."""
         assert self.transport is not None
+        socket = self._socket()
+
+        def keep(file: int, offset: int) -> None:
+            if self._lend(socket, plan, passport):
+                body, head = plan.body, quick_lines(plan, passport)
+                self._lending.plan(data, generation, head, body.head, body.tail, file, offset, body.size)
+
         try:
-            rest = quick_frame(self._services, self._load, passport, self._socket(), plan, start)
+            rest = quick_frame(self._services, self._load, passport, socket, plan, start, keep)
         except (OSError, EngineError):  # the client has gone, or the disk in the middle of the frame
             self.transport.abort()
             return True
@@ -216,6 +229,35 @@ class Door(RequestHandler):
             return False
         self._send(rest)
         return True
+
+    def _lend(self, socket: int, plan: FramePlan, passport: Passport) -> bool:
+        assert self.transport is not None
+        if plan.body.timing or self.transport.get_extra_info("sslcontext") is not None:
+            return False  # of a pack, which may be another one without the archive's number knowing
+        if self._lending.lend(self, socket, passport.block, passport.until):
+            self._lent = socket
+            self.transport.pause_reading()
+        return self._lent >= 0
+
+    @property
+    def client(self) -> str:
+        """See `lending.Borrower`."""
+        return "" if self._passport is None else self._passport.client
+
+    def returned(self, heard: bytes, unsent: bytes, *, is_broken: bool) -> None:
+        """See `lending.Borrower`."""
+        self._lent = -1
+        if self.transport is None:
+            return
+        if is_broken:
+            self.transport.abort()
+            return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if unsent:
+            self.transport.write(unsent)
+        self.transport.resume_reading()
+        if heard:
+            self.data_received(heard)
 
     def _socket(self) -> int:
         """The descriptor, for who writes past the transport while that has nothing to write."""
@@ -278,6 +320,7 @@ class Doors(web.Server):
     wish_of: WishOf
     turns: Turns
     plans: FramePlans
+    lending: Lending
 
     def __call__(self) -> Door:
         return Door(self, loop=self._loop, **self._kwargs)
@@ -293,5 +336,13 @@ class DoorRunner(web.AppRunner):
         assert isinstance(server, Doors)
         server.services, server.load = self.app[SERVICES], self.app[LOAD]
         server.turns, server.plans = self.app[TURNS], FramePlans()
+        server.lending = Lending(server.services, server.load, asyncio.get_running_loop())
+        server.turns.began = lambda client: server.lending.take_all_of(frozenset({client}))
         server.wish_of = wishes(server.services.settings)
         return server
+
+    async def cleanup(self) -> None:
+        server = self.server
+        await super().cleanup()
+        if isinstance(server, Doors):
+            server.lending.close()

@@ -26,6 +26,10 @@ class Load:
         self._idle = asyncio.Event()
         self.is_draining = False
 
+    def numbers(self, kind: str) -> str:
+        """What stands in front of ids that somebody else counts; no two kinds meet."""
+        return f"{self._process}-{kind}"
+
     def next_id(self) -> str:
         """An id that no other request on this machine has while this process lives."""
         return f"{self._process}-{next(self._ids):x}"

@@ -31,6 +31,7 @@ from engine.web.services import Services
 QUICK_BYTES_MAX = 1024 * 1024  # held in memory for each connection where the socket does not take it at once
 _PLANS_MAX, _REQUEST_BYTES_MAX = 1024, 2048  # so at most some 4 MB
 _Send = Callable[[int, int], int | None]
+_Keep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,14 @@ def is_current(services: Services, plan: FramePlan) -> bool:
 
 
 def quick_frame(
-    services: Services, load: Load, passport: Passport, socket: int, plan: FramePlan, start: float
+    services: Services, load: Load, passport: Passport, socket: int, plan: FramePlan, start: float, keep: _Keep
 ) -> bytes | None:
     """Send the whole answer; None: nothing is sent, it is the handler's.
 
     Parameters
     ----------
     start : of `time.perf_counter`, when the request came.
+    keep : called with a descriptor and an offset, where the bytes of the body lie, when the socket has taken all.
 
     Returns
     -------
@@ -153,7 +155,10 @@ def quick_frame(
     head = quick_head(plan.lines, length, load, passport, timing) + body.head
 
     def send(file: int, offset: int) -> int | None:
-        return send_range(socket, head, file, offset, body.size, body.tail)
+        taken = send_range(socket, head, file, offset, body.size, body.tail)
+        if taken == len(head) + body.size + len(body.tail):
+            keep(file, offset)
+        return taken
 
     sent = body.by(send)
     if sent is None:
@@ -218,12 +223,20 @@ def _packed(services: Services, passport: Passport, record: InstanceRecord, inde
     )
 
 
+def quick_lines(plan: FramePlan, passport: Passport) -> str:
+    """The header lines that are the same whenever the plan is followed: all but those of the moment."""
+    return _same_lines(plan.lines, plan.length, passport)
+
+
+def _same_lines(lines: str, length: int, passport: Passport) -> str:
+    return f"{lines}Content-Length: {length}\r\nX-Content-Type-Options: nosniff\r\n{passport.extra}"
+
+
 def quick_head(lines: str, length: int, load: Load, passport: Passport, timing: str) -> bytes:
     """Status line and headers of an answer that the short way gives; `lines` are those of this one."""
     closing = "Connection: close\r\n" if load.is_draining else ""
     return (
-        f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {length}\r\n"
-        f"X-Request-Id: {load.next_id()}\r\nServer-Timing: {timing}\r\n"
-        f"X-Content-Type-Options: nosniff\r\n{passport.extra}{closing}"
+        f"HTTP/1.1 200 OK\r\n{_same_lines(lines, length, passport)}"
+        f"X-Request-Id: {load.next_id()}\r\nServer-Timing: {timing}\r\n{closing}"
         f"Date: {rfc822_formatted_time()}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"
     ).encode("latin_1")

@@ -1,6 +1,8 @@
 #include "send_range.hpp"
 
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -12,7 +14,7 @@ namespace {
 
 constexpr size_t kProbeEvery = 128 * 1024;
 
-bool is_cached(int file, uint64_t offset, size_t length) {
+bool all_cached(int file, uint64_t offset, size_t length) {
   uint8_t byte = 0;
   iovec room{&byte, 1};
   for (size_t at = 0;; at = std::min(at + kProbeEvery, length - 1)) {
@@ -33,10 +35,26 @@ int64_t send_some(int socket, const uint8_t* data, size_t size, int flags) {
   return static_cast<int64_t>(sent);
 }
 
+// While it lives the kernel sends full packets only: else what stands behind the range would be one of its own, and wake its reader again.
+class Cork {
+ public:
+  explicit Cork(int socket, bool is_wanted) : socket_(is_wanted ? socket : -1) { set(1); }
+  ~Cork() { set(0); }
+  Cork(const Cork&) = delete;
+  Cork& operator=(const Cork&) = delete;
+
+ private:
+  void set(int value) const {
+    if (socket_ >= 0) ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+  }
+  const int socket_;
+};
+
 }  // namespace
 
-int64_t send_range(int socket, const Frame& around, int file, uint64_t offset, size_t length) {
-  if (length == 0 || !is_cached(file, offset, length)) return kNotCached;
+int64_t send_range(int socket, const Frame& around, int file, uint64_t offset, size_t length, bool is_cached) {
+  if (length == 0 || !(is_cached || all_cached(file, offset, length))) return kNotCached;
+  const Cork cork(socket, around.tail_bytes > 0);
   int64_t sent = send_some(socket, around.head, around.head_bytes, MSG_MORE);
   if (sent < static_cast<int64_t>(around.head_bytes)) return sent;
   off_t at = static_cast<off_t>(offset);

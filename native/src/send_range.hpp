@@ -16,6 +16,7 @@ constexpr int64_t kNotCached = -1, kFailed = -2;  // nothing was sent; errno say
 
 // How many bytes of head, range and tail the socket has taken. It never waits for the socket: what is missing is the caller's.
 // Pages are looked at where they begin, end, and every 128 KiB: one that was dropped in between costs a read from the disk.
-int64_t send_range(int socket, const Frame& around, int file, uint64_t offset, size_t length);
+// `is_cached`: they need not be looked at.
+int64_t send_range(int socket, const Frame& around, int file, uint64_t offset, size_t length, bool is_cached = false);
 
 }  // namespace voxcast

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "codec": {"dicom", "_native"},
     "imaging": {"dicom", "imaging.kernels"},
     "imaging.kernels": set(),
-    "archive": {"dicom"},
+    "archive": {"_native", "dicom"},
     "ingest": {"dicom", "archive"},
     "stream": {"_native", "dicom", "archive", "codec", "imaging"},
     "dimse": {"_native", "dicom", "archive", "ingest", "codec"},
