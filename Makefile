@@ -13,7 +13,7 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 LOCK := requirements.lock
 BUILD_TOOLS := scikit-build-core nanobind cmake ninja
 NATIVE := $(shell find native -name '*.?pp' -o -name '*.inc' -o -name CMakeLists.txt) CMakeLists.txt pyproject.toml
-JOBS ?= 3
+JOBS ?= 2
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := $(patsubst native/fuzz/fuzz_%.cpp,%,$(wildcard native/fuzz/fuzz_*.cpp))
 CMAKE_NATIVE = $(PY) -m cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(VENV)/bin/ninja

@@ -50,7 +50,7 @@ def browse(
             await page.open(server.url + path)
             await page.until(ready)
             await steps(page)
-            assert page.problems == []
+            assert page.problems == [], page.problems
             own = (
                 server.url + "/",
                 "data:",

@@ -236,7 +236,7 @@ def test_files_and_a_picture_are_taken_away(server: Serving, tmp_path: Path) -> 
         links = await page.value("[...document.querySelectorAll('#actions a')].map((a) => a.getAttribute('href'))")
         for link, instances in zip(links, (17, 12), strict=True):
             answer = server.get(link)
-            assert answer.headers["Content-Type"] == "application/zip"
+            assert answer.headers["Content-Type"] == "application/zip", (answer.text, server.said()[-3000:])
             assert answer.content.count(b"PK\x01\x02") >= instances
         # The image is there when the viewer has one to give.
         await page.until("document.querySelector('.voxcast-view .labels')?.innerText.includes('1 / 12')")
