@@ -68,7 +68,9 @@ export function Grid({ texts, pages, version, query, selected, select, open, aim
     clearTimeout(resting.current);
     // A bar that is dragged is where it belongs already; browsers round to parts of a pixel.
     resting.current = window.setTimeout(() => {
-      if (Math.abs(track.rest - element.scrollTop) > 1) goTo(track.top);
+      // Whoever has just moved the bar is told of in a moment: to put it back now would undo that.
+      const isTold = Math.abs(track.top + track.shift - element.scrollTop) <= 1;
+      if (isTold && Math.abs(track.rest - element.scrollTop) > 1) goTo(track.top);
     }, REST_MS);
   };
 
