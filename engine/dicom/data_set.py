@@ -7,6 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from engine.dicom.attributes import guarded
+from engine.dicom.late import load_pydicom
 from engine.dicom.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -36,7 +37,8 @@ def read_data_set(
     ------
     MalformedDataSet
     """
-    from pydicom.filereader import read_dataset  # 0.2 s and 30 MB, not for those who never need it
+    load_pydicom()
+    from pydicom.filereader import read_dataset
 
     uid = transfer_syntax_uid
     if uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.dicom.dictionary import tag_of
+from engine.dicom.late import load_pydicom
 from engine.dicom.part10 import file_meta
 from engine.dicom.uid import derived_uid
 from engine.errors import MalformedDataSet, NotDicom, TooLarge
@@ -92,7 +93,8 @@ def referenced_file_ids(path: Path) -> list[tuple[str, ...]]:
     ------
     NotDicom, MalformedDataSet
     """
-    from pydicom import dcmread  # slow to import, and only this needs it
+    load_pydicom()
+    from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
@@ -244,6 +246,7 @@ def _reference(
 
 
 def _encode(kind: str, attributes: Attributes, given: Mapping[str, str], extra: Mapping[str, Any]) -> bytearray:
+    load_pydicom()
     from pydicom import config
     from pydicom.dataset import Dataset
     from pydicom.filebase import DicomBytesIO
