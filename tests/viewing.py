@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pictures import image, part10
 from presenting import code, image_reference, item, segmentation_of
-from pydicom import FileDataset
+from pydicom import FileDataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
@@ -131,3 +132,12 @@ def multi_frame() -> FileDataset:
 def viewers_study() -> list[bytes]:
     """Part 10 bytes of the whole study."""
     return [part10(ds) for ds in (*map(ct_slice, range(SLICES)), segmentation(), document(), multi_frame())]
+
+
+def borrowed(name: str, series: str) -> bytes:
+    """A document of pydicom's, as one of our patient's."""
+    ds = dcmread(Path(pydicom.__file__).parent / "data" / "test_files" / name)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = STUDY, series, f"{series}.1"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Nightingale^Florence", "N1820", "18200512", "F"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    return part10(ds)

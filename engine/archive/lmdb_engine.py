@@ -102,8 +102,9 @@ class LmdbEngine:
             mark = CommitMark(str(self._path / "data.mdb"), self._env.stat()["psize"])
         except RuntimeError:  # a later format of LMDB
             return None
-        with self._writing, self._env.begin():  # nobody here commits, nor moves the map, meanwhile
-            return mark if mark.read() >= self._env.info()["last_txnid"] else None
+        with self.read():  # nobody moves the map meanwhile
+            last = int(self._env.info()["last_txnid"])
+        return mark if mark.read() >= last else None
 
     def check_readers(self) -> int:
         return int(self._env.reader_check())

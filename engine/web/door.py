@@ -247,7 +247,7 @@ class Door(RequestHandler):
     def returned(self, heard: bytes, unsent: bytes, *, is_broken: bool) -> None:
         """See `lending.Borrower`."""
         self._lent = -1
-        if self.transport is None:
+        if self.transport is None or self.transport.is_closing():
             return
         if is_broken:
             self.transport.abort()

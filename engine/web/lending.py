@@ -54,7 +54,7 @@ class Lending:
 
     def __init__(self, services: Services, load: Load, loop: asyncio.AbstractEventLoop) -> None:
         self._services, self._load, self._loop = services, load, loop
-        self._courier = Courier(load.numbers("c"), SERVER_SOFTWARE, _PLANS_MAX, BUCKETS)
+        self._courier = Courier(load.numbers("n"), SERVER_SOFTWARE, _PLANS_MAX, BUCKETS)
         self._lent: dict[int, Borrower] = {}
         self._end: asyncio.TimerHandle | None = None
         # The loop's own descriptor tells when anything else is to be done. A loop without one is not waited for.

@@ -27,7 +27,11 @@ class Load:
         self.is_draining = False
 
     def numbers(self, kind: str) -> str:
-        """What stands in front of ids that somebody else counts; no two kinds meet."""
+        """What stands in front of ids that somebody else counts.
+
+        `kind` is a letter beyond f: the numbers of `next_id` are hexadecimal, and no two ids may meet.
+        """
+        assert len(kind) == 1 and "f" < kind <= "z", kind
         return f"{self._process}-{kind}"
 
     def next_id(self) -> str:

@@ -6,12 +6,13 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
+from receiving import wait_until
 from serving import Serving
 
 from engine.web import lending
@@ -77,14 +78,6 @@ class Client:
         self.socket.close()
 
 
-def wait(is_true: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if is_true():
-            return
-        time.sleep(0.005)
-    raise AssertionError("the server did not get there")
-
-
 def lent(server: InProcess) -> Client:
     """A client whose connection native code has, with a plan for each instance."""
     client, before = Client(server.port), server.lending().answered
@@ -103,7 +96,7 @@ def test_no_index_and_no_python_for_what_is_planned(server: InProcess) -> None:
     for number in (3, 1, 2, 3):
         status, headers, body = client.get(number)
         assert (status, pixels(number) in body) == (200, True)
-        assert "-c" in headers["X-Request-Id"]
+        assert "-n" in headers["X-Request-Id"]
     server.call(lambda: None)
     assert server.lending().answered == answered + 4
     assert (server.archive.gets, server.archive.reads) == (gets, reads)
@@ -119,7 +112,7 @@ def test_the_headers_are_those_of_the_long_way(server: InProcess) -> None:
     long = Client(server.port).get(5)
     client = lent(server)
     native = client.get(5)
-    assert "-c" in native[1]["X-Request-Id"]
+    assert "-n" in native[1]["X-Request-Id"]
     assert native[2] == long[2]
     moments = {"X-Request-Id", "Server-Timing", "Date"}
     assert native[1].keys() == long[1].keys()
@@ -179,7 +172,7 @@ def test_any_order_of_what_clients_do(server: InProcess) -> None:
 
 def test_who_vanishes_leaves_nothing(server: InProcess) -> None:
     lent(server).vanish()
-    wait(lambda: server.lending().lent == 0)
+    wait_until(lambda: server.lending().lent == 0, "the connection comes back")
     for turn in range(200):
         client = Client(server.port)
         client.get(1)
@@ -187,7 +180,7 @@ def test_who_vanishes_leaves_nothing(server: InProcess) -> None:
         if turn % 2:
             client.socket.sendall(client.request(1))  # and does not wait for it
         client.vanish()
-    wait(lambda: server.lending().lent == 0 and not server.doors())
+    wait_until(lambda: server.lending().lent == 0 and not server.doors(), "all have gone")
     assert lent(server).get(2)[0] == 200
 
 
@@ -211,7 +204,7 @@ def test_who_never_reads_holds_one_answer(tmp_path: Path) -> None:
 def test_a_server_that_stops_takes_its_connections_back(server: InProcess) -> None:
     client = lent(server)
     done = server.drain()
-    wait(lambda: server.load().is_draining)
+    wait_until(lambda: server.load().is_draining, "it stops")
     status, headers, _ = client.get(1)
     assert (status, headers["Connection"]) == (200, "close")
     done.result(10)
@@ -228,8 +221,17 @@ def test_files_are_kept_open_for_clients_alone(server: InProcess, monkeypatch: p
     monkeypatch.setattr(lending, "PASSPORT_S", 0.1)
     client = lent(server)
     assert server.lending().plans > 0
-    wait(lambda: server.lending().lent == 0 and server.lending().plans == 0)
+    wait_until(lambda: server.lending().lent == 0 and server.lending().plans == 0, "nothing is kept")
     assert client.get(1)[0] == 200
+
+
+def test_no_two_answers_have_one_id(server: InProcess) -> None:
+    """Whoever counts them: both are numbers to the base of 16."""
+    load = server.load()
+    others = {load.next_id() for _ in range(70_000)}
+    assert not others & {f"{load.numbers('n')}{number:x}" for number in range(5000)}
+    with pytest.raises(AssertionError):
+        load.numbers("c")
 
 
 def test_a_whole_server_does_it_too(tmp_path: Path) -> None:
@@ -243,5 +245,5 @@ def test_a_whole_server_does_it_too(tmp_path: Path) -> None:
             assert answer.status_code == 200
             assert pixels(7) in answer.content
             ids.append(answer.headers["X-Request-Id"])
-        assert sum("-c" in one for one in ids) > 100
+        assert sum("-n" in one for one in ids) > 100
         assert len(set(ids)) == len(ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import pytest
 from accessibility import needs_axe, violations
 from browser import Browser, Page
 from built_page import LISTED, choose, fits, needs_page
-from pydicom import dcmread
 from serving import Serving
 from viewer import CELL, draw
-from viewing import CT_SERIES, PDF_SERIES, STUDY, viewers_study
+from viewing import CT_SERIES, PDF_SERIES, STUDY, borrowed, viewers_study
 
 pytestmark = [*needs_page, needs_axe]
 
@@ -27,20 +25,10 @@ _EXACT = f"/^1 \\/ 12$/m.test(document.querySelector('{CELL}')?.innerText) && !d
 _PRESS = "document.querySelector('[data-act=\"act.{}\"]').click()"
 
 
-def _borrowed(name: str, series: str) -> bytes:
-    ds = dcmread(_FILES / name)
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = STUDY, series, f"{series}.1"
-    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Nightingale^Florence", "N1820", "18200512", "F"
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    buffer = io.BytesIO()
-    ds.save_as(buffer)
-    return buffer.getvalue()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive"), "--workers", "1") as running:
-        documents = [_borrowed("waveform_ecg.dcm", ECG_SERIES), _borrowed("reportsi.dcm", SR_SERIES)]
+        documents = [borrowed("waveform_ecg.dcm", ECG_SERIES), borrowed("reportsi.dcm", SR_SERIES)]
         assert running.store(*viewers_study(), *documents).status_code == 200
         yield running
 

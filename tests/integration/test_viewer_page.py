@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from pydicom import FileDataset, dcmread
 from pydicom.waveforms import multiplex_array
 from serving import Serving
 from videos import COLUMNS, KINDS, encoded, instance
-from viewing import CT_SERIES, PDF_SERIES, SEG_SERIES, STUDY, US_SERIES, ct_slice, viewers_study
+from viewing import CT_SERIES, PDF_SERIES, SEG_SERIES, STUDY, US_SERIES, borrowed, ct_slice, viewers_study
 
 pytestmark = needs_page
 
@@ -33,17 +32,6 @@ AT = f"/viewer?StudyInstanceUIDs={STUDY}"
 
 def text(selector: str) -> str:
     return f"(document.querySelector({json.dumps(selector)})?.innerText ?? '')"
-
-
-def _borrowed(name: str, series: str) -> bytes:
-    """A document of pydicom's, as one of our patient's."""
-    ds = dcmread(_FILES / name)
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = STUDY, series, f"{series}.1"
-    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Nightingale^Florence", "N1820", "18200512", "F"
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    buffer = io.BytesIO()
-    ds.save_as(buffer)
-    return buffer.getvalue()
 
 
 def _other(study: str, issuer: str) -> bytes:
@@ -61,7 +49,7 @@ def _other(study: str, issuer: str) -> bytes:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("archive")) as running:
-        documents = [_borrowed("waveform_ecg.dcm", ECG_SERIES), _borrowed("reportsi.dcm", SR_SERIES)]
+        documents = [borrowed("waveform_ecg.dcm", ECG_SERIES), borrowed("reportsi.dcm", SR_SERIES)]
         others = [_other(PRIOR, ""), _other(NAMESAKE, "ANOTHER HOSPITAL")]
         assert running.store(*viewers_study(), *documents, *others, _big_endian()).status_code == 200
         yield running
