@@ -45,7 +45,10 @@ class Cork {
 
  private:
   void set(int value) const {
-    if (socket_ >= 0) ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+    if (socket_ < 0) return;
+    const int reason = errno;  // of what failed while it lived, for the caller
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+    errno = reason;
   }
   const int socket_;
 };
