@@ -108,6 +108,8 @@ def _word_patterns(key: str) -> tuple[re.Pattern[str], ...]:
 @lru_cache(maxsize=256)
 def pattern(key: str, is_name: bool) -> re.Pattern[str]:
     """A key with wildcards, for the whole of a value; of a name, for its `folded` form."""
+    if is_name and re.split(r"[*?]", key, maxsplit=1)[0].strip("^ "):
+        key = key.lstrip("^ ")  # as names are folded: a key for given names alone finds those that have no family name
     # Blanks at a wildcard's side are part of the key: only the whole is folded, not each part on its own.
     text = (lambda s: folded(s) if s.strip("^ ") == s else _folded_edges(s)) if is_name else (lambda s: s)
     first, *others = (

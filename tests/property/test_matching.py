@@ -124,6 +124,7 @@ def test_search_finds_what_the_plain_matcher_finds(found: list[Study], asked: li
 
 @settings(max_examples=300, deadline=None)
 @example([Study("", "AA", "20200101", "", "")], (PATIENT_NAME, "?? "), False)
+@example([Study("", "B", "20200101", "", "")], (PATIENT_NAME, "^B*"), False)
 @given(studies, st.one_of(keys, several), st.booleans())
 def test_the_keys_answer_as_a_look_at_every_row_does(
     found: list[Study], asked: tuple[int, str] | list[tuple[int, str]], fuzzy: bool

@@ -94,3 +94,18 @@ def test_ranges() -> None:
     assert value_range("2020-01-31") == ("20200131", "20200131")
     assert value_range("20200101-") == ("20200101", "")
     assert value_range("20200131101500-0500") == ("20200131101500-0500", "20200131101500-0500")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "expected"),
+    [
+        ("^JOHN", "^JOHN*", True),
+        ("^JOHN", "^J?HN", True),
+        ("DOE^JOHN", "^JOHN*", False),
+        ("DOE^JOHN", "*^JOHN*", True),
+        ("JOHN", "^JOHN*", True),  # a name is folded to its words
+    ],
+)
+def test_a_key_that_begins_with_an_empty_family_name(name: str, key: str, expected: bool) -> None:
+    attributes = {"00100010": {"vr": "PN", "Value": [{"Alphabetic": name}]}}
+    assert matches(attributes, Match(0x00100010, "PN", key)) is expected
