@@ -123,9 +123,15 @@ class OpenedSeries:
             return self._open.setdefault(key, made)
 
     def has_more(self, opened: OpenSeries) -> bool:
-        """Whether there is another pack by now than the one it was opened with; blocks (a `stat`)."""
+        """Whether there is another pack by now than the one it was opened with; blocks (a `stat`).
+
+        What is not made yet is asked for again: whoever makes packs may not have been there, or is another process by now.
+        """
         pack = self._shelf.find(*opened.uids)
-        return pack is not None and _identity(pack) != opened.pack_identity
+        if pack is not None and _identity(pack) != opened.pack_identity:
+            return True
+        self._asking.ask(*opened.uids)
+        return False
 
 
 def _identity(pack: Pack | None) -> tuple[int, int, int] | None:
@@ -158,7 +164,7 @@ def _tag(ladders: Ladders, is_complete: bool) -> str:
 def _table(ladders: Ladders, tag: str, is_complete: bool) -> bytes:
     texts: dict[str, int] = {}
     instances: dict[str, int] = {}
-    cells: dict[tuple[int, ...], int] = {}
+    cells: dict[tuple[tuple[int, ...], bool], int] = {}
 
     def number(of: dict[Any, int], one: Any) -> int:
         return of.setdefault(one, len(of))
@@ -170,11 +176,13 @@ def _table(ladders: Ladders, tag: str, is_complete: bool) -> bytes:
         ]
         for frame, ends in zip(ladders.frames, ladders.ends, strict=True)
     ]  # fmt: skip
-    of_frames = [number(cells, frame.cells) for frame in ladders.frames]
+    of_frames = [number(cells, (frame.cells, frame.is_float)) for frame in ladders.frames]
     told = {
         "tag": tag, "isComplete": is_complete, "levels": max(map(len, ladders.ends)), "instances": list(instances),
-        "texts": list(texts), "cells": list(cells), "frameCells": of_frames, "frames": rows,
+        "texts": list(texts), "cells": [own for own, _ in cells], "frameCells": of_frames, "frames": rows,
     }  # fmt: skip
+    if any(is_float for _, is_float in cells):
+        told["floatCells"] = [at for at, (_, is_float) in enumerate(cells) if is_float]
     if any(ladders.small):
         told["small"] = ladders.small
     return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), _PACKING)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,6 +14,7 @@ from data import make_instance
 from serving import Serving
 from stream_reader import Reader, converse
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "stream.md"
 STUDY, SERIES, COUNT = "1.2.3", "1.2.3.4", 12
 
 
@@ -51,6 +55,27 @@ def test_a_resting_viewport_gets_the_whole_series_as_stored(server: Serving, pix
         assert [bytes(reader.frames[5, at]) for at in range(COUNT)] == pixels
         table = reader.tables[5]
         assert [table["instances"][row[0]] for row in table["frames"]] == [f"{SERIES}.{n + 1}" for n in range(COUNT)]
+
+    converse(server, talk)
+
+
+def test_the_conversation_of_the_page_is_had_word_by_word(server: Serving, pixels: list[bytes]) -> None:
+    said = re.findall(r"^(client|server)  (.+)$", PAGE.read_text(), re.MULTILINE)
+    assert len(said) > 6
+
+    async def talk(reader: Reader) -> None:
+        for who, word in said:
+            if who == "client":
+                told = json.loads(word)
+                if told["type"] == "got":
+                    await reader.until(lambda most=told["bytes"]: reader.got >= most)
+                await reader.socket.send_str(word)
+            elif word.startswith("{"):
+                await reader.until(lambda: bool(reader.texts))
+                assert reader.texts.pop(0) == json.loads(word)
+        assert reader.tables.keys() == {1}
+        await reader.say(type="ping", value=1)  # it goes on: nothing of the page was refused
+        await reader.until(lambda: bool(reader.texts))
 
     converse(server, talk)
 

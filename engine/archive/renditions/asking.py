@@ -1,6 +1,7 @@
 """How a reader's process tells the one that makes packs which series is wanted next: lines in a named pipe.
 
-Never waits, for nobody and nothing: with no maker, or 64 KiB of wishes before it, a wish is lost, and the next one made.
+Never waits, for nobody and nothing: with no maker, or 64 KiB of wishes before it, a wish is lost. Who asks and still waits asks
+again (`Readiness`): a maker may begin later than the first reader, and may end and begin anew.
 """
 
 from __future__ import annotations
@@ -45,10 +46,17 @@ class Asking:
         with self._lock:
             if not is_urgent and now - self._said.get(key, -_AGAIN_S) < _AGAIN_S:
                 return True
-            self._said[key] = now
-            self._said.move_to_end(key)
-            while len(self._said) > _REMEMBERED:
-                self._said.popitem(last=False)
+        is_heard = self._say(study_uid, series_uid)
+        if is_heard:  # what nobody heard is said again the next time
+            with self._lock:
+                self._said[key] = now
+                self._said.move_to_end(key)
+                while len(self._said) > _REMEMBERED:
+                    self._said.popitem(last=False)
+        return is_heard
+
+    def _say(self, study_uid: str, series_uid: str) -> bool:
+        assert self._archive_path is not None
         line = json.dumps([study_uid, series_uid]).encode() + b"\n"
         if len(line) > select.PIPE_BUF:  # longer ones could be torn
             return False

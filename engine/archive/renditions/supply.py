@@ -14,7 +14,7 @@ from engine.archive.archive import Archive
 from engine.archive.records import InstanceRecord
 from engine.archive.renditions.pack import CoarseKind, FrameKind, Pack, PackFrame
 from engine.archive.renditions.shelf import Shelf
-from engine.dicom.frame import FrameDescriptor
+from engine.dicom.frame import FrameDescriptor, PixelKeyword
 from engine.dicom.frame_table import FrameTableKind
 from engine.dicom.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from engine.errors import InstanceNotFound
@@ -41,6 +41,7 @@ class FramePieces:
     bits : Bits Stored as the code stream says it; 0 for bytes as they are stored.
     reason : why the frame comes as it is stored, where that is not going to change.
     cells : Samples per Pixel, Bits Allocated, Bits Stored, High Bit, Pixel Representation and Planar Configuration of the header.
+    is_float : the values are those of Float or Double Float Pixel Data (PS3.3 C.7.6.24, C.7.6.25); never in a pack.
     data_set_sha256 : of the instance; another one may come under its UID.
     """
 
@@ -60,6 +61,7 @@ class FramePieces:
     data_set_sha256: bytes = b""
     approximate: tuple[int, ...] = ()
     coarse_crc32: int = 0
+    is_float: bool = False
 
     @property
     def byte_count(self) -> int:
@@ -279,6 +281,7 @@ def _frames_of(
                 data_set_sha256=record.data_set_sha256,
                 approximate=approximate,
                 coarse_crc32=coarse_crc32,
+                is_float=descriptor.pixel_keyword is not PixelKeyword.PIXEL_DATA,
             ),
             where,
         )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zlib
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
 from renditions import LIMITS, SERIES, STUDY, Made, as_j2k, ct
 
@@ -86,3 +91,42 @@ def test_a_series_that_is_gone_is_not_opened_from_memory(made: Made) -> None:
     made.archive.delete(study_uid=STUDY, series_uid=SERIES)
     with pytest.raises(SeriesNotFound):
         opened.open(STUDY, SERIES)
+
+
+def as_float(content: bytes) -> bytes:
+    """The same instance with its values in Float Pixel Data (PS3.3 C.7.6.24)."""
+    ds = pydicom.dcmread(io.BytesIO(content))
+    values = ds.pixel_array.astype("<f4") / 7
+    del ds.PixelData, ds.BitsStored, ds.HighBit, ds.PixelRepresentation
+    ds.BitsAllocated, ds.FloatPixelData = 32, values.tobytes()
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+def as_32_bits(content: bytes) -> bytes:
+    ds = pydicom.dcmread(io.BytesIO(content))
+    ds.PixelData = ds.pixel_array.astype("<u4").tobytes()
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 32, 32, 31
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+def test_the_table_tells_floating_point_from_whole_numbers_of_as_many_bits(tmp_path: Path) -> None:
+    made = Made.of(tmp_path / "archive", ct(1), as_float(ct(2)), as_32_bits(ct(3)))
+    made.make()
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None)).open(STUDY, SERIES)
+    table = json.loads(zlib.decompress(opened.table))
+    is_float = [at in table["floatCells"] for at in table["frameCells"]]
+    assert is_float == [False, True, False]
+    assert [table["cells"][at][1] for at in table["frameCells"]] == [16, 32, 32]
+    stored = np.frombuffer(made.pieces().read(1), "<f4")
+    assert np.array_equal(
+        stored.reshape(96, 128), pydicom.dcmread(io.BytesIO(ct(2))).pixel_array.astype("f4") / np.float32(7)
+    )
+
+
+def test_a_series_of_whole_numbers_says_nothing_of_floating_point(made: Made) -> None:
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None)).open(STUDY, SERIES)
+    assert "floatCells" not in json.loads(zlib.decompress(opened.table))
