@@ -13,6 +13,7 @@ from engine.archive import index
 from engine.archive.core import Core
 from engine.archive.packing import received_of, unpack_instance, unpack_series
 from engine.archive.records import InstanceRecord, SeriesSummary
+from engine.archive.sweep import SWEEP_BYTES_MAX, sweep
 from engine.dicom.frame_table import FrameTableKind, join_fragments
 from engine.dicom.scan import locate
 from engine.errors import CorruptInstance, FrameNotFound, InstanceNotFound, MalformedDataSet, NoPixels, TooLarge
@@ -79,6 +80,14 @@ class Reading:
                 data = view.get("instances", sop)
             if data is not None:
                 yield unpack_instance(data)
+
+    def sweep(self, series: SeriesSummary) -> int:
+        """Have the page cache read a series at once, if it is not too large (see `archive.sweep`): how many ranges that took."""
+        if series.byte_count > SWEEP_BYTES_MAX:
+            return 0
+        records = self.walk(series.study_instance_uid, series.series_instance_uid)
+        placed = ((self._place(record, 0, record.location.length), record.location.length) for record in records)
+        return sweep((*place, length) for place, length in placed if place is not None)
 
     def received_since(self, first_ns: int, behind: bytes, limit: int) -> tuple[bytes, list[InstanceRecord]]:
         """Served instances that came at or after a time, looked for in at most 100 × `limit` records: a page of the index.

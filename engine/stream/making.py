@@ -107,6 +107,8 @@ class SeriesMaker:
     def _frames(self, series: SeriesSummary, old: Pack | None, writer: PackWriter) -> Iterator[Step]:
         if old is not None and old.encoder != self.encoder:
             old = None
+        if old is None:
+            self._archive.sweep(series)  # all of it is read now, and perhaps sent soon
         approximating = Approximating()
         for record in self._archive.walk(series.study_instance_uid, series.series_instance_uid):
             if record.frame_table is None or record.frame_descriptor is None:
