@@ -116,21 +116,21 @@ class Metrics:
         lines: list[str] = []
         for name, what in _COUNTERS.items():
             lines += [f"# HELP voxcast_{name}_total {what}", f"# TYPE voxcast_{name}_total counter"]
-            lines.append(f"voxcast_{name}_total {total[name]:g}")
+            lines.append(f"voxcast_{name}_total {total[name]:.16g}")
         lines += ["# HELP voxcast_requests_total answered requests", "# TYPE voxcast_requests_total counter"]
         for kind in KINDS:
             for code in _CODES:
                 lines.append(
-                    f'voxcast_requests_total{{kind="{kind}",code="{code}"}} {total[f"requests:{kind}:{code}"]:g}'
+                    f'voxcast_requests_total{{kind="{kind}",code="{code}"}} {total[f"requests:{kind}:{code}"]:.16g}'
                 )
         lines += ["# HELP voxcast_request_seconds time to answer", "# TYPE voxcast_request_seconds histogram"]
         for kind in KINDS:
             count = 0.0
             for le in (*BUCKETS, "+Inf"):
                 count += total[f"seconds:{kind}:{le}"]
-                lines.append(f'voxcast_request_seconds_bucket{{kind="{kind}",le="{le}"}} {count:g}')
-            lines.append(f'voxcast_request_seconds_sum{{kind="{kind}"}} {total[f"seconds_sum:{kind}"]:g}')
-            lines.append(f'voxcast_request_seconds_count{{kind="{kind}"}} {count:g}')
+                lines.append(f'voxcast_request_seconds_bucket{{kind="{kind}",le="{le}"}} {count:.16g}')
+            lines.append(f'voxcast_request_seconds_sum{{kind="{kind}"}} {total[f"seconds_sum:{kind}"]:.16g}')
+            lines.append(f'voxcast_request_seconds_count{{kind="{kind}"}} {count:.16g}')
         return "\n".join([*lines, *peer_metrics.lines(self._peers, total)]) + "\n"
 
     def _totals(self) -> dict[str, float]:

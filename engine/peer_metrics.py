@@ -44,7 +44,7 @@ def lines(peers: Iterable[str], total: Mapping[str, float]) -> list[str]:
     for peer in callers:
         for outcome in ("accepted", "rejected"):
             value = total[f"associations:{peer}:{outcome}"]
-            out.append(f'voxcast_associations_total{{peer="{peer}",outcome="{outcome}"}} {value:g}')
+            out.append(f'voxcast_associations_total{{peer="{peer}",outcome="{outcome}"}} {value:.16g}')
     out += [
         "# HELP voxcast_associations_ended_total ends of associations",
         "# TYPE voxcast_associations_ended_total counter",
@@ -52,15 +52,15 @@ def lines(peers: Iterable[str], total: Mapping[str, float]) -> list[str]:
     for peer in callers:
         for how in _ENDS:
             value = total[f"associations_ended:{peer}:{how}"]
-            out.append(f'voxcast_associations_ended_total{{peer="{peer}",how="{how}"}} {value:g}')
+            out.append(f'voxcast_associations_ended_total{{peer="{peer}",how="{how}"}} {value:.16g}')
     for name, what in _PLAIN.items():
         out += [f"# HELP voxcast_{name}_total {what}", f"# TYPE voxcast_{name}_total counter"]
-        out += [f'voxcast_{name}_total{{peer="{peer}"}} {total[f"{name}:{peer}"]:g}' for peer in callers]
+        out += [f'voxcast_{name}_total{{peer="{peer}"}} {total[f"{name}:{peer}"]:.16g}' for peer in callers]
     out += ["# HELP voxcast_dimse_responses_total responses given", "# TYPE voxcast_dimse_responses_total counter"]
     for peer in callers:
         for command in COMMANDS:
             for outcome in OUTCOMES:
                 if value := total[f"dimse:{peer}:{command}:{outcome}"]:
                     labels = f'peer="{peer}",command="{command}",outcome="{outcome}"'
-                    out.append(f"voxcast_dimse_responses_total{{{labels}}} {value:g}")
+                    out.append(f"voxcast_dimse_responses_total{{{labels}}} {value:.16g}")
     return out

@@ -98,7 +98,7 @@ def gauges(peers: Sequence[PeerSummary]) -> str:
     lines: list[str] = []
     for name, (what, value) in rows.items() if peers else ():
         lines += [f"# HELP voxcast_{name} {what}", f"# TYPE voxcast_{name} gauge"]
-        lines += [f'voxcast_{name}{{peer="{one.peer}"}} {value(one):g}' for one in peers]
+        lines += [f'voxcast_{name}{{peer="{one.peer}"}} {value(one):.16g}' for one in peers]
     return "".join(line + "\n" for line in lines)
 
 
