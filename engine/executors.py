@@ -14,6 +14,7 @@ class Executors:
     decode : decoding, rendering, encoding (CPU without the GIL, so as many as cores)
     index : index scans and document building
     store : waiting for durable commits, hashing of what comes in
+    words : long texts of clients; one at a time, for reading JSON holds the GIL: 100 ms for 2 MB
     """
 
     def __init__(self, cores: int) -> None:
@@ -21,8 +22,9 @@ class Executors:
         self.decode = ThreadPoolExecutor(cores, "decode")
         self.index = ThreadPoolExecutor(2 * cores, "index")
         self.store = ThreadPoolExecutor(2 * cores, "store")
+        self.words = ThreadPoolExecutor(1, "words")
 
     def close(self) -> None:
         """Refuse new work, drop what is queued, wait for what runs."""
-        for pool in (self.read, self.decode, self.index, self.store):
+        for pool in (self.read, self.decode, self.index, self.store, self.words):
             pool.shutdown(wait=True, cancel_futures=True)

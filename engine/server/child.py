@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -47,6 +48,7 @@ def run(main: Callable[[Job, Settings, threading.Event], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_watch_parent, daemon=True, name="parent").start()
+    _allow_descriptors()
     try:
         main(job, settings, stop)
     except EngineError as error:
@@ -75,3 +77,10 @@ def _watch_parent() -> None:
     while sys.stdin.buffer.read(1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _allow_descriptors() -> None:
+    """As many as the system lets us have: 1024 of most systems are few for connections that only wait, and for series that
+    are open (a session may have 64, with two descriptors each)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

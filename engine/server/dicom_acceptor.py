@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import select
 import socket
 import threading
@@ -27,7 +26,6 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
             break
     if stop.is_set():
         return
-    _allow_descriptors()
     from engine.archive.archive import Archive
     from engine.archive.commitments import Commitments
     from engine.archive.outbox import Outbox
@@ -53,12 +51,6 @@ def main(job: Job, settings: Settings, stop: threading.Event) -> None:
         if outbox is not None:
             outbox.close()
         archive.close()
-
-
-def _allow_descriptors() -> None:
-    """As many as the system lets us have: 1024 of most systems are few for connections that only wait."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

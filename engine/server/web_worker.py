@@ -23,7 +23,9 @@ from engine.settings import Settings
 from engine.stream.frames import FrameService
 from engine.web.app import build, runner
 from engine.web.app import stop as stop_serving
+from engine.web.load import LOAD
 from engine.web.services import Services
+from engine.web.stream import STREAMS
 
 _COUNT_EVERY_S = 1.0
 
@@ -62,7 +64,7 @@ async def _serve(services: Services, listener: socket.socket, stop: threading.Ev
     server = runner(app, services)
     await server.setup()
     await web.SockSite(server, listener, backlog=1024).start()
-    counting = asyncio.create_task(_count(services))
+    counting = asyncio.create_task(_count(services, app))
     settle()
     ready()
     await ended.wait()
@@ -74,21 +76,25 @@ def settle() -> None:
     """What is here after the start stays: a full collection of garbage need not look at it.
 
     Of the 130 000 objects it would take 35 to 80 ms, for which nothing is answered; 101 rows for OHIF were 5 ms in the median and
-    58 at the worst.
+    58 at the worst. Only while nobody is served: what is frozen with a session, and is garbage behind it, stays for ever.
     """
     gc.collect()
     gc.freeze()
 
 
-async def _count(services: Services) -> None:
-    """Carry the archive's own counts of work into the metrics."""
+async def _count(services: Services, app: web.Application) -> None:
+    """Carry the archive's own counts of work into the metrics; settle again when kernels and decoders have been loaded."""
     commits = syncs = 0
+    has_settled = False
     while True:
         await asyncio.sleep(_COUNT_EVERY_S)
         archive = services.archive
         services.metrics.add("index_commits", archive.commits - commits)
         services.metrics.add("fdatasyncs", archive.syncs - syncs)
         commits, syncs = archive.commits, archive.syncs
+        if not has_settled and services.frames.is_warm and app[LOAD].is_idle and app[STREAMS].is_empty:
+            settle()
+            has_settled = True
 
 
 if __name__ == "__main__":

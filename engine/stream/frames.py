@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ class FrameService:
         self.decoded = DecodedFrames(archive, limits, metrics)
         self.headers = Headers(archive, limits)
         self._straight = StraightPictures(archive, limits, metrics)
-        self._warming = False
+        self._warming = self.is_warm = False
 
     async def stored(self, record: InstanceRecord, frame_index: int, timings: Timings) -> StoredFrame:
         """The frame as it was received; native pixels of any syntax but big endian are Explicit VR Little Endian frames.
@@ -251,7 +250,7 @@ class FrameService:
 
             load_codecs()
             warmup()
-            gc.freeze()  # a hundred thousand objects that stay: no collection need look at them (`server.web_worker.settle`)
+            self.is_warm = True
 
         threading.Thread(target=load, name="warmup", daemon=True).start()
 

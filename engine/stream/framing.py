@@ -21,6 +21,7 @@ COMPLETE, SEEN = 1, 2
 _MEDIA = ("image/jpeg", "image/webp")
 NUMBER_MAX = (1 << 32) - 1
 _SIDE_MAX = 1 << 20
+_PAIR_MAX = 1 << 40
 _QUALITIES = {one.value: one for one in Quality}
 _SPREADS = {one.value: one for one in Spread}
 
@@ -294,13 +295,22 @@ def _pairs(said: Mapping[str, Any], name: str) -> dict[int, int]:
     value = said.get(name, [])
     if not isinstance(value, list):
         raise InvalidParameter(name, str(value)[:80], "a list of [position, bytes]")
-    found: dict[int, int] = {}
-    for pair in value:
-        if (
-            not isinstance(pair, list)
-            or len(pair) != 2
-            or any(type(n) is not int or not 0 <= n < 1 << 40 for n in pair)
-        ):
-            raise InvalidParameter(name, str(pair)[:80], "a list of [position, bytes]")
-        found[pair[0]] = pair[1]
+    try:
+        found: dict[Any, Any] = dict(value)
+    except (TypeError, ValueError):
+        found = {None: None}
+    # Passes in C, for there may be 200 000 of them; which one is wrong is looked for only then.
+    if value and not (
+        len(found) == len(value)
+        and {*map(type, found), *map(type, found.values())} == {int}
+        and min(min(found), min(found.values())) >= 0
+        and max(max(found), max(found.values())) < _PAIR_MAX
+    ):
+        for pair in value:
+            if not _is_pair(pair):
+                raise InvalidParameter(name, str(pair)[:80], "a list of [position, bytes]")
     return found
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and 0 <= n < _PAIR_MAX for n in pair)

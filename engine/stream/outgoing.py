@@ -100,8 +100,12 @@ class Outgoing:
 
     def fail(self, series: int, error: EngineError, position: int | None = None) -> None:
         """A series, or a frame of it, cannot be given."""
-        told = {"type": "error", "series": series, "error": type(error).__name__, "detail": str(error)}
-        self.answer(json.dumps(told if position is None else told | {"position": position}))
+        self.told(series, type(error).__name__, str(error), position)
+
+    def told(self, series: int, error: str, detail: str, position: int | None = None) -> None:
+        """As `fail`, of what is no error of ours."""
+        word = {"type": "error", "series": series, "error": error, "detail": detail}
+        self.answer(json.dumps(word if position is None else word | {"position": position}))
 
     def flush(self) -> None:
         """What was granted goes at once if it is in memory and the client takes it; the rest is left to `write`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from concurrent.futures import Executor
 
 from engine.errors import EngineError, InvalidParameter, TooBusy
@@ -33,6 +34,7 @@ from engine.stream.readiness import Readiness
 from engine.stream.recipient import Recipient
 from engine.stream.travel import Travel
 
+_LOG = logging.getLogger(__name__)
 _OPENING_MAX = 4
 _LONG_WORD = 32 * 1024  # characters; a longer one is parsed on a thread, for it takes milliseconds
 
@@ -40,7 +42,7 @@ _LONG_WORD = 32 * 1024  # characters; a longer one is parsed on a thread, for it
 class Session:
     """One event loop. The door calls `hear` for each message, runs `write` beside it, and `close` in the end.
 
-    Reading and copying is done on `read`; `index` opens series.
+    Reading and copying is done on `read`; `index` opens series, `words` reads long words.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class Session:
         limits: Limits,
         read: Executor,
         index: Executor,
+        words: Executor,
     ) -> None:
         self._dispatcher, self._series, self._limits = dispatcher, series, limits
-        self._index, self._readiness = index, readiness
+        self._index, self._words, self._readiness = index, words, readiness
         self._pictures, self._travel = pictures, travel
         self._recipient: Recipient | None = None
         self._keys: dict[int, SeriesKey] = {}
@@ -80,7 +83,7 @@ class Session:
         """
         await self._outgoing.has_room.wait()
         if len(text) > _LONG_WORD:
-            self._take(await asyncio.get_running_loop().run_in_executor(self._index, parse, text))
+            self._take(await asyncio.get_running_loop().run_in_executor(self._words, parse, text))
         else:
             self._take(parse(text))
 
@@ -134,6 +137,9 @@ class Session:
             self._readiness.forget(key)
         for task in self._opening.values():
             task.cancel()
+        # Not left to a collection of garbage, which may be minutes away: files of packs are open and mapped.
+        self._open.clear()
+        self._keys.clear()
 
     def _act(self, word: Word, recipient: Recipient) -> None:
         now = self._dispatcher.now()
@@ -220,6 +226,10 @@ class Session:
             self._outgoing.fail(
                 word.series, InvalidParameter("held", f"series {word.series}", "bytes that its frames have")
             )
+            return
+        except Exception:  # noqa: BLE001 - a disk, or a fault of ours: who waits for the answer gets one
+            _LOG.exception("series %s cannot be opened", word.series_uid)
+            self._outgoing.told(word.series, "InternalError", "the server's log says why")
             return
         finally:
             del self._opening[word.series]

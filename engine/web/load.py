@@ -67,6 +67,11 @@ class Load:
         finally:
             self._count(client, 1)
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is under way but what only waits (`paused`)."""
+        return not self._total
+
     async def drain(self, seconds: float) -> None:
         """The server stops: every answer from now on ends its connection; waits until nothing is under way."""
         self.is_draining = True

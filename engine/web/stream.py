@@ -45,6 +45,10 @@ class Streams:
         self._max = s.settings.limits.stream_sessions_max
         self._sockets: set[web.WebSocketResponse] = set()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._sockets
+
     def admit(self, socket: web.WebSocketResponse) -> None:
         if len(self._sockets) >= self._max:
             raise TooBusy("stream (limits.stream_sessions_max)", 5)
@@ -142,6 +146,7 @@ async def _converse(socket: WordSocket, transport: asyncio.Transport, streams: S
         limits,
         executors.read,
         executors.index,
+        executors.words,
     )
     writing = asyncio.create_task(session.write())
     listening = asyncio.create_task(Listener(socket, session, limits.stream_words_per_s_max).listen())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,28 @@ def test_the_table_tells_floating_point_from_whole_numbers_of_as_many_bits(tmp_p
     assert np.array_equal(
         stored.reshape(96, 128), pydicom.dcmread(io.BytesIO(ct(2))).pixel_array.astype("f4") / np.float32(7)
     )
+
+
+def test_series_that_were_opened_once_do_not_keep_their_files_open_for_ever(tmp_path: Path) -> None:
+    """Radiographs: a series of one frame each, any number of them in a day."""
+    names = [f"{SERIES}.{number}" for number in range(100)]
+    made = Made.of(tmp_path / "archive", *(ct(1, series=name, rows=64, columns=64) for name in names))
+    for name in names:
+        made.make(name)
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None))
+    most = 0
+    for name in names:
+        opened.open(STUDY, name)
+        most = max(most, _packs_open())
+    assert 2 <= most <= 2 * 64 + 2, "64 on the shelf, and what reads them"
+
+
+def _packs_open() -> int:
+    found = 0
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder that is being listed
+            found += file.readlink().suffix == ".pack"
+    return found
 
 
 def test_a_series_of_whole_numbers_says_nothing_of_floating_point(made: Made) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -84,7 +86,7 @@ def converse(made: Made, talk: Callable[[Session, Wire], Awaitable[None]], limit
             frames = FrameService(made.archive, executors, made.limits, made.metrics)
             pictures = Pictures(made.archive, frames)
             session = Session(
-                wire, Dispatcher(), series, readiness, pictures, Travel(pool), limits or made.limits, pool, pool
+                wire, Dispatcher(), series, readiness, pictures, Travel(pool), limits or made.limits, pool, pool, pool
             )
             writing = asyncio.create_task(session.write())
             try:
@@ -240,3 +242,51 @@ def test_what_is_not_in_memory_is_read_on_a_thread_and_what_comes_behind_it_wait
         assert calls >= 3, "both ways were gone"
 
     converse(made, talk)
+
+
+def test_a_series_that_cannot_be_opened_for_whatever_reason_is_answered(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise OSError(24, "Too many open files")
+
+    async def talk(session: Session, wire: Wire) -> None:
+        monkeypatch.setattr(made.archive, "series", broken)
+        say(session, type="open", series=2, study=STUDY, seriesInstanceUID=SERIES)
+        await until(lambda: any(text["type"] == "error" for text in wire.texts))
+        (told,) = [text for text in wire.texts if text["type"] == "error"]
+        assert (told["series"], told["error"]) == (2, "InternalError")
+        assert "files" not in told["detail"], "what a disk says is for the log"
+        monkeypatch.undo()
+        say(session, type="open", series=2, study=STUDY, seriesInstanceUID=SERIES)
+        await until(lambda: wire.pieces.count((4, 0)) == 2)
+
+    converse(made, talk)
+
+
+def test_a_session_that_has_ended_holds_no_series_whoever_holds_the_session(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.stream.opened._SERIES_KEPT", 0)
+    held: list[weakref.ref[Any]] = []
+    opening = OpenedSeries.open
+
+    def opened(*of: Any) -> Any:
+        found = opening(*of)
+        held.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(OpenedSeries, "open", opened)
+
+    async def talk(session: Session, wire: Wire) -> None:
+        say(session, type="look", viewport=1, series=1, position=3)
+        await until(lambda: len(wire.binary) > 1)
+        assert held[0]() is not None
+        session.close()
+        await until(lambda: held[0]() is None)
+
+    gc.disable()
+    try:
+        converse(made, talk)
+    finally:
+        gc.enable()

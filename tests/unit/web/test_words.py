@@ -143,6 +143,55 @@ def test_a_flood_waits_for_the_next_second() -> None:
     converse(talk, words_per_s_max=20)
 
 
+def test_pings_count_as_words() -> None:
+    async def talk(socket: aiohttp.ClientWebSocketResponse, session: Noting, end: End) -> None:
+        began = asyncio.get_running_loop().time()
+        for _ in range(30):
+            await socket.ping()
+        await socket.send_str("at last")
+        await until(lambda: bool(session.words))
+        assert asyncio.get_running_loop().time() - began > 0.9, "no more than twenty in the first second"
+
+    converse(talk, words_per_s_max=20)
+
+
+def test_a_long_word_counts_by_its_length() -> None:
+    async def talk(socket: aiohttp.ClientWebSocketResponse, session: Noting, end: End) -> None:
+        await socket.send_str("x" * 128 * 40)
+        await until(lambda: len(session.words) == 1)
+        began = asyncio.get_running_loop().time()
+        await socket.send_str("at last")
+        await until(lambda: len(session.words) == 2)
+        assert asyncio.get_running_loop().time() - began > 1.5, "as if it had been forty words"
+
+    converse(talk, words_per_s_max=20)
+
+
+def test_pings_leave_others_their_turn() -> None:
+    """A hundred pings that came in one piece are answered in several turns of the event loop."""
+
+    async def talk(socket: aiohttp.ClientWebSocketResponse, session: Noting, end: End) -> None:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        writer = socket._writer
+        begun = asyncio.create_task(other())
+        pings = bytes((0x89, 0x80)) + bytes(4)
+        writer.transport.write(pings * 5000)
+        await socket.send_str("behind them")
+        at = turns
+        await until(lambda: bool(session.words))
+        begun.cancel()
+        assert turns - at > 5000 // 16 // 2
+
+    converse(talk, words_per_s_max=100_000)
+
+
 @pytest.mark.parametrize(("word", "error"), [("bad", InvalidParameter), ("broken", ZeroDivisionError)])
 def test_a_word_that_cannot_be_heard_ends_the_listening(word: str, error: type[Exception]) -> None:
     async def talk(socket: aiohttp.ClientWebSocketResponse, session: Noting, end: End) -> None:
