@@ -21,5 +21,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 3000,
   },
   worker: { format: "es" },
-  test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx", "src/**/*.test.ts"] },
+  // A deadline is for what hangs, not for a machine that does other things, too.
+  test: { testTimeout: 60_000, include: ["test/**/*.test.ts", "test/**/*.test.tsx", "src/**/*.test.ts"] },
 });

@@ -105,3 +105,12 @@ describe('marks', () => {
     expect(newUid()).toMatch(/^2\.25\.[1-9]\d{30,38}$/);
   });
 });
+
+it('of a frame whose memory others have by now no values are told, rather than those of zeros', () => {
+  const given: GreyPixels = { ...pixels, values: Uint16Array.from(pixels.values) };
+  structuredClone(given.values.buffer, { transfer: [given.values.buffer] });
+  expect(given.values.length).toBe(0);
+  expect(measure(mark('probe', 3.9, 4.2), frame, given).value).toBeUndefined();
+  expect(measure(mark('rectangle', 2, 4, 4, 6), frame, given)).toMatchObject({ area: 4 });
+  expect(measure(mark('rectangle', 2, 4, 4, 6), frame, given).statistics).toBeUndefined();
+});

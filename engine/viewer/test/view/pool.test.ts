@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { WHOLE, type Coding, type DecodeAnswer, type DecodeJob } from '../../src/view/decode/job';
 import { Pace } from '../../src/view/decode/pace';
+import { Spares } from '../../src/view/decode/spares';
 import { DecodePool } from '../../src/view/decode/pool';
 
 const CODING: Coding = {
@@ -14,13 +15,14 @@ class Answering {
   onerror: ((event: ErrorEvent) => void) | null = null;
   readonly jobs: DecodeJob[] = [];
 
-  postMessage(job: DecodeJob): void {
-    this.jobs.push(job);
+  postMessage(job: DecodeJob, transfer: ArrayBuffer[]): void {
+    this.jobs.push(structuredClone(job, { transfer }));
   }
 
   answer(side: number, ms: number): void {
-    const { number } = this.jobs.shift()!;
-    this.onmessage?.({ data: { number, ms, pixels: { kind: 'grey', width: side, height: side, halvings: 0, values: new Uint16Array(side * side) } } } as MessageEvent<DecodeAnswer>);
+    const { number, bytes, room } = this.jobs.shift()!;
+    const values = new Uint16Array(room ?? new ArrayBuffer(2 * side * side));
+    this.onmessage?.({ data: { number, ms, pixels: { kind: 'grey', width: side, height: side, halvings: 0, values }, spare: bytes.buffer } } as MessageEvent<DecodeAnswer>);
   }
 
   terminate(): void {
@@ -45,6 +47,53 @@ describe('the decoders', () => {
     worker.answer(16, 4);
     await small;
     expect(pool.ms(512 * 512)).toBeCloseTo(8, 3);
+  });
+});
+
+describe('memory', () => {
+  it('of images that were given up is decoded into; who still has one finds nothing in it, and never another frame', async () => {
+    const worker = new Answering();
+    const pool = new DecodePool(() => worker as unknown as Worker, 1);
+    const decode = async () => {
+      const decoding = pool.decode(CODING, pool.copied(new Uint8Array(100_000)), WHOLE);
+      worker.answer(512, 8);
+      const pixels = await decoding;
+      if (pixels.kind !== 'grey') throw new Error('it is grey');
+      return pixels;
+    };
+    const first = await decode();
+    first.values.fill(7);
+    pool.reuse(first);
+    expect(first.values[0]).toBe(7); // until it is used
+    const { buffer } = first.values;
+    const second = await decode();
+    expect([first.values.length, buffer.byteLength, second.values.length]).toEqual([0, 0, 512 * 512]);
+    const third = await decode(); // nothing was given up meanwhile
+    expect([second.values.length, third.values.length]).toEqual([512 * 512, 512 * 512]);
+  });
+
+  it('of code streams goes to a worker and comes back for the next one, whatever its length', () => {
+    const worker = new Answering();
+    const pool = new DecodePool(() => worker as unknown as Worker, 1);
+    const stream = Uint8Array.from({ length: 70_000 }, (_, at) => at % 251);
+    void pool.decode(CODING, pool.copied(stream), WHOLE);
+    const [job] = worker.jobs;
+    expect([job?.bytes.length, job?.bytes.every((byte, at) => byte === at % 251)]).toEqual([70_000, true]);
+    const { buffer } = job!.bytes;
+    worker.answer(512, 8);
+    expect(pool.copied(stream.subarray(0, 130_000)).buffer).toBe(buffer);
+    expect(pool.copied(stream).buffer).not.toBe(buffer);
+  });
+
+  it('that waits is bounded', () => {
+    const spares = new Spares();
+    const all = Array.from({ length: 40 }, () => new ArrayBuffer(512 * 1024));
+    for (const one of all) spares.give(one);
+    spares.give(new ArrayBuffer(64 * 1024 * 1024)); // one frame must not push out all others
+    let count = 0;
+    while (spares.take(512 * 1024) !== undefined) count++;
+    expect(count).toBe(16);
+    expect(spares.take(64 * 1024 * 1024)).toBeUndefined();
   });
 });
 

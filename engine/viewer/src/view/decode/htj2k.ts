@@ -44,8 +44,11 @@ export function openJph(): Promise<OpenJph> {
   return loading;
 }
 
-/** @param bytes whole, or cut at the end of the resolution that `size` asks for, or of a finer one */
-export async function decodeHtj2k(coding: Coding, bytes: Uint8Array<ArrayBuffer>, { halvings, reduce, isApproximate }: Size): Promise<Pixels> {
+/**
+ * @param room where the values may be put, if they fill it
+ * @param bytes whole, or cut at the end of the resolution that `size` asks for, or of a finer one
+ */
+export async function decodeHtj2k(coding: Coding, bytes: Uint8Array<ArrayBuffer>, { halvings, reduce, isApproximate }: Size, room?: ArrayBuffer): Promise<Pixels> {
   const decoder = new (await openJph()).HTJ2KDecoder();
   try {
     decoder.getEncodedBuffer(bytes.length).set(bytes);
@@ -56,7 +59,9 @@ export async function decodeHtj2k(coding: Coding, bytes: Uint8Array<ArrayBuffer>
     if (info.width !== columns || info.height !== rows) {
       throw new Error(`a code stream of ${info.width} × ${info.height} pixels where ${columns} × ${rows} are due`);
     }
-    const own = new Uint8Array(decoder.getDecodedBuffer()); // a copy: what it points to is the decoder's
+    const decoded = decoder.getDecodedBuffer();
+    const own = new Uint8Array(room?.byteLength === decoded.length ? room : new ArrayBuffer(decoded.length));
+    own.set(decoded); // a copy: what it points to is the decoder's
     const [width, height] = [halved(info.width, reduce), halved(info.height, reduce)];
     if (isApproximate) {
       if (!info.isSigned || info.bitsPerSample !== 16) throw new Error(`an approximate beginning of ${info.bitsPerSample} bits`);

@@ -23,6 +23,8 @@ export interface DecodeJob {
   readonly coding: Coding;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly size: Size;
+  /** Where its stored values may be put, if they fill it. */
+  readonly room: ArrayBuffer | undefined;
 }
 
 /** In what size a frame is decoded. */
@@ -37,5 +39,5 @@ export interface Size {
 export const WHOLE: Size = { halvings: 0, reduce: 0, isApproximate: false };
 
 export type DecodeAnswer =
-  | { readonly number: number; readonly pixels: Pixels; /** That the decoder itself took. */ readonly ms: number }
+  | { readonly number: number; readonly pixels: Pixels; /** That the decoder itself took. */ readonly ms: number; /** That the bytes were in. */ readonly spare: ArrayBuffer }
   | { readonly number: number; readonly error: string };

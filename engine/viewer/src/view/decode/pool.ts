@@ -1,11 +1,13 @@
 // The workers that decode: as many as there are processors to spare, each with one job, and one more that waits.
 import workerUrl from './worker?worker&url';
-import type { Pixels } from '../image/pixels';
+import { halved, type Pixels } from '../image/pixels';
 import { Pace } from './pace';
+import { Spares } from './spares';
 import { type Coding, type DecodeAnswer, type DecodeJob, type Size } from './job';
 
 const JOBS_EACH = 2; // the second keeps a worker busy while its answer is taken; more could not be taken back
 const WORKERS_MAX = 4;
+const GRAIN = 64 * 1024; // bytes of code streams are copied into buffers of so many, so that they fit for others
 const FAILURES_MAX = 3; // of a worker itself, not of a job
 
 interface Running {
@@ -18,6 +20,7 @@ export class DecodePool {
   private next = 1;
   private failures = 0;
   private readonly pace = new Pace();
+  private readonly spares = new Spares();
   private isClosed = false;
 
   constructor(
@@ -45,15 +48,30 @@ export class DecodePool {
   decode(coding: Coding, bytes: Uint8Array<ArrayBuffer>, size: Size): Promise<Pixels> {
     const to = this.running.reduce<Running | undefined>((least, one) => (least !== undefined && least.jobs.size <= one.jobs.size ? least : one), undefined);
     if (to === undefined) return Promise.reject(new Error('there is nothing that decodes'));
-    const job: DecodeJob = { number: this.next++, coding, bytes, size };
+    const room = coding.form === 'htj2k' ? this.spares.take(valueBytes(coding, size)) : undefined;
+    const job: DecodeJob = { number: this.next++, coding, bytes, size, room };
     return new Promise((resolve, reject) => {
       to.jobs.set(job.number, { resolve, reject });
-      to.worker.postMessage(job, [bytes.buffer]);
+      to.worker.postMessage(job, room === undefined ? [bytes.buffer] : [bytes.buffer, room]);
     });
+  }
+
+  /** A copy of bytes, to be given away. */
+  copied(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    const length = Math.ceil(bytes.length / GRAIN) * GRAIN;
+    const copy = new Uint8Array(this.spares.take(length) ?? new ArrayBuffer(length), 0, bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+
+  /** An image that nobody needs any more: others are decoded into its memory. Whoever still has it finds no values in it then. */
+  reuse(pixels: Pixels): void {
+    if (pixels.kind === 'grey') this.spares.give(pixels.values.buffer);
   }
 
   close(): void {
     this.isClosed = true;
+    this.spares.clear();
     for (const one of this.running.splice(0)) this.stop(one, 'the viewer was closed');
   }
 
@@ -65,6 +83,7 @@ export class DecodePool {
       running.jobs.delete(answer.number);
       if ('pixels' in answer) {
         this.pace.measured(answer.ms, answer.pixels.width * answer.pixels.height);
+        this.spares.give(answer.spare);
         waiting?.resolve(answer.pixels);
       } else waiting?.reject(new Error(answer.error));
     };
@@ -85,4 +104,9 @@ export class DecodePool {
     for (const { reject } of running.jobs.values()) reject(new Error(why));
     running.jobs.clear();
   }
+}
+
+/** Of the stored values of a frame in that size, as the decoder writes them. */
+function valueBytes({ rows, columns, bitsStored }: Coding, { halvings }: Size): number {
+  return halved(rows, halvings) * halved(columns, halvings) * (bitsStored > 8 ? 2 : 1);
 }

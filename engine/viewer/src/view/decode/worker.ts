@@ -20,13 +20,14 @@ scope.onmessage = (event) => {
 
 async function answer(job: DecodeJob): Promise<void> {
   try {
-    const { coding, bytes, size } = job;
+    const { coding, bytes, size, room } = job;
     if (coding.form === 'htj2k') await openJph();
     const began = performance.now();
-    const pixels = coding.form === 'htj2k' ? await decodeHtj2k(coding, bytes, size) : decodeNative(coding, bytes);
+    const pixels = coding.form === 'htj2k' ? await decodeHtj2k(coding, bytes, size, room) : decodeNative(coding, bytes);
     if (byteCount(pixels) === 0) throw new Error('a frame without pixels');
     const content = pixels.kind === 'grey' ? pixels.values : pixels.rgba;
-    scope.postMessage({ number: job.number, pixels, ms: performance.now() - began }, [content instanceof Uint8Array || !('close' in content) ? content.buffer : content]);
+    const ms = performance.now() - began;
+    scope.postMessage({ number: job.number, pixels, ms, spare: bytes.buffer }, ['close' in content ? content : content.buffer, bytes.buffer]);
   } catch (error) {
     scope.postMessage({ number: job.number, error: error instanceof Error ? error.message : String(error) }, []);
   }

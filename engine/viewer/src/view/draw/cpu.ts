@@ -3,8 +3,8 @@ import { multiply, type Matrix } from './matrix';
 import { pitchOf, type Painter, type Picture, type PictureGreys, type Place } from './painter';
 import type { GreyPixels, Pixels } from '../image/pixels';
 
-const KEPT_MAX = 16; // pictures that went through their window already
 const CODES = 256; // of a byte
+const SPARES_MAX = 4; // a frame is drawn coarse, then finer: in two or three sizes by turns
 
 interface Kept {
   context: OffscreenCanvasRenderingContext2D;
@@ -14,10 +14,12 @@ interface Kept {
 
 export class CpuPainter implements Painter {
   private readonly context: CanvasRenderingContext2D;
-  private readonly kept = new Map<Pixels, Kept>(); // in the order of their last use
+  private readonly kept = new Map<Pixels, Kept>(); // that went through their window already, in the order of their last use
+  private keptMost = 2; // those that are seen, and one more: each has a canvas of its own, and the window takes no longer than finding it
   private readonly words = new WeakMap<PictureGreys, Map<string, Uint32Array>>();
-  private spare: OffscreenCanvasRenderingContext2D | undefined; // the last one that was given up: making one takes 0.6 ms
+  private readonly spares: OffscreenCanvasRenderingContext2D[] = []; // given up: making one takes 0.6 ms, and browsers collect them late
   private scratch: ImageData | undefined; // for one at a time, so that nobody has to collect a megabyte for each
+  private pixels = new Uint8ClampedArray(0); // of the largest that there was; `scratch` begins with it
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     // willReadFrequently keeps it out of a graphics card that is none.
@@ -37,6 +39,7 @@ export class CpuPainter implements Painter {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = '#000';
     context.fillRect(0, 0, canvas.width, canvas.height);
+    this.keptMost = pictures.length + 1;
     for (const { place, picture } of pictures) if (picture !== undefined) this.picture(context, place, picture);
   }
 
@@ -49,8 +52,9 @@ export class CpuPainter implements Painter {
 
   dispose(): void {
     this.kept.clear();
-    this.spare = undefined;
+    this.spares.length = 0;
     this.scratch = undefined;
+    this.pixels = new Uint8ClampedArray(0);
   }
 
   private picture(context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D, place: Place, picture: Picture): void {
@@ -95,19 +99,18 @@ export class CpuPainter implements Painter {
     }
     this.kept.set(pixels, { context, greys, isInverted });
     for (const [old, { context: spare }] of this.kept) {
-      if (this.kept.size <= KEPT_MAX) break;
+      if (this.kept.size <= this.keptMost) break;
       this.kept.delete(old);
-      this.spare = spare;
+      this.spares.push(spare);
+      if (this.spares.length > SPARES_MAX) this.spares.shift();
     }
     return context.canvas;
   }
 
   private contextFor(width: number, height: number): OffscreenCanvasRenderingContext2D {
-    const { spare } = this;
-    if (spare !== undefined && spare.canvas.width === width && spare.canvas.height === height) {
-      this.spare = undefined;
-      return spare;
-    }
+    const at = this.spares.findIndex(({ canvas }) => canvas.width === width && canvas.height === height);
+    const [spare] = at < 0 ? [] : this.spares.splice(at, 1);
+    if (spare !== undefined) return spare;
     const context = new OffscreenCanvas(width, height).getContext('2d', { alpha: false, willReadFrequently: true });
     if (context === null) throw new Error('this frame cannot be drawn');
     return context;
@@ -115,8 +118,12 @@ export class CpuPainter implements Painter {
 
   /** Good until it is called again. */
   private windowed({ values, width, height }: GreyPixels, greys: PictureGreys): ImageData {
-    if (this.scratch?.width !== width || this.scratch.height !== height) this.scratch = new ImageData(width, height);
-    const out = new Uint32Array(this.scratch.data.buffer);
+    if (this.scratch?.width !== width || this.scratch.height !== height) {
+      const bytes = 4 * width * height;
+      if (this.pixels.length < bytes) this.pixels = new Uint8ClampedArray(bytes);
+      this.scratch = new ImageData(this.pixels.subarray(0, bytes), width, height);
+    }
+    const out = new Uint32Array(this.pixels.buffer, 0, width * height);
     const isSigned = values instanceof Int8Array || values instanceof Int16Array;
     const size = values.BYTES_PER_ELEMENT;
     const words = this.wordsOf(greys, size, isSigned);

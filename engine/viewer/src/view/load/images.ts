@@ -15,6 +15,9 @@ export class Images {
   private readonly kept = new Map<string, Kept>();
   private fineBytes = 0;
 
+  /** @param given takes what is given up; nobody looks at it any more */
+  constructor(private readonly given: (pixels: Pixels) => void = () => undefined) {}
+
   /** The finest picture of a frame; undefined when there is none. */
   best(key: string): Pixels | undefined {
     const found = this.kept.get(key);
@@ -85,7 +88,10 @@ export class Images {
 
   private release(found: Kept): void {
     if (found.fine === undefined) return;
-    this.fineBytes -= byteCount(found.fine);
+    const { fine } = found;
     found.fine = undefined;
+    this.fineBytes -= byteCount(fine);
+    if (fine.kind === 'colour' && 'close' in fine.rgba) fine.rgba.close(); // browsers do not see how large it is, and keep it for long
+    this.given(fine);
   }
 }

@@ -32,7 +32,7 @@ export class FrameLoader {
   }
 
   stack(study: string, series: string): FrameStack {
-    const stack = new FrameStack(this.session, study, series);
+    const stack = new FrameStack(this.session, study, series, (pixels) => this.pool.reuse(pixels));
     this.stacks.add(stack);
     stack.on(() => this.wake());
     return stack;
@@ -83,7 +83,7 @@ export class FrameLoader {
       const part = stack.streaming.part(position, halvings);
       if (part === undefined) return; // given up meanwhile
       const { bytes, reduce, isApproximate } = part;
-      const pixels = await this.pool.decode(frame.route.coding, bytes.slice(), { halvings, reduce, isApproximate });
+      const pixels = await this.pool.decode(frame.route.coding, this.pool.copied(bytes), { halvings, reduce, isApproximate });
       if (this.stacks.has(stack)) stack.put(frame, pixels);
       this.keepWithin();
     } catch (error) {

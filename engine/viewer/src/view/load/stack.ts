@@ -45,7 +45,7 @@ export type Fineness = 'missing' | 'coarse' | 'exact';
 
 /** Made by `FrameLoader.stack`. */
 export class FrameStack implements Frames {
-  readonly images = new Images();
+  readonly images: Images;
   readonly failures = new Map<string, string>();
   /** What the server draws, it draws in this window; empty: as the header says. */
   pictureQuery = '';
@@ -65,7 +65,9 @@ export class FrameStack implements Frames {
     session: StreamSession,
     readonly study: string,
     readonly series: string,
+    given?: (pixels: Pixels) => void,
   ) {
+    this.images = new Images(given);
     this.stream = session.open(study, series, { approximate: true });
     this.stream.on((event) => this.heard(event));
     const { signal } = this.stopping;

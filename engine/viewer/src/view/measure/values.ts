@@ -75,7 +75,8 @@ function statisticsOf(frame: FrameHeader, pixels: GreyPixels, kind: 'rectangle' 
   for (let y = Math.max(0, Math.ceil(top - 0.5)); y < pixels.height && y + 0.5 <= bottom; y++) {
     for (let x = Math.max(0, Math.ceil(left - 0.5)); x < pixels.width && x + 0.5 <= right; x++) {
       if (kind === 'ellipse' && ((x + 0.5 - middle.x) / wide) ** 2 + ((y + 0.5 - middle.y) / tall) ** 2 > 1) continue;
-      const stored = pixels.values[y * pixels.width + x] ?? 0;
+      const stored = pixels.values[y * pixels.width + x];
+      if (stored === undefined) return undefined; // given back meanwhile: no value is better than a wrong one
       if (frame.padding !== undefined && stored >= frame.padding[0] && stored <= frame.padding[1]) continue;
       const value = stored * slope + intercept;
       around ??= value;
@@ -93,8 +94,10 @@ function statisticsOf(frame: FrameHeader, pixels: GreyPixels, kind: 'rectangle' 
 function valueAt(frame: FrameHeader, pixels: GreyPixels, at: Point): { value?: number } {
   const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
   if (x < 0 || y < 0 || x >= pixels.width || y >= pixels.height) return {};
+  const stored = pixels.values[y * pixels.width + x];
+  if (stored === undefined) return {};
   const { slope, intercept } = scaleOf(frame);
-  return { value: (pixels.values[y * pixels.width + x] ?? 0) * slope + intercept };
+  return { value: stored * slope + intercept };
 }
 
 /** From stored values to those that are told. */
