@@ -163,6 +163,9 @@ def test_every_row_is_reached_in_the_order_that_was_asked_for(server: Serving) -
 
 def test_a_study_is_found_and_opened_by_keys_alone_and_is_remembered(server: Serving) -> None:
     async def steps(page: Page) -> None:
+        await page.until("document.querySelector('.study[aria-selected]') !== null")
+        await page.key("ArrowDown")  # the list, where nothing has been chosen yet
+        assert await page.value(FOCUS) == "studies"
         await page.call("Input.dispatchKeyEvent", type="keyDown", key="/", code="Slash", text="/")
         assert await page.value(FOCUS) == "q"
         await page.type("doe")

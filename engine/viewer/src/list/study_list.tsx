@@ -67,9 +67,11 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-      if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "/") box.current?.select();
+      else if (event.key === "ArrowDown" && event.target === document.body) document.getElementById("studies")?.focus();
+      else return;
       event.preventDefault();
-      box.current?.select();
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
