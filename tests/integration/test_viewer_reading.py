@@ -75,6 +75,18 @@ async def layout(page: Page, shape: str) -> None:
     )
 
 
+# What the word "COARSE" lies on, in every cell.
+UNDER_BADGES = f"""[...document.querySelectorAll('{CELL}')].flatMap((cell) => {{
+  const badge = cell.querySelector('.badge'), kept = badge.textContent;
+  badge.textContent = 'COARSE';
+  const b = badge.getBoundingClientRect();
+  const under = [...cell.querySelectorAll('.corner p, .edge, .scale-bar')].filter((one) => {{
+    const r = one.getBoundingClientRect();
+    return r.width && r.left < b.right && b.left < r.right && r.top < b.bottom && b.top < r.bottom;
+  }});
+  badge.textContent = kept;
+  return under.map((one) => one.textContent);
+}})"""
 FLING = """new Promise((done) => {
   const view = document.querySelector('.voxcast-view'), cell = view.querySelector('.cell'), seen = [];
   view.addEventListener('voxcast:drawn', ({ detail }) => {
@@ -268,6 +280,18 @@ def test_planes_through_a_series_are_its_values(server: Serving) -> None:
         assert slab is not None
         assert (slab.astype(int) - pixels >= 0).all()
         assert slab.mean() > pixels.mean() + 5
+
+    browse(server, address(STUDY, AXIAL), steps)
+
+
+def test_that_an_image_is_coarse_hides_no_text(server: Serving) -> None:
+    async def steps(page: Page) -> None:
+        await exact_frame(page, f"{AXIAL}.1 1")
+        for shape in ("1 1", "1 3", "3 3"):
+            await layout(page, shape)
+            for size in ((1280, 800), (768, 1024), (390, 844)):
+                await page.resize(*size)
+                assert await page.value(UNDER_BADGES) == [], f"{shape}, {size}"
 
     browse(server, address(STUDY, AXIAL), steps)
 
