@@ -1,23 +1,24 @@
 """Readers over real TCP, strategies side by side.
 
     python -m benchmarks.readers [--persona NAME]... [--line WORD]... [--strategy NAME]... [--seconds 20] [--beside 3]
-                                 [--control cubic] [--keep FOLDER] [--page] [--plot]
+                                 [--control cubic] [--keep FOLDER] [--merge] [--page] [--plot]
 
 Server, links and readers share one machine, and the links' packets are carried by programs on the same processors: on a fast link
 that is what is measured. `--beside` cells on slow links run at once, each with its own link and reader, all with one server.
-`--page` writes the table into docs/stream.md, `--plot` draws positions by quality and bytes over time.
+`--merge` adds to what was measured before: the table may be made a part at a time. `--page` writes it into docs/stream.md, `--plot`
+draws positions by quality and bytes over time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.links.namespaces import why_not
@@ -25,6 +26,7 @@ from benchmarks.links.site import Site
 from benchmarks.measure import RESULTS
 from benchmarks.readers.cells import LINKS, STRATEGIES, Cell, ReaderFailed, is_possible, measured
 from benchmarks.readers.material import Material, prepared
+from benchmarks.readers.rows import Wanted, about, merged, read_rows, row
 from benchmarks.readers.server import Served, nginx, voxcast
 from benchmarks.scroll.figures import Figures
 from benchmarks.scroll.line import MBIT
@@ -33,15 +35,6 @@ from benchmarks.scroll.personas import PERSONAS
 
 BEGIN, END = "<!-- measured: made by `python -m benchmarks.readers --page` -->", "<!-- end of measured -->"
 _FAST = 100 * MBIT  # from here on cells would take each other's processor
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One cell of the table."""
-
-    persona: str
-    line: str
-    strategy: str
 
 
 class Bench:
@@ -85,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     if missing:
         print(missing, file=sys.stderr)
         return 1
+    load = os.getloadavg()[0]
     wanted = [
         Wanted(persona, line, strategy)
         for persona in options.persona or PERSONAS
@@ -106,24 +100,20 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"the server says it streamed {said / 1e6:.1f} MB; the links delivered {delivered / 1e6:.1f} MB to its readers"
     )
-    rows = [row(want, cell) for want, cell in found.items()]
+    rows = [row(want, cell, options.seconds, load) for want, cell in found.items()]
     RESULTS.mkdir(parents=True, exist_ok=True)
-    about = {"control": options.control, "slice_bytes": material.series["left"].slice_bytes, "rows": rows}
-    (RESULTS / f"readers-{options.control}.json").write_text(json.dumps(about, indent=1) + "\n")
+    results = RESULTS / f"readers-{options.control}.json"
+    rows = merged(read_rows(results) if options.merge else [], rows)
+    kept = {"control": options.control, "slice_bytes": material.series["left"].slice_bytes, "rows": rows}
+    results.write_text(json.dumps(kept, indent=1) + "\n")
     if options.page:
         page = Path(__file__).parents[2] / "docs" / "stream.md"
-        page.write_text(with_table(page.read_text(), rows, BEGIN, END))
+        page.write_text(with_table(page.read_text(), rows, BEGIN, END, about(rows)))
     if options.plot:
         from benchmarks.readers.plots import draw
 
         draw(found, RESULTS)
     return 0 if len(found) == len(wanted) else 1
-
-
-def row(want: Wanted, cell: Cell) -> dict[str, object]:
-    """What is kept of a cell."""
-    more = {"link_mb": cell.link_bytes / 1e6, "lost": cell.lost, "overflows": cell.overflows, "late_s": cell.late_s}
-    return {"reader": cell.log.trace.name, "line": want.line, "strategy": want.strategy} | asdict(cell.figures()) | more
 
 
 def say(want: Wanted, cell: Cell) -> None:
@@ -141,6 +131,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--beside", type=int, default=3, help="cells at once on links below 100 Mbit/s")
     parser.add_argument("--control", default="cubic", choices=("cubic", "bbr", "reno"), help="the servers' TCP")
     parser.add_argument("--keep", type=Path, help="make the series here, and find them here the next time")
+    parser.add_argument("--merge", action="store_true", help="keep the rows of earlier runs that are not measured now")
     parser.add_argument("--page", action="store_true", help="write the table into docs/stream.md")
     parser.add_argument("--plot", action="store_true", help="draw into benchmarks/results")
     return parser.parse_args(arguments)

@@ -46,7 +46,7 @@ class Strategy:
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "voxcast": Strategy("stream"),
+    "voxcast": Strategy("stream", can_draw=True),
     "cornerstone3D": Strategy("nearest", can_draw=True),
     "cornerstone3D, nginx": Strategy("nearest", is_static=True),
     "sequential": Strategy("in order"),
@@ -84,7 +84,7 @@ class Cell:
 
 
 def is_possible(strategy: Strategy, trace: Trace) -> bool:
-    """Pictures that the server draws are asked for by HTTP; files are not drawn."""
+    """Files are not drawn."""
     return strategy.can_draw if trace.is_drawn else strategy.can_stack
 
 

@@ -43,7 +43,7 @@ async def _stream(session: aiohttp.ClientSession, job: dict[str, Any], trace: Tr
     series = [(one["study"], one["series"]) for one in job["viewports"]]
     url = job["url"].replace("http://", "ws://") + "/stream"
     async with session.ws_connect(url, protocols=(PROTOCOL,), max_msg_size=0) as socket:
-        client = Streaming(socket, series, arrivals, side=job["side"], is_loop=trace.is_loop)
+        client = Streaming(socket, series, arrivals, side=job["side"], is_loop=trace.is_loop, is_drawn=trace.is_drawn)
         await socket.send_str('{"type": "hello"}')
         await socket.receive(timeout=20)
         return await _follow(Hand(trace, client.moved), arrivals, client.speak(), client.listen())

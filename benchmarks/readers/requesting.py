@@ -16,6 +16,7 @@ from benchmarks.scroll.strategies import SIDE, Parcel
 HTJ2K = "1.2.840.10008.1.2.4.202"
 FRAME = f'multipart/related; type="image/jphc"; transfer-syntax={HTJ2K}'
 INSTANCES = f'multipart/related; type="application/dicom"; transfer-syntax={HTJ2K}'
+DRAWN_CENTER, DRAWN_WIDTH, DRAWN_QUALITY = 40, 300, 90
 DRAWN_END = 1000  # a drawn picture is whole or not there
 _NEWEST_OPEN_MAX = 2
 Frame = tuple[tuple[int, int], int]
@@ -132,7 +133,7 @@ class Requesting:
         (viewport, window), position = frame
         url = self._urls[viewport][position]
         if self._is_drawn:
-            url = url.replace("{window}", str(300 + window))
+            url = url.replace("{window}", str(DRAWN_WIDTH + window))
         async with self._session.get(url, headers={"Accept": self._accept}) as answer:
             body = await answer.read()
             if answer.status != 200:
@@ -184,5 +185,5 @@ def frame_urls(base: str, job: dict[str, Any]) -> list[str]:
 def drawn_urls(base: str, job: dict[str, Any]) -> list[str]:
     """Of each position, a picture of it through a window that is still to be said."""
     stem = f"{base}/dicom-web/studies/{job['study']}/series/{job['series']}/instances"
-    more = f"rendered?window=40,{{window}},linear&viewport={SIDE},{SIDE}&quality=90"
+    more = f"rendered?window={DRAWN_CENTER},{{window}},linear&viewport={SIDE},{SIDE}&quality={DRAWN_QUALITY}"
     return [f"{stem}/{sop}/frames/{number}/{more}" for sop, number in job["frames"]]

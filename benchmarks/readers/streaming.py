@@ -12,11 +12,12 @@ from typing import Any
 import aiohttp
 
 from benchmarks.readers.arrivals import Arrivals
+from benchmarks.readers.requesting import DRAWN_CENTER, DRAWN_END, DRAWN_QUALITY, DRAWN_WIDTH
 from benchmarks.scroll.personas import Step
 
 PROTOCOL = "voxcast.stream.v1"
 _HEAD = struct.Struct("<BBHIIIII")
-CHUNK, RUN, DROP, SERIES = 1, 2, 3, 4
+CHUNK, RUN, DROP, SERIES, PICTURE = 1, 2, 3, 4, 5
 
 
 class BadStream(Exception):
@@ -74,12 +75,14 @@ class Streaming:
     Parameters
     ----------
     series : of each viewport, its study and series UID.
+    is_drawn : the server draws, each window anew; no neighbour is wanted while the window is dragged.
     """
 
     def __init__(
         self, socket: aiohttp.ClientWebSocketResponse, series: Sequence[tuple[str, str]], arrivals: Arrivals,
-        *, side: int, is_loop: bool = False,
+        *, side: int, is_loop: bool = False, is_drawn: bool = False,
     ) -> None:  # fmt: skip
+        self._is_drawn, self._window = is_drawn, dict[int, int]()
         self._socket, self._series, self._arrivals = socket, series, arrivals
         self._records = Records(arrivals)
         self._side, self._is_loop = side, is_loop
@@ -98,7 +101,15 @@ class Streaming:
             self._opened.add(number)
             study, series = self._series[number]
             self.say(type="open", series=number, study=study, seriesInstanceUID=series, approximate=True)
-        self.look(number, step.position, velocity=velocity, direction=direction)
+        more: dict[str, Any] = {}
+        if self._is_drawn:
+            width = DRAWN_WIDTH + step.window
+            more["picture"] = {
+                "number": step.window, "quality": DRAWN_QUALITY, "center": DRAWN_CENTER, "width": width,
+            }  # fmt: skip
+            if self._window.get(number) != step.window:
+                self._window[number], more["reach"] = step.window, 0
+        self.look(number, step.position, velocity=velocity, direction=direction, **more)
 
     def look(self, number: int, position: int, **more: Any) -> None:
         """A viewport's demand."""
@@ -134,7 +145,9 @@ class Streaming:
             if kind == SERIES:
                 self._records.table(series, data[at : at + length])
                 self.overhead += length
+            elif kind == PICTURE:
+                self._arrivals.note(now, series, position, (DRAWN_END,), length, window=detail)
             else:
                 self._records.take(now, kind, level, series, position, detail, length)
-            self._got += length if kind in (CHUNK, RUN) else 0
+            self._got += length if kind in (CHUNK, RUN, PICTURE) else 0
             at += length

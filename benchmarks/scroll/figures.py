@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.scroll.personas import Step
 from benchmarks.scroll.simulation import Log
-from benchmarks.scroll.strategies import SIDE, Series, supply
-from engine.stream.supply import Supply
+from benchmarks.scroll.strategies import SIDE
+from benchmarks.scroll.visits import MOVING_S, History, Visit, bound, supplies_of, visits_of, wasted
 
 DEADLINE_S = 1 / 60
-MOVING_S = 0.25  # a visit that is shorter is one in passing
 LOOK_S = 0.3  # a rest that lasts so long should end exact
 QUARTER = 2  # halvings
 
@@ -40,6 +35,9 @@ class Figures:
     megabytes : arrived.
     stale : share of the bytes that arrived, while the hand was moving on, for a frame that it had passed and never came back to.
         Neighbours that are filled in around a hand at rest are not counted.
+    late : share of the bytes that were stale, and came later after the hand had left than one round trip and their own length take:
+        they waited in the line's queue, or the server had heard that they were not wanted.
+    bound : share of the bytes that are stale whoever decides, see `visits.bound`.
     unused : share of the bytes that arrived for frames that were not shown at that moment or later.
     """
 
@@ -56,15 +54,9 @@ class Figures:
     lag_ms_p50: float
     megabytes: float
     stale: float
+    late: float
+    bound: float
     unused: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    series: Series
-    position: int
-    begin: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,58 +70,82 @@ class Seen:
 
 def seen(log: Log) -> list[Seen]:
     """All visits of a log, in order."""
-    supplies = _supplies(log)
-    times, ends = _history(log)
+    supplies, history = supplies_of(log), History(log)
     found = []
-    for visit in _visits(log):
-        own, key = supplies[visit.series[0]], (visit.series, visit.position)
-        index = bisect_right(times[key], min(visit.begin + DEADLINE_S, visit.end))
-        level = own.level_of(visit.position, ends[key][index - 1] if index else 0)
+    for visit in visits_of(log.trace):
+        own = supplies[visit.series[0]]
+        level = own.level_of(visit.position, history.held(visit.key, min(visit.begin + DEADLINE_S, visit.end)))
         found.append(Seen(visit.begin, level, own.levels))
     return found
 
 
-def _supplies(log: Log) -> Sequence[Supply]:
-    return log.supplies or [supply(log.trace, viewport) for viewport in range(len(log.trace.slices))]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A rest of `LOOK_S` or more; seconds.
+
+    Attributes
+    ----------
+    pause : after so much the hand was said to rest.
+    took : until the last bit was there; one that never came counts with the look's length.
+    allowed : one round trip, 20 ms, and what was missing of all that the viewports showed, by the bandwidth; 0 for nothing.
+    """
+
+    viewport: int
+    begin: float
+    pause: float
+    took: float
+    allowed: float
+
+
+def looks(log: Log, side: int = SIDE) -> list[Look]:
+    """In the order in which they ended."""
+    visits, history = visits_of(log.trace), History(log)
+    supplies = supplies_of(log)
+    found = []
+
+    def wanted(visit: Visit) -> int:
+        """Of a picture that is drawn, what the viewport needs."""
+        own = supplies[visit.series[0]]
+        return own.end(visit.position, own.level_for(side, side)) if log.trace.is_drawn else own.size(visit.position)
+
+    for visit in visits:
+        if visit.end - visit.begin < LOOK_S:
+            continue
+        missing = {
+            one.key: wanted(one) - history.held(one.key, visit.begin)
+            for one in visits
+            if one.begin <= visit.begin < one.end
+        }
+        size = sum(max(0, left) for left in missing.values())
+        allowed = 2 * log.line.delay + 0.02 + size / log.line.bandwidth if missing[visit.key] > 0 else 0.0
+        exact = min(history.since(visit.key, wanted(visit), visit.end), visit.end)
+        found.append(Look(visit.series[0], visit.begin, visit.pause, max(0.0, exact - visit.begin), allowed))
+    return found
 
 
 def figures(log: Log, side: int = SIDE) -> Figures:
     """Look at all visits of a log."""
-    visits = _visits(log)
-    supplies = _supplies(log)
-    times, ends = _history(log)
+    visits, supplies, history = visits_of(log.trace), supplies_of(log), History(log)
     levels: list[int] = []
-    firsts, exacts, overs, blanks = [], [], [], 0
+    firsts, blanks = [], 0
     for visit in visits:
-        own, key = supplies[visit.series[0]], (visit.series, visit.position)
-        when, what = times[key], ends[key]
-
-        def held(at: float, when: list[float] = when, what: list[int] = what) -> int:
-            index = bisect_right(when, at)
-            return what[index - 1] if index else 0
-
-        levels.append(own.level_of(visit.position, held(min(visit.begin + DEADLINE_S, visit.end))))
+        own, when = supplies[visit.series[0]], history.times[visit.key]
+        levels.append(own.level_of(visit.position, history.held(visit.key, min(visit.begin + DEADLINE_S, visit.end))))
         first = max(when[0], visit.begin) if when else visit.end
         blanks += first >= visit.end
         firsts.append((min(first, visit.end) - visit.begin) * 1e3)
-        if visit.end - visit.begin >= LOOK_S:
-            size = own.size(visit.position)
-            wanted = size if not log.trace.is_drawn else own.end(visit.position, own.level_for(side, side))
-            exact = next((at for at, end in zip(when, what, strict=True) if end >= wanted), visit.end)
-            took = max(0.0, min(exact, visit.end) - visit.begin)
-            missing = max(0, wanted - held(visit.begin))
-            allowed = 2 * log.line.delay + 0.02 + missing / log.line.bandwidth if missing else 0.0
-            exacts.append(took * 1e3)
-            overs.append((took - allowed) * 1e3)
+    rests = looks(log, side)
+    exacts, overs = [1e3 * one.took for one in rests], [1e3 * (one.took - one.allowed) for one in rests]
     need = [supplies[visit.series[0]].level_for(side, side) for visit in visits]
     quarter = [max(0, supplies[visit.series[0]].levels - 1 - QUARTER) for visit in visits]
     at = np.array(levels)
-    stale, unused, total = _wasted(log, visits)
+    waste = wasted(log, visits)
+    most = max(waste.total, 1.0)
     return Figures(
         len(visits), float((at >= 0).mean()), float((at >= quarter).mean()), float((at >= need).mean()), blanks / len(visits),
         float(np.percentile(firsts, 50)), float(np.percentile(firsts, 99)),
-        float(np.median(exacts or [0.0])), max(exacts, default=0.0), max(overs, default=0.0), _lag(log), total / 1e6,
-        stale / max(total, 1.0), unused / max(total, 1.0),
+        float(np.median(exacts or [0.0])), max(exacts, default=0.0), max(overs, default=0.0), _lag(log), waste.total / 1e6,
+        waste.stale / most, waste.late / most, bound(log, visits, history) / most, waste.unused / most,
     )  # fmt: skip
 
 
@@ -147,54 +163,3 @@ def _lag(log: Log) -> float:
         if step.at - before.at < MOVING_S:
             lags.append((step.at - newest) * 1e3)
     return float(np.median(lags or [0.0]))
-
-
-def _visits(log: Log) -> list[_Visit]:
-    last: dict[int, Step] = {}
-    visits = []
-    for step in log.trace.steps:
-        before = last.get(step.viewport)
-        if before is not None:
-            visits.append(_Visit((before.viewport, before.window), before.position, before.at, step.at))
-        last[step.viewport] = step
-    for step in last.values():
-        visits.append(_Visit((step.viewport, step.window), step.position, step.at, log.trace.seconds))
-    return visits
-
-
-def _history(
-    log: Log,
-) -> tuple[defaultdict[tuple[Series, int], list[float]], defaultdict[tuple[Series, int], list[int]]]:
-    """Of each frame, when the client could show more of it, and how much."""
-    times: defaultdict[tuple[Series, int], list[float]] = defaultdict(list)
-    ends: defaultdict[tuple[Series, int], list[int]] = defaultdict(list)
-    for arrival in log.arrivals:
-        for offset, end in enumerate(arrival.parcel.ends):
-            key = (arrival.parcel.series, arrival.parcel.position + offset)
-            times[key].append(arrival.at)
-            ends[key].append(end)
-    return times, ends
-
-
-def _wasted(log: Log, visits: list[_Visit]) -> tuple[float, float, float]:
-    """Bytes for frames whose visits were over, bytes for frames not shown any more or never, and all bytes."""
-    over: dict[tuple[Series, int], float] = {}
-    passing: dict[int, list[tuple[float, bool]]] = defaultdict(
-        list
-    )  # of each viewport, since when the hand moves or rests
-    for visit in visits:
-        over[visit.series, visit.position] = visit.end
-        passing[visit.series[0]].append((visit.begin, visit.end - visit.begin < MOVING_S))
-    stale = unused = total = 0.0
-    for arrival in log.arrivals:
-        parcel = arrival.parcel
-        count = max(1, len(parcel.ends))
-        for offset in range(count):
-            share, ended = parcel.size / count, over.get((parcel.series, parcel.position + offset))
-            total += share
-            is_over = ended is not None and arrival.at >= ended
-            moments = passing[parcel.series[0]]
-            is_passing = moments[max(0, bisect_right(moments, (arrival.at, True)) - 1)][1]
-            stale += share if is_over and is_passing else 0.0
-            unused += share if ended is None or arrival.at >= ended else 0.0
-    return stale, unused, total

@@ -60,7 +60,7 @@ SHARES = (0.0025, 0.006, 0.017, 0.06, 0.24, 1.0)  # of a 512 × 512 slice as los
 # The same behind an approximate beginning of four kB, as packs have it.
 APPROXIMATE = (0.0028, 0.0053, 0.011, 0.024, 0.264, 1.024)
 SIZE, SIDE = 170_000, 512
-DRAWN = ((9_000, 41_000),)  # a drawn JPEG has 9 kB at half size and 32 kB at full size
+DRAWN = ((32_000,),)  # a JPEG of that size; the server draws no smaller one before it
 
 
 def supply(trace: Trace, viewport: int, shares: Sequence[float] = SHARES) -> Supply:

@@ -14,8 +14,14 @@ from engine.limits import KIB
 # Before anything is known; RFC 6928 lets TCP send 14 KiB at once, what is more waits in the kernel once.
 INITIAL = 32 * KIB
 QUANTUM_MIN, QUANTUM_MAX = 8 * KIB, 64 * KIB
+# A line that takes longer than this for the smallest chunk gets smaller ones: two more than what the path holds wait in front of
+# it. 8 Mbit/s: 4 KiB.
+QUANTUM_SLOW_S, QUANTUM_SLOW_MIN = 0.005, 4 * KIB
 ROUND_TRIP_S_MAX = 10.0  # a minimal round trip older than this is measured again
 QUANTA, QUANTUM_S = 16, 0.001
+STARTING = (
+    2.885  # 2 / ln 2: while the line is not full, the window grows as fast as rates measured a round late allow (BBR)
+)
 RATE_ROUNDS = 8  # the best rate of so many rounds is the bandwidth
 FULL_ROUNDS = 3  # so many rounds without a quarter more: the line is full
 # Of what the path holds, as much more for gusts: with that and two chunks it stays well below twice the path, which is where
@@ -28,11 +34,12 @@ SLACK_S = 0.004  # a round trip longer than the best by a half and this much has
 class _Flight:
     """One chunk on its way: bytes sent with it, and what was known when it left."""
 
-    __slots__ = ("began_at", "delivered", "delivered_at", "is_clear", "is_idle", "sent", "sent_at")
+    __slots__ = ("began_at", "delivered", "delivered_at", "is_clear", "is_idle", "sent", "sent_at", "size")
 
     def __init__(
         self,
         sent: int,
+        size: int,
         sent_at: float,
         began_at: float,
         delivered: int,
@@ -40,7 +47,7 @@ class _Flight:
         is_idle: bool,
         is_clear: bool,
     ) -> None:
-        self.sent, self.sent_at, self.began_at = sent, sent_at, began_at
+        self.sent, self.size, self.sent_at, self.began_at = sent, size, sent_at, began_at
         self.delivered, self.delivered_at, self.is_idle, self.is_clear = delivered, delivered_at, is_idle, is_clear
 
 
@@ -62,7 +69,7 @@ class Credit:
     __slots__ = (
         "_began_at", "_bytes_max", "_delivered", "_delivered_at", "_flights", "_full_rate", "_full_rounds",
         "_gust_at", "_gust_from", "_gusts", "_idle_until",
-        "_is_starting", "_rates", "_round", "_round_end", "_round_trip", "_round_trip_at", "_sent", "_window",
+        "_is_starting", "_rates", "_round", "_round_end", "_round_trip", "_round_trip_at", "_round_trip_size", "_sent", "_window",
         "quantum",
     )  # fmt: skip
 
@@ -75,7 +82,7 @@ class Credit:
         self._flights: deque[_Flight] = deque()
         self._rates: deque[tuple[int, float]] = deque()  # of falling rate: the first is the best
         self._round, self._round_end = 0, 0
-        self._round_trip, self._round_trip_at = 0.0, 0.0
+        self._round_trip, self._round_trip_at, self._round_trip_size = 0.0, 0.0, 0
         self._is_starting, self._full_rate, self._full_rounds = True, 0.0, 0
         self._idle_until = -1
         self._gust_at, self._gust_from = 0.0, 0
@@ -104,9 +111,14 @@ class Credit:
         return self._window
 
     @property
+    def _path(self) -> int:
+        """Bytes that the path holds, without those of the chunk that the round trip was measured with: they are sent meanwhile."""
+        return max(0, int(self.bandwidth * self._round_trip) - self._round_trip_size)
+
+    @property
     def _clear(self) -> int:
-        """Bytes under way that make no queue: half of what the path holds."""
-        return max(2 * QUANTUM_MIN, int(self.bandwidth * self._round_trip) // 2)
+        """Bytes under way that make no queue: three quarters of what the path holds."""
+        return max(2 * QUANTUM_MIN, int(self.bandwidth * self._round_trip) * 3 // 4)
 
     @property
     def delay(self) -> float:
@@ -119,8 +131,15 @@ class Credit:
         return self.in_flight < self._window
 
     def has_room(self, size: int) -> bool:
-        """Whether a chunk of this size may go; one of at most `quantum` always may when the credit is open."""
-        return self.in_flight + size <= self._bytes_max or not self.in_flight
+        """Whether a chunk of this size may go when the credit is open; one of at most `quantum` always may.
+
+        A larger one is a picture, which cannot be cut: it waits until what is under way is no more than the path holds, or it would
+        be old when its turn on the line comes.
+        """
+        if size <= self.quantum or not self.in_flight:
+            return True
+        most = self._window if self._is_starting else self._path
+        return self.in_flight <= most and self.in_flight + size <= self._bytes_max
 
     def idle(self) -> None:
         """There is nothing to send though there is room: what is under way does not show how fast the line is."""
@@ -133,7 +152,7 @@ class Credit:
         is_clear = self.in_flight <= self._clear
         self._sent += size
         is_idle = self._idle_until >= self._delivered
-        flight = _Flight(self._sent, now, self._began_at, self._delivered, self._delivered_at, is_idle, is_clear)
+        flight = _Flight(self._sent, size, now, self._began_at, self._delivered, self._delivered_at, is_idle, is_clear)
         self._flights.append(flight)
 
     def settle(self, size: int) -> None:
@@ -163,7 +182,7 @@ class Credit:
         took = now - last.sent_at
         is_old = now - self._round_trip_at > ROUND_TRIP_S_MAX
         if not self._round_trip or took <= self._round_trip or (is_old and last.is_clear):
-            self._round_trip, self._round_trip_at = max(took, 1e-6), now
+            self._round_trip, self._round_trip_at, self._round_trip_size = max(took, 1e-6), now, last.size
         has_round = last.delivered >= self._round_end
         if has_round:
             self._round += 1
@@ -208,7 +227,8 @@ class Credit:
     def _grow(self, took: float, has_round: bool, is_idle: bool, now: float) -> None:
         path = self.bandwidth * self._round_trip
         quantum = int(max(path / QUANTA, self.bandwidth * QUANTUM_S))
-        self.quantum = max(QUANTUM_MIN, min(QUANTUM_MAX, quantum)) & ~1023
+        least = max(QUANTUM_SLOW_MIN, min(QUANTUM_MIN, int(self.bandwidth * QUANTUM_SLOW_S)))
+        self.quantum = max(least, min(QUANTUM_MAX, quantum)) & ~1023
         if self._is_starting:
             if has_round and not is_idle:
                 if self.bandwidth >= 1.25 * self._full_rate:
@@ -218,11 +238,11 @@ class Credit:
             if self._full_rounds >= FULL_ROUNDS or took > 1.5 * self._round_trip + SLACK_S:
                 self._is_starting = False
         if self._is_starting:
-            window = max(INITIAL, int(2 * path))
+            window = max(INITIAL, int(STARTING * path))
         else:
             most = max(GUST_MAX * path, self.bandwidth * GUST_S)
             gust = min(max(0.0, self._gusts[0][1] - self.quantum), most)
-            window = int(path) + 2 * self.quantum + int(gust)
+            window = self._path + 2 * self.quantum + int(gust)
             if now - self._round_trip_at > ROUND_TRIP_S_MAX:  # until a chunk went on a clear line, and was answered
                 window = self._clear
         self._window = min(window, self._bytes_max - self.quantum)

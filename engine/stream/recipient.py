@@ -18,6 +18,7 @@ UNSEEN_COST = (
     8  # a byte that nobody looks at yet is charged like so many to its viewport, beside others that miss what they show
 )
 AT_ONCE_S = 1 / 60  # as long as a screen shows one picture
+LOOKING_SPEED = 8.0  # positions per second: a hand that is slower looks at each, and is taken to rest at each
 GRACE_S_MIN, GRACE_S_MAX = 0.04, 0.25  # a velocity is believed for two of its steps, within these
 _ORDERS = object()  # the flow of the orders among those of the viewports
 
@@ -111,6 +112,8 @@ class Recipient:
         """
         if demand.series not in self._holdings:
             raise ValueError("a viewport looks at a series that was not offered")
+        if 0 < abs(demand.velocity) < LOOKING_SPEED:
+            demand = replace(demand, velocity=0.0, direction=1 if demand.velocity > 0 else -1)
         self._turns.add(viewport, demand.weight)
         self._generation += 1
         before = self._views.get(viewport)
@@ -208,7 +211,8 @@ class Recipient:
                 self._turns.sleep(key)
                 continue
             if not self.credit.has_room(grant.size):
-                return None  # a picture that cannot be cut waits for the answers to what is under way
+                self.credit.idle()  # what is under way does not fill the line
+                return None  # a picture that cannot be cut waits for the answers to it
             self._commit(key, grant)
             self.credit.send(grant.size, now)
             return grant

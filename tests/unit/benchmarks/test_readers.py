@@ -19,6 +19,7 @@ from benchmarks.readers.arrivals import read
 from benchmarks.readers.cells import Cell, ReaderFailed, run
 from benchmarks.readers.hand import cut, said_of
 from benchmarks.readers.requesting import BadAnswer
+from benchmarks.readers.rows import Wanted, about, merged, read_rows, row
 from benchmarks.readers.streaming import BadStream
 from benchmarks.scroll.line import LineSpec
 from benchmarks.scroll.ours import Ours
@@ -102,6 +103,37 @@ def test_a_reader_of_drawn_pictures_asks_for_the_newest_window(
     assert arrived(tmp_path, job(server, sizes, how="newest", persona="drawn")) == {4: 1000}
     rows = [arrival.parcel.series for arrival in read(tmp_path / "arrivals.json")[0]]
     assert rows == [(0, 0), (0, 1)]
+
+
+def test_a_session_that_has_pictures_drawn_gets_each_window(served: tuple[Serving, list[int]], tmp_path: Path) -> None:
+    server, sizes = served
+    found = arrived(tmp_path, job(server, sizes, how="stream", persona="drawn"))
+    assert found == dict.fromkeys(range(2, 7), 1000), "the shown one, and two on either side when the hand rests"
+    shown = [one.parcel.series for one in read(tmp_path / "arrivals.json")[0] if one.parcel.position == 4]
+    assert shown == [(0, 0), (0, 1)]
+
+
+def test_the_table_is_measured_a_part_at_a_time(tmp_path: Path) -> None:
+    trace = PERSONAS["jump"]()
+    log = run_simulated(cut(trace, 2.0), LineSpec("", 1e6, 0.01), Ours(trace, 512))
+    cell = Cell(log, 0, 0, 0, 0.001, [])
+    lines, strategies = ("8 Mbit/s, 40 ms", "100 Mbit/s, 5 ms"), ("voxcast", "sequential")
+    wanted = [Wanted("jump", line, strategy) for line in lines for strategy in strategies]
+    first = [row(want, cell, 20.0, 0.5) for want in reversed(wanted)]
+    again = row(wanted[1], cell, 8.0, 0.25)
+    rows = merged(first, [again])
+    assert [(one["line"], one["strategy"]) for one in rows] == [(want.line, want.strategy) for want in wanted]
+    assert rows[1] is again
+    (tmp_path / "rows.json").write_text(json.dumps({"rows": rows}))
+    assert merged(read_rows(tmp_path / "rows.json"), []) == rows
+    assert read_rows(tmp_path / "none.json") == []
+    assert about(rows).startswith(
+        "Measured over the first 8 or 20 s of each trace; load of the machine before it: 0.2 to 0.5;"
+    )
+    with pytest.raises(ValueError, match="measured again"):
+        merged([{name: value for name, value in again.items() if name != "late"}], [])
+    with pytest.raises(ValueError, match="no such row"):
+        merged([dict(again) | {"line": "a string between tins"}], [])
 
 
 def test_a_series_that_is_not_there_ends_the_reader(served: tuple[Serving, list[int]], tmp_path: Path) -> None:

@@ -7,14 +7,15 @@ from functools import partial
 
 import pytest
 
-from benchmarks.scroll.figures import figures, seen
+from benchmarks.scroll.figures import figures, looks, seen
 from benchmarks.scroll.line import LINES, MBIT, PACKET, Line, LineSpec
 from benchmarks.scroll.others import Cornerstone, Latest, Sequential
 from benchmarks.scroll.ours import Ours
 from benchmarks.scroll.page import with_table
 from benchmarks.scroll.personas import PERSONAS, Step, Trace
-from benchmarks.scroll.simulation import run
-from benchmarks.scroll.strategies import SIDE, supply
+from benchmarks.scroll.simulation import Arrival, Log, run
+from benchmarks.scroll.strategies import SIDE, Parcel, supply
+from benchmarks.scroll.visits import History, bound, visits_of, wasted
 from engine.stream.motion import Motion
 
 SLOW = LineSpec("slow", 1_000_000.0, 0.040)
@@ -85,6 +86,70 @@ def test_the_targets_at_60_slices_a_second() -> None:
     assert slow.quarter >= 0.99
     assert slow.stale <= 0.1
     assert slow.exact_over_ms_worst <= 10
+
+
+def simulated(persona: str, line: str) -> Log:
+    trace = PERSONAS[persona]()
+    return run(trace, {one.name: one for one in LINES}[line], Ours(trace, SIDE))
+
+
+@pytest.mark.parametrize(("persona", "line"), [("jump", "8 Mbit/s, 40 ms"), ("fling", "8 Mbit/s, 40 ms")])
+def test_no_more_is_wasted_than_what_was_on_its_way_and_a_little(persona: str, line: str) -> None:
+    """A hand that rests has the line to itself, so what is on it when the hand moves on is lost: `bound` says how much that is.
+
+    What comes later than that waited in a queue: at most two chunks do. A hand that is thrown may be thought to come where it
+    never does.
+    """
+    found = figures(simulated(persona, line))
+    assert found.stale <= (found.bound + 0.025 if persona == "jump" else 0.075)
+    assert found.late <= (0.02 if persona == "jump" else 0.06)
+
+
+@pytest.mark.parametrize("line", ["8 Mbit/s, 40 ms", "30 Mbit/s, 10 ms"])
+@pytest.mark.parametrize("persona", ["jump", "fling", "steady", "window"])
+def test_who_rests_has_all_within_a_round_trip_and_20_ms_and_its_bytes(persona: str, line: str) -> None:
+    first, *others = looks(simulated(persona, line))
+    assert max(one.took - one.allowed for one in others) <= 0.01
+    # Nothing is known of the line yet: as many bytes go in the first round trips as TCP lets go.
+    assert first.took - first.allowed <= 0.09
+
+
+def test_two_hands_that_stop_have_all_after_the_next_step_was_due() -> None:
+    """10 to 25 slices a second: until its next step is overdue nobody knows that a hand rests. Both share the line."""
+    found = looks(simulated("linked", "8 Mbit/s, 40 ms"))
+    assert sorted(one.took - one.allowed - (one.pause - 0.02) for one in found)[-2] <= 0.04
+
+
+def test_of_drawn_pictures_no_more_is_under_way_than_the_path_holds() -> None:
+    """8 Mbit/s, 40 ms: a picture takes 32 ms, so it is 112 ms old when it comes, and is shown until the next one does."""
+    found = figures(simulated("window", "8 Mbit/s, 40 ms"))
+    assert found.lag_ms_p50 <= 151
+    assert found.late <= 0.01, "none waits behind another"
+    assert found.megabytes > 5, "and the line is not left idle"
+
+
+def test_what_is_wasted_is_told_apart() -> None:
+    """On 1 MB/s and 40 ms one way: frame 1 is looked at, frames 2 and 3 are passed, and frame 4 is looked at."""
+    steps = (Step(0.0, 0, 1), Step(1.0, 0, 2), Step(1.1, 0, 3), Step(1.2, 0, 4))
+    trace = Trace("steps", (20,), steps, 3.0)
+    times = {1: (0.5, 1.01), 2: (1.15, 1.19), 3: (1.21,), 9: (1.05,)}
+    log = Log(trace, SLOW)
+    for position, moments in times.items():
+        for count, at in enumerate(moments, 1):
+            log.arrivals.append(Arrival(at - 0.04, at, Parcel((0, 0), position, (1000 * count,), 1000)))
+    log.arrivals.sort(key=lambda one: one.at)
+    visits = visits_of(trace)
+    assert [(one.position, one.begin, one.end) for one in visits] == [
+        (1, 0.0, 1.0), (2, 1.0, 1.1), (3, 1.1, 1.2), (4, 1.2, 3.0),
+    ]  # fmt: skip
+    waste = wasted(log, visits)
+    assert waste.stale == 3000, "what came for 1 and 2 while the hand moved on; for 3 the hand rested by then"
+    assert waste.late == 1000, "more than a round trip after 2 was left"
+    assert waste.unused == 5000
+    assert waste.total == 6000
+    # Frame 1 could be whole when it is left; of frame 2 bytes would come for a round trip, while 3 is passed; of frame 3 only
+    # while frame 4 is looked at.
+    assert bound(log, visits, History(log)) == pytest.approx(80_000)
 
 
 def test_the_velocity_of_a_hand() -> None:
