@@ -7,6 +7,7 @@
 #include "bad_code.hpp"
 #include "bits.hpp"
 #include "buffers.hpp"
+#include "ht_encode.hpp"
 #include "jpeg_grey.hpp"
 #include "planes.hpp"
 #include "resolutions.hpp"
@@ -62,6 +63,19 @@ nb::tuple resolution_ends(nb::handle data) {
     found = voxcast::resolution_ends(in.data(), in.size());
   }
   return nb::make_tuple(found.ends, found.reason);
+}
+
+nb::tuple htj2k_encode(nb::handle samples, uint64_t rows, uint64_t columns, nb::handle header, unsigned halvings) {
+  const Bytes in(samples), head(header);
+  if (rows > kSideMax || columns > kSideMax || rows * columns * 2 != in.size()) throw nb::value_error("the array has another size than the image");
+  if (reinterpret_cast<uintptr_t>(in.data()) % 2 != 0) throw nb::value_error("samples at an odd address");
+  voxcast::HtSmaller smaller{halvings};
+  std::vector<uint8_t> code;
+  {
+    nb::gil_scoped_release free;
+    code = voxcast::ht_encode(reinterpret_cast<const int16_t*>(in.data()), rows, columns, head.data(), head.size(), smaller);
+  }
+  return nb::make_tuple(nb::bytes(code.data(), code.size()), nb::bytes(smaller.samples.data(), smaller.samples.size() * sizeof(int32_t)));
 }
 
 void unpack_bits(nb::handle data, nb::handle out, unsigned bits, unsigned first_bit) {
@@ -125,6 +139,7 @@ void bind_codec(nb::module_& m) {
   m.def("has_jpeg_grey", &voxcast::has_jpeg_grey);
   m.def("jpeg_grey", &jpeg_grey, "pixels"_a, "rows"_a, "columns"_a, "quality"_a);
   m.def("jpeg_grey_cells", &jpeg_grey_cells, "file"_a, "offset"_a, "rows"_a, "columns"_a, "quality"_a, "line"_a);
+  m.def("htj2k_encode", &htj2k_encode, "samples"_a, "rows"_a, "columns"_a, "header"_a, "halvings"_a = 0);
   m.def("resolution_ends", &resolution_ends, "data"_a);
   m.def("interleave_planes", &interleave_planes, "planes"_a, "out"_a, "samples"_a, "item_bytes"_a);
   m.def("unpack_bits", &unpack_bits, "data"_a, "out"_a, "bits"_a, "first_bit"_a = 0);

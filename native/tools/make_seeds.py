@@ -115,6 +115,23 @@ def jpeg() -> Iterator[tuple[str, bytes]]:
             yield f"{name}-{width}-{quality}", bytes((width, height, quality)) + pixels
 
 
+def ht() -> Iterator[tuple[str, bytes]]:
+    """Noise of all widths, areas, what is nearly nothing; sides that are odd, and of a single sample."""
+    for name, pixels in (
+        ("noise", values(61, 67, 1, 1).tobytes()),
+        ("areas", b"\0\x7f\x80\1\0"),
+        ("dots", bytes(99) + b"\xff"),
+    ):
+        for rows, columns, levels, right in (
+            (63, 63, 5, 0),
+            (99, 130, 3, 128),
+            (16, 64, 4, 135),
+            (0, 9, 1, 140),
+            (33, 40, 7, 9),
+        ):
+            yield f"{name}-{rows}-{columns}", bytes((rows, columns, levels, right)) + pixels
+
+
 def pdus() -> Iterator[tuple[str, bytes]]:
     """Streams of an acceptor: messages whole and in fragments, several items in a PDU, release and abort.
 
@@ -167,6 +184,7 @@ def main(folder: Path) -> None:
         ("rle", both),
         ("resolutions", resolutions()),
         ("bits", bits()),
+        ("ht", ht()),
         ("jpeg", jpeg()),
         ("pdu", pdus()),
         ("words", words()),

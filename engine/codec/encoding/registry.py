@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.codec.encoding.base import LOSSLESS, FrameEncoder, Loss
+from engine.codec.encoding.htj2k import Htj2kEncoder
 from engine.codec.encoding.jpeg import JpegBaselineEncoder, JpegLosslessEncoder
-from engine.codec.encoding.jpeg2000 import Htj2kEncoder, Jpeg2000Encoder
+from engine.codec.encoding.jpeg2000 import Jpeg2000Encoder
 from engine.codec.encoding.jpegls import JpegLsEncoder
 from engine.codec.encoding.jpegxl import JpegXlEncoder
 from engine.codec.encoding.native import NativeEncoder
