@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine._native import resolution_ends as native_ends
+from engine.codec.encoding.htj2k import Halved
 from engine.codec.jpeg2000_header import read_header
 from engine.dicom.frame import FrameDescriptor
 from engine.errors import BadFrame
@@ -71,13 +72,16 @@ class Approximating:
     def __init__(self) -> None:
         self._steps = 0.0
 
-    def beginning(self, descriptor: FrameDescriptor, code_stream: Buffer, ends: tuple[int, ...]) -> Beginning | None:
+    def beginning(
+        self, descriptor: FrameDescriptor, code_stream: Buffer, ends: tuple[int, ...], smaller: Halved | None = None
+    ) -> Beginning | None:
         """The beginning of a frame; None where its own is nearly as small, or cannot be told so; 0.4 ms for 512².
 
         Parameters
         ----------
         code_stream : lossless HTJ2K, resolutions outermost.
         ends : of its resolutions.
+        smaller : what its first resolutions decode to (`Rendition`), where that is known already.
 
         Raises
         ------
@@ -91,7 +95,7 @@ class Approximating:
         wanted = int(-(-descriptor.rows >> down) * -(-descriptor.columns >> down) * BITS_PER_PIXEL / 8) + _HEADERS
         if exact_bytes <= CHEAP * wanted:
             return None
-        image = _smaller(descriptor, memoryview(code_stream)[:exact_bytes], down)
+        image = _smaller(descriptor, memoryview(code_stream)[:exact_bytes], down, smaller)
         if image is None:
             return None
         span = int(image.max()) - int(image.min())
@@ -113,13 +117,24 @@ class Approximating:
         return min(max(steps * 2 ** max(-2.0, min(2.0, octaves)), float(STEPS_MIN)), float(_STEPS_MAX))
 
 
-def _smaller(descriptor: FrameDescriptor, data: memoryview, down: int) -> Samples | None:
+def _smaller(descriptor: FrameDescriptor, data: memoryview, down: int, known: Halved | None) -> Samples | None:
     """The smaller image as exact bytes show it, stored values; None where 16 bits have no room beside them."""
-    import imagecodecs
-
     header = read_header(descriptor, data)
     if not header.is_reversible or header.start or header.samples != 1 or header.bits > 16:
         return None
+    half = 1 << (header.bits - 1)
+    centred = known if known is not None else _decoded(descriptor, data, down)
+    # Readers of the exact bytes clamp as well.
+    values = np.clip(centred, -half, half - 1)
+    if not header.is_signed:
+        values += half
+    has_room = int(values.min()) >= _LEAST and int(values.max()) <= _MOST
+    return values.astype(np.int16) if has_room else None
+
+
+def _decoded(descriptor: FrameDescriptor, data: memoryview, down: int) -> Halved:
+    import imagecodecs
+
     # Said to be signed and of 20 bits, the same coefficients come out centred about 0, and overshoot instead of wrapping.
     wide = bytearray(data)
     wide[_SSIZ] = _SIGNED_20
@@ -130,13 +145,7 @@ def _smaller(descriptor: FrameDescriptor, data: memoryview, down: int) -> Sample
         raise BadFrame(descriptor.transfer_syntax_uid, str(error)) from error
     if (centred[-1] == _UNTOUCHED).all():  # OpenJPH gave up, and imagecodecs does not say so
         raise BadFrame(descriptor.transfer_syntax_uid, "a code stream that is cut")
-    half = 1 << (header.bits - 1)
-    # Readers of the exact bytes clamp as well.
-    values = np.clip(centred, -half, half - 1, out=centred)
-    if not header.is_signed:
-        values += half
-    has_room = int(values.min()) >= _LEAST and int(values.max()) <= _MOST
-    return values.astype(np.int16) if has_room else None
+    return centred
 
 
 def _encoded(image: Samples, step: float, levels: int) -> bytes:

@@ -5,14 +5,16 @@ Resolutions outermost, a tile-part for each, a TLM marker segment: ``code[: ends
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
-from engine.codec.base import DecodedFrame, stored_dtype
-from engine.codec.encoding.base import LOSSLESS, PALETTE
-from engine.codec.encoding.registry import described, encoder_of
+from engine.codec.approximate import halvings
+from engine.codec.base import Array, DecodedFrame, stored_dtype
+from engine.codec.encoding.base import PALETTE
+from engine.codec.encoding.htj2k import Halved, Htj2kEncoder
+from engine.codec.encoding.registry import described
 from engine.codec.jpeg2000 import BITS_REDUCED_MIN
 from engine.codec.jpeg2000_header import read_header, whole
 from engine.codec.jpeg2000_reduce import reduced
@@ -25,6 +27,7 @@ from engine.limits import Limits
 from engine.types import Buffer
 
 HTJ2K_RPCL = "1.2.840.10008.1.2.4.202"
+_ENCODER = Htj2kEncoder()
 _FORM = 1  # rises when the same pixels would become another code stream
 _JPEG_2000 = ("image/jp2", "image/jpx", "image/jphc")
 # A lossless form of what JPEG has left is five times its size, and JPEG is decoded as quickly.
@@ -41,12 +44,15 @@ class Rendition:
         palette have no mean, nor have masks.
     bits : Bits Stored that it was made with: the header's, or all of the cell where values go beyond.
     photometric_interpretation : of the values that come out of it.
+    smaller : what the beginning of so many halvings as an approximate one has decodes to, centred about 0, where the coder
+        has told; the proof holds for it as well, for the wavelet gives no two images for the same coefficients.
     """
 
     code_stream: bytes
     ends: tuple[int, ...]
     bits: int
     photometric_interpretation: str
+    smaller: Halved | None = field(default=None, compare=False, repr=False)
 
 
 @lru_cache(maxsize=1)
@@ -78,10 +84,10 @@ def make_rendition(descriptor: FrameDescriptor, decoded: DecodedFrame, limits: L
         values = np.ascontiguousarray(decoded.stored_values)
         if values.dtype != stored_dtype(target):
             raise UnsupportedPixels(f"values of type {values.dtype}", "kept as a rendition")
-        code = encoder_of(HTJ2K_RPCL).encode(values, target, LOSSLESS)
+        code, smaller = _ENCODER.pyramid(values, target, halvings(target.rows, target.columns))
         if _gives_back(descriptor, code, decoded, bits, limits):
             ends = _scalable(target, resolution_ends(target, code), len(code))
-            return Rendition(code, ends, bits, photometric)
+            return Rendition(code, ends, bits, photometric, smaller)
     raise UnsupportedPixels("pixels whose code stream does not give the values back", "kept as a rendition")
 
 
@@ -169,8 +175,17 @@ def _gives_back(descriptor: FrameDescriptor, code: bytes, decoded: DecodedFrame,
     return (
         back.photometric_interpretation == decoded.photometric_interpretation
         and values.dtype == decoded.stored_values.dtype
-        and np.array_equal(values, decoded.stored_values)
+        and _is_same(values, decoded.stored_values)
     )
+
+
+def _is_same(a: Array, b: Array) -> bool:
+    """Whether all values are: eight bytes at once where they lie without gaps, 10 µs for 512² instead of 50."""
+    if a.shape != b.shape:
+        return False
+    if a.nbytes % 8 or not (a.flags.c_contiguous and b.flags.c_contiguous):
+        return np.array_equal(a, b)
+    return bool((a.reshape(-1).view(np.uint64) == b.reshape(-1).view(np.uint64)).all())
 
 
 def _scalable(target: FrameDescriptor, ends: tuple[int, ...], length: int) -> tuple[int, ...]:

@@ -183,7 +183,9 @@ class _InstanceFrames:
         coarse, coarse_ends = b"", tuple[int, ...]()
         if kind is CoarseKind.OWN:
             coarse = smaller_picture(self._descriptor, decoded, COARSE_SIDE, self._limits)
-        elif (found := self._approximating.beginning(self._descriptor, made.code_stream, made.ends)) is not None:
+        elif (
+            found := self._approximating.beginning(self._descriptor, made.code_stream, made.ends, made.smaller)
+        ) is not None:
             kind, coarse, coarse_ends = CoarseKind.APPROXIMATE, found.code_stream, found.ends
         frame = PackFrame(
             kind=FrameKind.MADE,

@@ -11,6 +11,7 @@ import pytest
 from code_streams import GREY12, GREY16, GREY16_SIGNED, RGB8
 from wavelet import halved
 
+from engine.codec import approximate
 from engine.codec.approximate import BITS_PER_PIXEL, CHEAP, STEPS_MIN, Approximating, halvings
 from engine.codec.base import DecodedFrame
 from engine.codec.rendition import Rendition, make_rendition
@@ -34,6 +35,19 @@ def noisy(d: FrameDescriptor, seed: int = 1) -> np.ndarray[Any, Any]:
 
 def rendition(d: FrameDescriptor, values: np.ndarray[Any, Any]) -> Rendition:
     return make_rendition(d, DecodedFrame(values, d.photometric_interpretation, 0), Limits())
+
+
+@pytest.mark.parametrize("form", [GREY12, replace(GREY16_SIGNED, bits_stored=12, high_bit=11), GREY16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_the_coder_tells_of_the_smaller_image_spares_decoding_it(
+    form: FrameDescriptor, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    d = replace(form, rows=shape[0], columns=shape[1])
+    made = rendition(d, noisy(d))
+    decoded = Approximating().beginning(d, made.code_stream, made.ends)
+    monkeypatch.setattr(approximate, "_decoded", None)
+    assert made.smaller is not None
+    assert Approximating().beginning(d, made.code_stream, made.ends, made.smaller) == decoded is not None
 
 
 def openjpeg(code: bytes) -> np.ndarray[Any, Any]:
