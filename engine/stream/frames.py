@@ -31,17 +31,19 @@ from engine.imaging.overlay import Mask, burned, mask_of
 from engine.imaging.plan import needs_header, plan, reduction
 from engine.imaging.size import Region
 from engine.imaging.spec import IccProfile, RenderSpec
-from engine.limits import Limits
+from engine.limits import MIB, Limits
 from engine.metrics import Metrics
 from engine.stream.decoded import DecodedFrames, descriptor_of, is_slow
 from engine.stream.flight import Flight, SingleFlight
 from engine.stream.headers import Headers
+from engine.stream.kept import Kept
 from engine.stream.straight import StraightPictures
 from engine.stream.video import is_stream, refuse_single_frames
 from engine.stream.work import on_pool, quickly
 from engine.types import Buffer, Timings
 
 JPEG, PNG, GIF, WEBP = "image/jpeg", "image/png", "image/gif", "image/webp"
+_CODED_BYTES, _CODED_MAX = 48 * MIB, 512  # one of a quarter of that is kept: a mammogram
 _LITTLE_ENDIAN = (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
 
 
@@ -74,11 +76,14 @@ class FrameService:
     Attributes
     ----------
     decoded, headers : what the last pictures were made of.
+    coded : frames in other transfer syntaxes that were made last (`transcoding.recoded_frame`).
+    flight : what is being made.
     """
 
     def __init__(self, archive: Archive, executors: Executors, limits: Limits, metrics: Metrics) -> None:
         self._archive, self._executors, self._limits = archive, executors, limits
-        self._flight = SingleFlight()
+        self.flight = SingleFlight()
+        self.coded: Kept[bytes] = Kept(_CODED_BYTES, _CODED_MAX)
         self.decoded = DecodedFrames(archive, limits, metrics)
         self.headers = Headers(archive, limits)
         self._straight = StraightPictures(archive, limits, metrics)
@@ -126,7 +131,7 @@ class FrameService:
 
             return await on_pool(self._executors.decode, "decode", timings, decode)
 
-        return await self._flight.run((record.location, frame_index, "native"), work)
+        return await self.flight.run((record.location, frame_index, "native"), work)
 
     async def rendered(
         self,
@@ -197,11 +202,11 @@ class FrameService:
             return quickly(self._executors.decode, timings, lambda: picture(None, header), lambda: slowly(header))
 
         key = (record.location, frame_index, spec, media_type, quality, None if drawing is None else drawing.key)
-        return self._flight.join(key, begun)
+        return self.flight.join(key, begun)
 
     def leave(self, flight: Flight[bytes]) -> None:
         """Who has begun it waits no more."""
-        self._flight.leave(flight)
+        self.flight.leave(flight)
 
     async def automatic_window(
         self, record: InstanceRecord, frame_index: int, spec: RenderSpec, timings: Timings

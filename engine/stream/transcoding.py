@@ -87,17 +87,30 @@ async def recoded_frame(
             metrics.add("rendition_hits")
             return ready
         service.decoded.asking.ask(record.study_instance_uid, record.series_instance_uid)
-    body = (await service.stored(record, frame_index, timings)).body
+    # Byte ranges of one frame come one behind the other, and its pack later: it is coded once for them.
+    form = "htj2k" if transfer_syntax_uid in HTJ2K_SYNTAXES else transfer_syntax_uid
+    key = ("coded", record.location, frame_index, form)
+    kept = service.coded.get(key)
+    if kept is not None:
+        timings.note("coded", "for a request before")
+        return kept
 
-    def work() -> bytes:
-        recoder = Recoder(descriptor, transfer_syntax_uid, limits)
-        with timings.step("decode"):
-            values = recoder.decode(frame_index, body, first_bit)
-        metrics.add("frames_decoded")
-        with timings.step("encode"):
-            return recoder.encode(frame_index, values)
+    async def coded() -> bytes:
+        body = (await service.stored(record, frame_index, timings)).body
 
-    return await on_pool(executors.decode, "", timings, work)
+        def work() -> bytes:
+            recoder = Recoder(descriptor, transfer_syntax_uid, limits)
+            with timings.step("decode"):
+                values = recoder.decode(frame_index, body, first_bit)
+            metrics.add("frames_decoded")
+            with timings.step("encode"):
+                return recoder.encode(frame_index, values)
+
+        made = await on_pool(executors.decode, "", timings, work)
+        service.coded.put(key, made, len(made))
+        return made
+
+    return await service.flight.run(key, coded)
 
 
 def rendition_bytes(shelf: Shelf, record: InstanceRecord, frame_index: int) -> bytes | None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
 from renditions import LIMITS, SERIES, Made, as_j2k, ct
 from stored_forms import Case, cases
 
+from engine.archive.archive import Archive
 from engine.dicom.frame import Window
 from engine.executors import Executors
 from engine.imaging.spec import RenderSpec
+from engine.stream.beginnings import beginning
+from engine.stream.frame_size import FrameSize, Rounding
 from engine.stream.frames import PNG, FrameService
-from engine.stream.transcoding import recoded_frame
+from engine.stream.transcoding import HTJ2K_SYNTAXES, recoded_frame
 from engine.types import Timings
 
 SLOW = [one for one in cases() if one.uid[17:] in (".4.57", ".4.70", ".4.80", ".4.81", ".4.90", ".4.91", ".4.110")]
@@ -143,3 +147,43 @@ def test_values_are_equal_at_every_size(made: Made) -> None:
         assert through is not None
         assert through.reduce == plain.reduce == by
         assert np.array_equal(through.stored_values, plain.stored_values)
+
+
+def test_a_frame_that_has_no_pack_yet_is_coded_once_for_all_its_ranges(made: Made) -> None:
+    """Byte ranges come one behind the other, and from several viewers at the same time."""
+    frames, executors = service(made)
+    record, size = made.archive.instance(f"{SERIES}.1"), FrameSize(64, 64, Rounding.DOWN)
+
+    async def ask() -> list[bytes]:
+        def one(uid: str) -> Awaitable[bytes]:
+            return recoded_frame(frames, executors, LIMITS, made.metrics, record, 0, uid, Timings())
+
+        at_once = await asyncio.gather(*(one(uid) for uid in HTJ2K_SYNTAXES))
+        small = await beginning(frames, executors, LIMITS, made.metrics, record, 0, size, Timings())
+        assert 0 < len(small.body) < len(at_once[0])
+        return [*at_once, await one(HTJ2K_SYNTAXES[1]), bytes(small.body)]
+
+    found = asyncio.run(ask())
+    assert made.count("frames_decoded") == 1
+    assert len(set(found[:4])) == 1
+    assert found[0].startswith(found[4]), "a range of the whole one"
+    stored = pydicom.dcmread(io.BytesIO(ct(1, rows=200, columns=256))).pixel_array
+    assert np.array_equal(imagecodecs.htj2k_decode(found[0]), stored)
+
+
+def test_another_instance_under_the_same_uid_is_coded_anew(tmp_path: Path) -> None:
+    made = Made(Archive.open(tmp_path, LIMITS, on_conflict="replace"), LIMITS)
+    made.store(ct(1))
+    frames, executors = service(made)
+
+    def now() -> bytes:
+        record = made.archive.instance(f"{SERIES}.1")
+        asked = recoded_frame(frames, executors, LIMITS, made.metrics, record, 0, HTJ2K_SYNTAXES[1], Timings())
+        return asyncio.run(asked)
+
+    before = imagecodecs.htj2k_decode(now())
+    made.store(ct(9).replace(f"{SERIES}.9".encode(), f"{SERIES}.1".encode()))
+    after = imagecodecs.htj2k_decode(now())
+    assert np.array_equal(after, pydicom.dcmread(io.BytesIO(ct(9))).pixel_array)
+    assert not np.array_equal(before, after)
+    made.archive.close()
