@@ -10,25 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxcast.client.errors import UndecodableFrame
-from voxcast.client.table import Cells, FrameEntry
+from voxcast.client.stored import decode_stored
+from voxcast.client.table import FrameEntry
 
 Array = NDArray[Any]
 
-_NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.98")
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (201, 202, 203))
-_DECODERS = {
-    "1.2.840.10008.1.2.4.50": imagecodecs.jpeg8_decode,
-    "1.2.840.10008.1.2.4.57": imagecodecs.jpeg8_decode,
-    "1.2.840.10008.1.2.4.70": imagecodecs.jpeg8_decode,
-    "1.2.840.10008.1.2.4.80": imagecodecs.jpegls_decode,
-    "1.2.840.10008.1.2.4.81": imagecodecs.jpegls_decode,
-    "1.2.840.10008.1.2.4.90": imagecodecs.jpeg2k_decode,
-    "1.2.840.10008.1.2.4.91": imagecodecs.jpeg2k_decode,
-    "1.2.840.10008.1.2.4.110": imagecodecs.jpegxl_decode,
-}
 _UNTOUCHED = 0xA5
 # SOC, SIZ (ISO/IEC 15444-1 A.5.1): Xsiz, Ysiz, XOsiz, YOsiz, Csiz, the first Ssiz
 _SIZ = struct.Struct(">8xIIII16xHB")
+_COD, _NO_MORE_HEAD = 0x52, (0x90, 0x93, 0xD9)  # SOT, SOD, EOC
 
 
 def decode(entry: FrameEntry, data: bytes, halvings: int) -> Array:
@@ -47,19 +38,10 @@ def decode(entry: FrameEntry, data: bytes, halvings: int) -> Array:
         return _small(entry, data[: entry.small], halvings - entry.small_halvings)
     data = data[entry.small :] if entry.small else data
     if uid in _HTJ2K:
+        if halvings == 0 and not _is_reversible(data):
+            return _clamped(entry, data)
         return _htj2k(data, uid, halvings, (-(-entry.rows // (1 << halvings)), -(-entry.columns // (1 << halvings))))
-    if uid in _NATIVE:
-        return _native(entry, data)
-    decoder = _DECODERS.get(uid)
-    if decoder is None:
-        raise UndecodableFrame(uid, "this client does not read it; its bytes are there")
-    try:
-        samples = np.asarray(decoder(data))
-    except RuntimeError as error:  # the base of what imagecodecs raises
-        raise UndecodableFrame(uid, str(error)) from error
-    if samples.shape[:2] != (entry.rows, entry.columns):
-        raise UndecodableFrame(uid, f"decoded to {samples.shape}")
-    return _signed(samples, entry.cells) if entry.cells is not None else samples
+    return decode_stored(entry, data)
 
 
 def _small(entry: FrameEntry, data: bytes, halvings: int) -> Array:
@@ -105,6 +87,28 @@ def _htj2k(data: bytes, uid: str, halvings: int, shape: tuple[int, int] | None) 
     return _in_range(room, bits) if halvings else room
 
 
+def _is_reversible(data: bytes) -> bool:
+    """Whether the main header says the reversible wavelet (COD, ISO/IEC 15444-1 A.6.1); yes where it cannot be read."""
+    at = 2
+    while at + 14 <= len(data) and data[at] == 0xFF and data[at + 1] not in _NO_MORE_HEAD:
+        if data[at + 1] == _COD:
+            return data[at + 13] == 1
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return True
+
+
+def _clamped(entry: FrameEntry, data: bytes) -> Array:
+    """A whole lossy frame by OpenJPEG: it swings beyond its range, where OpenJPH wraps black to white and OpenJPEG cuts it off."""
+    uid = entry.transfer_syntax_uid
+    try:
+        samples = np.asarray(imagecodecs.jpeg2k_decode(data))
+    except (RuntimeError, ValueError) as error:
+        raise UndecodableFrame(uid, str(error)) from error
+    if samples.shape[:2] != (entry.rows, entry.columns):
+        raise UndecodableFrame(uid, f"decoded to {samples.shape}")
+    return samples
+
+
 def _in_range(samples: Array, bits: int) -> Array:
     """Smaller images swing beyond the range at edges, and OpenJPH lets that wrap: what is black would be shown white.
 
@@ -117,36 +121,3 @@ def _in_range(samples: Array, bits: int) -> Array:
         return np.clip(samples, -(1 << (bits - 1)), (1 << (bits - 1)) - 1, out=samples)
     samples[samples >= (3 << (width - 2))] = 0  # below 0
     return np.minimum(samples, (1 << bits) - 1, out=samples)
-
-
-def _native(entry: FrameEntry, data: bytes) -> Array:
-    cells = entry.cells
-    if cells is None:
-        raise UndecodableFrame(entry.transfer_syntax_uid, "the server does not tell how its pixels lie")
-    if cells.bits_allocated not in (8, 16, 32, 64) or "422" in entry.photometric_interpretation:
-        raise UndecodableFrame(entry.transfer_syntax_uid, f"{cells.bits_allocated} bits allocated, or 4:2:2")
-    kind = np.dtype(f"<u{cells.bits_allocated // 8}")
-    count = entry.rows * entry.columns * cells.samples_per_pixel
-    if len(data) < count * kind.itemsize:
-        raise UndecodableFrame(entry.transfer_syntax_uid, f"{len(data)} bytes for {count} samples")
-    flat = np.frombuffer(data, kind, count)
-    samples: Array
-    if cells.samples_per_pixel == 1:
-        samples = flat.reshape(entry.rows, entry.columns)
-    elif cells.planar_configuration:
-        samples = flat.reshape(cells.samples_per_pixel, entry.rows, entry.columns).transpose(1, 2, 0)
-    else:
-        samples = flat.reshape(entry.rows, entry.columns, cells.samples_per_pixel)
-    shift = cells.high_bit + 1 - cells.bits_stored
-    return _signed(samples >> shift if shift > 0 else samples, cells)
-
-
-def _signed(samples: Array, cells: Cells) -> Array:
-    """Only Bits Stored, with their sign (PS3.5 8.1.1)."""
-    if samples.dtype.kind == "f" or cells.bits_stored > 8 * samples.dtype.itemsize:
-        return samples
-    room = 8 * samples.dtype.itemsize - cells.bits_stored
-    up = np.left_shift(samples.view(f"u{samples.dtype.itemsize}"), room)
-    if cells.pixel_representation:
-        up = up.view(f"i{samples.dtype.itemsize}")
-    return np.ascontiguousarray(np.right_shift(up, room))

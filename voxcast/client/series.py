@@ -11,6 +11,7 @@ from voxcast.client import pixels
 from voxcast.client.errors import ClosedError, ProtocolError, SeriesError, StreamError
 from voxcast.client.holding import Holding
 from voxcast.client.records import Kind, Record
+from voxcast.client.stored import photometric_of
 from voxcast.client.table import FrameEntry, SeriesTable
 
 
@@ -34,6 +35,11 @@ class Frame:
     @property
     def is_exact(self) -> bool:
         return self.halvings == 0
+
+    @property
+    def photometric_interpretation(self) -> str:
+        """Of `values`: decoders give RGB of most colour that is stored as YCbCr."""
+        return photometric_of(self.entry)
 
     @property
     def is_approximate(self) -> bool:

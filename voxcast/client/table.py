@@ -15,7 +15,10 @@ _HEAD_MEMBERS = 7
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """How native pixels lie in the bytes (PS3.3 C.7.6.3), and how those of any codec are to be read."""
+    """How native pixels lie in the bytes (PS3.3 C.7.6.3), and how those of any codec are to be read.
+
+    `is_float`: they are Float or Double Float Pixel Data.
+    """
 
     samples_per_pixel: int
     bits_allocated: int
@@ -23,6 +26,7 @@ class Cells:
     high_bit: int
     pixel_representation: int
     planar_configuration: int
+    is_float: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,9 @@ class SeriesTable:
                 raise ProtocolError("a table of a series that is cut, or longer than any")
             said = json.loads(text)
             instances, texts = said["instances"], said["texts"]
-            kinds = [Cells(*kind) for kind in said.get("cells", [])]
+            floats = said.get("floatCells", [])
+            described = [[*kind[:6], at in floats] for at, kind in enumerate(said.get("cells", []))]
+            kinds = [Cells(*kind) for kind in described]
             rows = said["frames"]
             of_frame = said.get("frameCells", [])
             small = said.get("small", [])
