@@ -16,10 +16,11 @@ def fling(noted: dict[str, Any]) -> dict[str, float]:
     Returns
     -------
     dict
-        ``drawn``, ``as needed``: shares of the positions that had a picture while the hand passed over the series, and the
-        picture that the viewport needs; ``soon``: share of the steps whose position, or a later one, was on the screen within
-        `SOON_MS`; ``blank``: pictures of the screen without an image; ``blocked``: ms of the longest task; ``exact``: ms from
-        the last step to the exact image, -1 where it never came.
+        ``drawn``, ``quarter``, ``half``, ``as needed``: shares of the positions that had a picture while the hand passed over
+        the series, one of at least a quarter or half of the frame's sides, and the picture that the viewport needs; ``soon``:
+        share of the steps whose position, or a later one, was on the screen within `SOON_MS`; ``blank``: pictures of the
+        screen without an image; ``blocked``: ms of the longest task; ``exact``: ms from the last step to the exact image, -1
+        where it never came.
     """
     steps: list[float] = noted["steps"]
     drawn: list[Note] = [tuple(one) for one in noted["drawn"]]
@@ -27,6 +28,7 @@ def fling(noted: dict[str, Any]) -> dict[str, float]:
     during = [one for one in drawn if steps[0] <= one[0] <= steps[-1] + SOON_MS]
     wanted = range(1, len(steps) + 1)
     shown = {int(at) for _, at, halvings, _ in during if halvings >= 0}
+    quarter, half = ({int(at) for _, at, halvings, _ in during if 0 <= halvings <= most} for most in (2, 1))
     fine = {int(at) for _, at, halvings, enough in during if 0 <= halvings <= enough}
     soon = 0
     for position, at in zip(wanted, steps, strict=True):
@@ -40,6 +42,8 @@ def fling(noted: dict[str, Any]) -> dict[str, float]:
         exact = 0.0
     return {
         "drawn": len(shown.intersection(wanted)) / last,
+        "quarter": len(quarter.intersection(wanted)) / last,
+        "half": len(half.intersection(wanted)) / last,
         "as needed": len(fine.intersection(wanted)) / last,
         "soon": soon / last,
         "blank": float(sum(halvings < 0 for _, _, halvings, _ in during)),

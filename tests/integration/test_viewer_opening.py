@@ -19,11 +19,14 @@ ROW = f"[data-study='{STUDY}']"
 LISTED = f"document.querySelector({json.dumps(ROW)}) !== null"
 CLICK = f"document.querySelector({json.dumps(ROW)}).click()"
 IDENTIFIED = "document.querySelector('.voxcast-view .labels')?.innerText.includes('Nightingale')"
-# What sessions say, in `window.said`.
+# What sessions say, in `window.said`: on its way to the worker that has their WebSocket.
 _HEARD = """
 window.said = [];
-const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (text) { said.push(JSON.parse(text)); return send.call(this, text); };
+const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (what, ...more) {
+  if (what.kind === 'send') said.push(JSON.parse(what.text));
+  return post.call(this, what, ...more);
+};
 """
 PREPARED = "said.some(({ type }) => type === 'hello')"
 

@@ -1,7 +1,7 @@
 // One connection of a session: opens, says hello, hears messages in their order, acknowledges, notices when it is dead.
 import { ProtocolError } from './errors.js';
 import { inflated } from './inflate.js';
-import { Kind, records, type StreamRecord } from './records.js';
+import { Kind, isCounted, records, type StreamRecord } from './records.js';
 import { SeriesTable } from './table.js';
 import { PROTOCOL, heard, type Heard, type Said } from './words.js';
 
@@ -11,6 +11,8 @@ export interface WebSocketLike {
   send(text: string): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: SocketEvent) => void): void;
+  /** Only where the socket says `got` by itself: so many payload bytes of this connection were taken in all. */
+  took?(bytes: number): void;
 }
 
 export interface SocketEvent {
@@ -46,7 +48,7 @@ export class Line {
   private isOver = false;
   private isOpen = false;
   private leaving: ReturnType<typeof setTimeout> | undefined;
-  private acknowledged = 0; // payload bytes of chunks and runs on this line
+  private acknowledged = 0; // payload bytes on this line
   private hasHeard = false; // since the last look at the clock
   private askedAt: number | undefined;
   private readonly deadline: ReturnType<typeof setTimeout>;
@@ -134,7 +136,10 @@ export class Line {
     const all = records(message);
     let before = this.acknowledged;
     const done = () => {
-      if (this.acknowledged > before) this.say({ type: 'got', bytes: this.acknowledged });
+      if (this.acknowledged > before) {
+        if (this.socket.took !== undefined) this.socket.took(this.acknowledged);
+        else this.say({ type: 'got', bytes: this.acknowledged });
+      }
       before = this.acknowledged;
     };
     const step = (): Promise<void> | void => {
@@ -147,7 +152,7 @@ export class Line {
             return step();
           });
         }
-        if (record.kind === Kind.CHUNK || record.kind === Kind.RUN) this.acknowledged += record.payload.length;
+        if (isCounted(record.kind)) this.acknowledged += record.payload.length;
         this.owner.record(record);
         if (this.isOver) return;
       }

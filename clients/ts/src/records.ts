@@ -3,7 +3,9 @@ import { ProtocolError } from './errors.js';
 
 const HEAD_BYTES = 24;
 
-export const Kind = { CHUNK: 1, RUN: 2, DROP: 3, SERIES: 4 } as const;
+export const Kind = { CHUNK: 1, RUN: 2, DROP: 3, SERIES: 4, PICTURE: 5 } as const;
+
+const COUNTED = new Set<number>([Kind.CHUNK, Kind.RUN, Kind.PICTURE]);
 
 /** One record; `payload` lies in the message, so copy what is to be kept. */
 export interface StreamRecord {
@@ -41,4 +43,22 @@ export function* records(message: ArrayBuffer): Generator<StreamRecord> {
     };
     at += HEAD_BYTES + length;
   }
+}
+
+/** Whether the payload of a record of this kind is acknowledged. */
+export function isCounted(kind: number): boolean {
+  return COUNTED.has(kind);
+}
+
+/** What of a message is acknowledged; of one that is cut, what is whole. */
+export function payloadBytes(message: ArrayBuffer): number {
+  const view = new DataView(message);
+  let sum = 0;
+  for (let at = 0; at + HEAD_BYTES <= view.byteLength; ) {
+    const length = view.getUint32(at + 20, true);
+    if (at + HEAD_BYTES + length > view.byteLength) break;
+    if (isCounted(view.getUint8(at))) sum += length;
+    at += HEAD_BYTES + length;
+  }
+  return sum;
 }

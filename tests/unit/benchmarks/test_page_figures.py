@@ -17,6 +17,8 @@ def test_a_fling_that_is_followed() -> None:
     ]
     assert fling({"steps": steps, "drawn": drawn, "blocked": [[90.0, 60.0], [20.0, 500.0], [0.0, 5.0]]}) == {
         "drawn": 1.0,
+        "quarter": 1.0,
+        "half": 0.5,
         "as needed": 0.5,
         "soon": 1.0,
         "blank": 1.0,

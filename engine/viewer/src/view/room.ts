@@ -6,6 +6,7 @@ import { drawingOf, type Drawing } from './draw/choice';
 import { firstSeries } from './first';
 import { Reading } from './layout/reading';
 import { FrameLoader } from './load/loader';
+import { socketMaker } from './load/socket';
 import { make } from './viewport/labels';
 
 const HELD_BYTES_MAX = 192 * 1024 * 1024; // of code streams, in the session
@@ -35,7 +36,7 @@ export class Room {
   constructor(services: ViewerServices) {
     const address = new URL('/stream', location.href);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
-    this.session = new StreamSession({ url: address.href, memory: HELD_BYTES_MAX });
+    this.session = new StreamSession({ url: address.href, memory: HELD_BYTES_MAX, webSocket: socketMaker() });
     this.loader = new FrameLoader(this.session, this.pool);
     this.wishes = wishesOf(services);
     const { texts, settings } = services;

@@ -95,6 +95,7 @@ export class Cell {
     this.empty.hidden = viewport.stack !== undefined;
     const name = shown === undefined ? this.owner.words('view.no_image') : this.nameOf();
     if (name !== this.name) this.element.setAttribute('aria-label', (this.name = name));
+    viewport.drawn();
   }
 
   /** Shutter and overlays of a state, over the image and under the marks. */

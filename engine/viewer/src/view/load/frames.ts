@@ -14,6 +14,8 @@ export interface Looking {
   readonly enough: number;
   readonly velocity: number;
   readonly direction: -1 | 1;
+  /** No frame further away is wanted yet; undefined: all are. */
+  readonly reach?: number;
 }
 
 export interface Frames {

@@ -33,6 +33,8 @@ export interface Presentation {
   coverOf(frame: StackFrame): HTMLCanvasElement | undefined;
 }
 
+const FIRST_REACH = 2; // until something is shown: a series that comes at once would take the processors that show its first image
+
 export class Viewport {
   camera: Camera = STANDARD;
   /** The reader's; undefined: as the header says, or what is usual. */
@@ -44,6 +46,7 @@ export class Viewport {
   private current: Frames | undefined;
   private place = 0;
   private looked = ''; // key of the frame at that place
+  private hasShown = false; // anything of this series, or why there is nothing
   private scale: GreyScale | undefined;
   private readonly hand = new Hand();
   private restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -91,6 +94,7 @@ export class Viewport {
     this.place = position;
     this.looked = stack?.frames[position]?.key ?? '';
     this.shown = undefined;
+    this.hasShown = false;
     this.camera = STANDARD;
     this.window = undefined;
     this.isTurnedWhite = false;
@@ -177,6 +181,13 @@ export class Viewport {
     this.window = undefined;
     this.isTurnedWhite = false;
     this.redrawn();
+  }
+
+  /** The picture is on the screen. */
+  drawn(): void {
+    if (this.hasShown || this.shown === undefined || (this.shown.pixels === undefined && this.shown.trouble === '')) return;
+    this.hasShown = true;
+    this.look();
   }
 
   redraw(): void {
@@ -296,7 +307,8 @@ export class Viewport {
     const side = this.scaleNow * devicePixelRatio;
     const width = Math.max(1, Math.round((extent?.columns ?? this.size.width) * side));
     const height = Math.max(1, Math.round((extent?.rows ?? this.size.height) * side));
-    current.look(this, this.session, this.loader, { position: place, width, height, enough, velocity, direction });
+    const looking = { position: place, width, height, enough, velocity, direction };
+    current.look(this, this.session, this.loader, this.hasShown || velocity !== 0 ? looking : { ...looking, reach: FIRST_REACH });
   }
 
   private relook(): void {
