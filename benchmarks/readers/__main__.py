@@ -79,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(missing, file=sys.stderr)
         return 1
     load = os.getloadavg()[0]
+    results = RESULTS / f"readers-{options.control}.json"
+    before = merged(read_rows(results), []) if options.merge else []  # wrong ones are told before anything is measured
     wanted = [
         Wanted(persona, line, strategy)
         for persona in options.persona or PERSONAS
@@ -102,8 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     rows = [row(want, cell, options.seconds, load) for want, cell in found.items()]
     RESULTS.mkdir(parents=True, exist_ok=True)
-    results = RESULTS / f"readers-{options.control}.json"
-    rows = merged(read_rows(results) if options.merge else [], rows)
+    rows = merged(before, rows)
     kept = {"control": options.control, "slice_bytes": material.series["left"].slice_bytes, "rows": rows}
     results.write_text(json.dumps(kept, indent=1) + "\n")
     if options.page:

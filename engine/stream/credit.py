@@ -151,7 +151,8 @@ class Credit:
             self._began_at = self._delivered_at = now
         is_clear = self.in_flight <= self._clear
         self._sent += size
-        is_idle = self._idle_until >= self._delivered
+        # Pictures, which cannot be cut, do not fill the line either (`has_room`).
+        is_idle = self._idle_until >= self._delivered or size > self.quantum
         flight = _Flight(self._sent, size, now, self._began_at, self._delivered, self._delivered_at, is_idle, is_clear)
         self._flights.append(flight)
 
@@ -192,7 +193,10 @@ class Credit:
         self._grow(took, has_round, last.is_idle, now)
 
     def _measure(self, last: _Flight, now: float) -> None:
-        """A rate: what arrived since `last` left, by the longer of the times in which it was sent and in which it arrived."""
+        """A rate: what arrived since `last` left, by the longer of the times in which it was sent and in which it arrived.
+
+        A low one while the line is not full shows nothing, unless it took longer than the rate before can explain.
+        """
         elapsed = max(now - last.delivered_at, last.sent_at - last.began_at)
         if elapsed <= 0:
             return
@@ -201,7 +205,9 @@ class Credit:
         while rates and rates[0][0] < self._round - RATE_ROUNDS and len(rates) > 1:
             rates.popleft()
         if last.is_idle and rates and rate < rates[0][1]:
-            return
+            explained = self._round_trip + (last.sent - last.delivered) / rates[0][1]
+            if now - last.sent_at <= 1.5 * explained + SLACK_S:
+                return
         if rates and rates[0][0] < self._round - RATE_ROUNDS:
             rates.popleft()
         while rates and rates[-1][1] <= rate:

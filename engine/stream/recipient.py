@@ -211,8 +211,7 @@ class Recipient:
                 self._turns.sleep(key)
                 continue
             if not self.credit.has_room(grant.size):
-                self.credit.idle()  # what is under way does not fill the line
-                return None  # a picture that cannot be cut waits for the answers to it
+                return None  # a picture that cannot be cut waits for the answers to what is under way
             self._commit(key, grant)
             self.credit.send(grant.size, now)
             return grant

@@ -463,6 +463,52 @@ def test_what_is_seen_goes_before_neighbours_of_another_viewport_which_still_get
     assert 0 < got["still"] < got["cine"]
 
 
+@pytest.mark.parametrize(("velocity", "direction", "is_resting"), [(7.9, -1, True), (-7.9, 1, True), (8.1, 1, False)])
+def test_a_slow_hand_rests_at_each_position(velocity: float, direction: int, is_resting: bool) -> None:
+    scheduler = Scheduler()
+    client = Client(scheduler.join("a"))
+    client.offer("x", ct(100))
+    client.recipient.look("1", Demand(series="x", position=50, velocity=velocity, direction=direction), 0.0)
+    demand = client.recipient.demand("1")
+    assert demand is not None
+    assert (demand.velocity == 0) == is_resting
+    assert demand.direction == (1 if velocity > 0 else -1), "the way it goes, whatever `direction` says"
+    assert scheduler.next(0.0) is not None
+    assert client.recipient.rests_at(0.0) == (None if is_resting else pytest.approx(2 / 8.1))
+
+
+def test_a_picture_waits_until_no_more_than_the_path_holds_is_under_way() -> None:
+    """8 Mbit/s, 80 ms: the path holds 80 kB and a picture has 32, so the fourth waits for the first one's answer."""
+    client = Client(Scheduler().join("a"))
+    credit = client.recipient.credit
+    sends = [(step * 0.004, 1, 4000) for step in range(120)]
+    answers = [(step * 0.004 + 0.084, 0, 4000 * (step + 1)) for step in range(120)]
+    for at, is_send, size in sorted(sends + answers):
+        credit.send(size, at) if is_send else credit.acknowledge(size, at)
+    assert credit.bandwidth == pytest.approx(1e6, rel=0.02)
+    client.offer("x", Supply.of([(32_000,)] * 200, 512, 512, is_whole=True))
+    client.recipient.look("1", Demand(series="x", position=5), 1.0)
+    while (grant := client.recipient.next(1.0)) is not None:
+        client.take(grant)
+    assert [grant.size for grant in client.grants] == [32_000] * 3
+    total, now = 480_000, 1.0
+    for step in range(60):  # three in 0.125 s: the line is not full, which does not show how fast it is
+        now, total = 1.125 + step * 0.125 / 3, total + 32_000
+        credit.acknowledge(total, now)
+        grant = client.recipient.next(now)
+        assert grant is not None
+        client.take(grant)
+        assert client.recipient.next(now) is None
+    assert credit.bandwidth == pytest.approx(1e6, rel=0.02)
+    for _ in range(30):  # now it is a slow one: what was sent waits, and that shows
+        now, total = now + 0.32, total + 32_000
+        credit.acknowledge(total, now)
+        while (grant := client.recipient.next(now)) is not None:
+            client.take(grant)
+    assert credit.bandwidth == pytest.approx(1e5, rel=0.02)
+    assert credit.in_flight <= 32_000, "one at a time"
+
+
 def test_orders_go_by_urgency_and_incremental_ones_by_turns() -> None:
     scheduler = Scheduler()
     client = Client(scheduler.join("http"))

@@ -123,8 +123,8 @@ def test_two_hands_that_stop_have_all_after_the_next_step_was_due() -> None:
 def test_of_drawn_pictures_no_more_is_under_way_than_the_path_holds() -> None:
     """8 Mbit/s, 40 ms: a picture takes 32 ms, so it is 112 ms old when it comes, and is shown until the next one does."""
     found = figures(simulated("window", "8 Mbit/s, 40 ms"))
-    assert found.lag_ms_p50 <= 151
-    assert found.late <= 0.01, "none waits behind another"
+    assert found.lag_ms_p50 <= 134
+    assert found.late <= 0.04, "none waits behind another, but at the first moment"
     assert found.megabytes > 5, "and the line is not left idle"
 
 
