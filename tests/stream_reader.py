@@ -18,6 +18,7 @@ class Reader:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket, self.got = socket, 0
+        self.message_bytes = 0  # of binary messages, heads and tables too
         self.tables: dict[int, dict[str, Any]] = {}
         self.resumed: dict[int, bool] = {}
         self.frames: dict[tuple[int, int], bytearray] = {}
@@ -37,6 +38,7 @@ class Reader:
             return
         assert message.type is aiohttp.WSMsgType.BINARY, message
         data, at = message.data, 0
+        self.message_bytes += len(data)
         while at < len(data):
             kind, level, _, series, _, position, detail, length = struct.unpack_from("<BBHIIIII", data, at)
             payload = data[at + 24 : at + 24 + length]

@@ -148,3 +148,66 @@ def test_pages_of_other_origins_and_plain_requests_are_refused(server: Serving) 
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
         converse(server, lambda reader: asyncio.sleep(0), headers={"Origin": "https://elsewhere.example"})
     assert caught.value.status == 403
+
+
+def store(server: Serving, study: str, count: int) -> None:
+    for number in range(count):
+        instance = make_instance(
+            f"{study}.1.{number + 1}",
+            study=study,
+            series=f"{study}.1",
+            number=number + 1,
+            z=float(number),
+            rows=64,
+            columns=64,
+        )
+        body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + instance + b"\r\n--b--\r\n"
+        kind = 'multipart/related; type="application/dicom"; boundary=b'
+        assert server.session.post(f"{server.url}/dicom-web/studies", body, headers={"Content-Type": kind}).ok
+
+
+def test_a_series_that_is_deleted_while_it_is_looked_at_ends_in_words_not_in_silence(
+    server: Serving, pixels: list[bytes]
+) -> None:
+    store(server, "1.2.4", COUNT)
+
+    async def talk(reader: Reader) -> None:
+        await reader.say(type="hello")
+        await reader.say(type="open", series=1, study="1.2.4", seriesInstanceUID="1.2.4.1")
+        await reader.say(type="look", viewport=1, series=1, position=0, reach=0)
+        await reader.until(lambda: (1, 0) in reader.frames and len(reader.frames[1, 0]) == 8192)
+        gone = await asyncio.to_thread(server.session.delete, f"{server.url}/api/studies/1.2.4/series/1.2.4.1")
+        assert gone.json()["deleted"] == COUNT
+        await reader.say(type="look", viewport=1, series=1, position=COUNT - 1)
+
+        def lost() -> set[int]:
+            return {text["position"] for text in reader.texts if text.get("error") == "InstanceNotFound"}
+
+        await reader.until(lambda: lost() == set(range(1, COUNT)))
+        await reader.say(type="open", series=2, study="1.2.4", seriesInstanceUID="1.2.4.1")
+        await reader.until(lambda: any(text.get("error") == "SeriesNotFound" for text in reader.texts))
+        await opened_anew(reader)
+
+    async def opened_anew(reader: Reader) -> None:
+        """The session goes on with other series."""
+        await reader.say(type="open", series=3, study=STUDY, seriesInstanceUID=SERIES)
+        await reader.say(type="look", viewport=1, series=3, position=4, reach=0)
+        await reader.until(lambda: len(reader.frames.get((3, 4), b"")) == 8192)
+
+    converse(server, talk)
+
+
+def test_the_bytes_that_the_server_counts_are_those_that_come(server: Serving, pixels: list[bytes]) -> None:
+    def counted() -> int:
+        text = server.session.get(f"{server.url}/metrics").text
+        return int(text.partition("\nvoxcast_stream_bytes_total ")[2].split()[0])
+
+    before = counted()
+
+    async def talk(reader: Reader) -> None:
+        await opened(reader)
+        await reader.say(type="look", viewport=1, series=5, position=7)
+        await reader.until(lambda: reader.is_whole(5))
+        assert await asyncio.to_thread(counted) - before == reader.message_bytes > reader.got
+
+    converse(server, talk)
