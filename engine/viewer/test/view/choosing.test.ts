@@ -57,12 +57,13 @@ function order(made: Made, watch: Watch, count: number, ms = 5): number[][] {
 }
 
 describe('what is decoded next', () => {
-  it('at rest: what is shown, exactly; a coarse picture of every other, the nearest first; then those beside it', () => {
+  it('at rest: what is shown and the next beside it; a coarse picture of every other, the nearest first; then these', () => {
     const made = new Made();
     const found = order(made, made.watch(10, 0), COUNT + 3);
-    expect(found.slice(0, 5)).toEqual([[10, 0], [11, 2], [9, 2], [12, 2], [8, 2]]);
-    expect(found.slice(1, COUNT).every(([, halvings]) => halvings === 2)).toBe(true);
-    expect(found.slice(COUNT)).toEqual([[11, 0], [9, 0], [12, 0]]);
+    expect(found.slice(0, 7)).toEqual([[10, 0], [11, 0], [9, 0], [12, 0], [8, 0], [13, 0], [7, 0]]);
+    expect(found.slice(7, 10)).toEqual([[14, 2], [6, 2], [15, 2]]);
+    expect(found.slice(7, COUNT).every(([, halvings]) => halvings === 2)).toBe(true);
+    expect(found.slice(COUNT)).toEqual([[14, 0], [6, 0], [15, 0]]);
   });
 
   it('while the hand moves: every frame of its way once, as fine as needed, in its order', () => {
@@ -79,8 +80,25 @@ describe('what is decoded next', () => {
   it('a blank on the way goes before what is finer', () => {
     const made = new Made().coarse();
     made.images.clear();
+    made.come.fill(1);
     const found = order(made, made.watch(0, 20), 20);
-    expect(found.slice(0, 7)).toEqual([[0, 2], [1, 2], [2, 2], [3, 2], [4, 2], [5, 2], [0, 0]]);
+    expect(found.slice(0, 7)).toEqual([[0, 2], [1, 2], [2, 2], [3, 2], [4, 2], [5, 2], [0, 1]]);
+  });
+
+  it('what has all come and can all be decoded has no coarse picture first, but where the hand is at once', () => {
+    const made = new Made();
+    const found = order(made, made.watch(0, 60), 100);
+    expect(found.slice(0, 6)).toEqual(Array.from({ length: 6 }, (_, at) => [at, 2])); // 100 ms
+    expect(found.slice(6)).toEqual(Array.from({ length: COUNT }, (_, at) => [at, 0]));
+  });
+
+  it('what has not come in full has coarse pictures first, for as long as the hand takes 300 ms to', () => {
+    const made = new Made();
+    made.come.fill(2, 8);
+    const found = order(made, made.watch(0, 60), 100);
+    expect(found.slice(0, 16).map(([position]) => position)).toEqual([0, 1, 2, 3, 4, 5, ...Array.from({ length: 10 }, (_, at) => at + 8)]);
+    expect(found.slice(16, 24)).toEqual([[0, 0], [1, 0], [2, 0], [3, 0], [4, 0], [5, 0], [6, 0], [7, 0]]);
+    expect(found.slice(24).every(([position, halvings]) => (position ?? 0) >= 18 && halvings === 2)).toBe(true);
   });
 
   it('where all is too much: near the hand what all of it can be, further away as many as there is time for in full', () => {

@@ -39,6 +39,7 @@ const SOON_MS = 100; // what the hand comes to in this time is decoded as far as
 const AHEAD_MS = 1500;
 const AHEAD_LEAST = 16;
 const SUSTAINED = 0.7; // of the workers' time goes to what the hand passes
+const BESIDE = 3; // so many on either side of a hand that rests come before the coarse pictures: a hand that starts finds them
 const RESTING_PART = 0.85; // of the room for decoded frames
 const JOB_MS = 1; // to a worker and back
 const VOLUME_HALVINGS = 2; // a volume is usable so
@@ -52,6 +53,9 @@ export function nextOf(watches: readonly Watch[], means: Means): Choice | undefi
     first(resting, (watch) => choice(watch, watch.position, 0, means)) ??
     first(moving, ({ watch, way }) => along(watch, way.late, way.soon, way.halvings, means)) ??
     first(moving, ({ watch, way }) => along(watch, way.soon, way.near, way.halvings, means, true)) ??
+    around(resting, watches.length, means, BESIDE) ??
+    // What is as fine as needed before the hand is there needs no coarse picture before; where there is no time for all, it does.
+    first(moving, ({ watch, way }) => (way.halvings <= watch.enough ? along(watch, way.near, way.far, watch.enough, means, true) : undefined)) ??
     first(stacks, (watch) => coarse(watch, means)) ??
     first(watches, (watch) => (watch.have === undefined ? undefined : volume(watch, watch.have, means))) ??
     // Time that is left over goes to what is not begun yet: decoded once, and as fine as needed when the hand is there.
@@ -104,12 +108,18 @@ function along(watch: Watch, from: number, to: number, halvings: number, means: 
   return undefined;
 }
 
-/** The next frame on the hand's way of which there is no picture at all: a coarse one is there before the hand. */
-function blank(watch: Watch, { near }: Way, means: Means): Choice | undefined {
+/**
+ * The next frame on the hand's way of which there is no picture at all: a coarse one is there before the hand. Not of one that is
+ * about to be decoded for good.
+ */
+function blank(watch: Watch, { halvings, soon, near }: Way, means: Means): Choice | undefined {
   const { stack, position, velocity } = watch;
   if (stack.images.count >= stack.frames.length) return undefined;
   for (let step = 0; step < near; step++) {
-    const found = anything(watch, position + (velocity > 0 ? step : -step), means);
+    const at = position + (velocity > 0 ? step : -step);
+    const come = stack.streaming.halvings(at);
+    if (step >= soon && come >= 0 && come <= halvings) continue;
+    const found = anything(watch, at, means);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -162,8 +172,8 @@ function volume({ stack, enough }: Watch, have: (position: number) => number, me
 }
 
 /** Those beside what is shown while hands rest, the nearest of all viewports first. */
-function around(resting: readonly Watch[], watches: number, means: Means): Choice | undefined {
-  const all = resting.map((watch) => ({ watch, reach: reach(watch, 2 * watches, means) }));
+function around(resting: readonly Watch[], watches: number, means: Means, most = Infinity): Choice | undefined {
+  const all = resting.map((watch) => ({ watch, reach: Math.min(most, reach(watch, 2 * watches, means)) }));
   for (let step = 1; all.some(({ reach }) => step <= reach); step++) {
     for (const { watch, reach } of all) {
       if (step > reach) continue;
