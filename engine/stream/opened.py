@@ -140,11 +140,16 @@ def _identity(pack: Pack | None) -> tuple[int, int, int] | None:
 
 
 def _supply(ladders: Ladders) -> Supply:
-    """A frame of fewer resolutions than others has nothing of its own at the coarsest levels."""
+    """A frame of fewer resolutions than others has nothing of its own at the coarsest levels.
+
+    What pixels need is reckoned by a usual frame: by the largest one, a single scout of twice the sides would show all slices
+    of a series at half of what their viewport has, as long as the hand moves.
+    """
     levels = max(map(len, ladders.ends))
     ends = [own[:1] * (levels - len(own)) + own for own in ladders.ends]
-    frames = ladders.frames
-    return Supply.of(ends, max(frame.rows for frame in frames), max(frame.columns for frame in frames))
+    sizes = sorted((frame.rows * frame.columns, frame.rows, frame.columns) for frame in ladders.frames)
+    _, rows, columns = sizes[len(sizes) // 2]  # of two, the larger
+    return Supply.of(ends, rows, columns)
 
 
 def _records(ladders: Ladders, supply: Supply) -> PackRecords | None:

@@ -27,7 +27,7 @@ class Supply:
         Rungs of the ladder; level 0 is the coarsest, level ``levels - 1`` the frame as it is, and each has half the sides
         of the next.
     rows, columns : int
-        Of the largest frame, at the last level.
+        Of a usual frame, at the last level.
     is_whole : bool
         A level cannot be cut into chunks, and its size is an estimate until it is made: pictures drawn by the server. Each stands
         alone; its size is what its end is behind the end of the level before.

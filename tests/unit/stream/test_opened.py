@@ -150,6 +150,20 @@ def _packs_open() -> int:
     return found
 
 
+def test_one_large_scout_does_not_coarsen_what_the_slices_need(tmp_path: Path) -> None:
+    made = Made.of(
+        tmp_path / "archive", ct(1, rows=512, columns=512), *(ct(n, rows=128, columns=128) for n in range(2, 7))
+    )
+    made.make()
+    opened = OpenedSeries(made.archive, made.shelf, Asking(None)).open(STUDY, SERIES)
+    table = json.loads(zlib.decompress(opened.table))
+    need = opened.supply.level_for(128, 128)
+    for position, row in enumerate(table["frames"]):
+        if row[2] == 128:
+            assert opened.supply.end(position, need) == row[-1], "all of a slice of 128 pixels, on 128 pixels"
+    assert opened.supply.level_for(64, 64) == need - 1
+
+
 def test_a_series_of_whole_numbers_says_nothing_of_floating_point(made: Made) -> None:
     opened = OpenedSeries(made.archive, made.shelf, Asking(None)).open(STUDY, SERIES)
     assert "floatCells" not in json.loads(zlib.decompress(opened.table))
