@@ -18,7 +18,13 @@ class Made {
   constructor() {
     const entry = { rows: 512, columns: 512, ends: [1, 2, 3, 4, 5, 6] };
     this.frames = Array.from({ length: COUNT }, (_, at) => ({ key: `${at}`, entry, header: { samplesPerPixel: 1 }, route: { kind: 'stream' } }) as unknown as StackFrame);
-    this.streaming = { halvings: (position) => this.come[position] ?? -1 };
+    this.streaming = {
+      halvings: (position) => {
+        const come = this.come[position];
+        if (come === undefined) throw new Error(`the series has no frame ${position}`); // as the session's
+        return come;
+      },
+    };
   }
 
   put(position: number, halvings: number): void {
@@ -90,6 +96,14 @@ describe('what is decoded next', () => {
     const found = order(made, made.watch(0, 60), 100);
     expect(found.slice(0, 6)).toEqual(Array.from({ length: 6 }, (_, at) => [at, 2])); // 100 ms
     expect(found.slice(6)).toEqual(Array.from({ length: COUNT }, (_, at) => [at, 0]));
+  });
+
+  it('nothing is asked of places beyond the ends', () => {
+    const made = new Made();
+    made.come.fill(-1, 3); // of some there is no picture
+    expect(order(made, made.watch(2, -60), 100)).toEqual([[2, 2], [1, 2], [0, 2], [2, 0], [1, 0], [0, 0]]);
+    const [found] = order(made, made.watch(COUNT - 1, 60), 1);
+    expect(found).toBeUndefined();
   });
 
   it('what has not come in full has coarse pictures first, for as long as the hand takes 300 ms to', () => {

@@ -117,6 +117,7 @@ function blank(watch: Watch, { halvings, soon, near }: Way, means: Means): Choic
   if (stack.images.count >= stack.frames.length) return undefined;
   for (let step = 0; step < near; step++) {
     const at = position + (velocity > 0 ? step : -step);
+    if (stack.frames[at] === undefined) return undefined;
     const come = stack.streaming.halvings(at);
     if (step >= soon && come >= 0 && come <= halvings) continue;
     const found = anything(watch, at, means);
