@@ -18,18 +18,15 @@ namespace {
 typedef int32_t Ints __attribute__((vector_size(64)));
 typedef uint32_t Words __attribute__((vector_size(64)));
 typedef float Floats __attribute__((vector_size(64)));
-typedef int32_t HalfInts __attribute__((vector_size(32)));
-typedef uint64_t Longs __attribute__((vector_size(64)));
 
 constexpr size_t kLanes = 16, kQuads = kBlockSide / 2;
 static_assert(kBlockColumns == 2 * kLanes && sizeof(Ints) == 4 * kLanes);
 
-struct Row {  // of quads; what stands left of the first and right of the last is 0
-  alignas(64) int32_t rho[kQuads + 2 * kLanes] = {};
-  alignas(64) int32_t exponent_1[kQuads + 2 * kLanes] = {}, exponent_3[kQuads + 2 * kLanes] = {};  // of the lower samples
-  alignas(64) int32_t above[kQuads + 2 * kLanes] = {}, is_above[kQuads + 2 * kLanes] = {};  // for the next row, by quad's left edge
-  alignas(64) int32_t index[kQuads], bound[kQuads], excess[kQuads], code[kQuads];
-  alignas(64) uint32_t value[4][kQuads];        // 2 (magnitude - 1) + sign
+struct Row {  // of quads
+  alignas(64) int32_t rho[kQuads], index[kQuads], bound[kQuads], excess[kQuads], code[kQuads];
+  // For the next row, by a quad's left edge: the largest exponent just above, and whether anything is significant there.
+  alignas(64) int32_t above[kQuads + kLanes] = {}, is_above[kQuads + kLanes] = {};
+  alignas(64) uint32_t value[4][kQuads];             // 2 (magnitude - 1) + sign
   alignas(64) uint64_t left[kQuads], right[kQuads];  // the bits of a quad's two columns
   alignas(64) int32_t left_bits[kQuads], right_bits[kQuads];
 };
@@ -64,14 +61,19 @@ VOXCAST_INLINE void look(const Ints& c, Samples& out) {
   out.exponent = ((bits >> 23) - 126) & out.is_significant;
 }
 
+#define VOXCAST_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define VOXCAST_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+// The last of a and all but the last of b; all but the first of a and the first of b. From memory they would wait for what was just stored.
+#define VOXCAST_BEFORE(a, b) __builtin_shufflevector(a, b, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
+#define VOXCAST_BEHIND(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+
 // Significance, exponents and their bounds of a row of quads, and where its codewords stand in the table.
 template <bool is_first>
 VOXCAST_INLINE void bound(const int32_t* upper, const int32_t* lower, size_t groups, Row& row) {
+  Ints last_rho = {}, last_exponent = {};
   for (size_t g = 0; g < groups; ++g) {
     const size_t at = g * kLanes;
     const Ints u0 = load(upper + 2 * at), u1 = load(upper + 2 * at + kLanes), l0 = load(lower + 2 * at), l1 = load(lower + 2 * at + kLanes);
-#define VOXCAST_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define VOXCAST_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
     Samples s0, s1, s2, s3;
     look(VOXCAST_EVEN(u0, u1), s0);
     look(VOXCAST_EVEN(l0, l1), s1);
@@ -82,27 +84,34 @@ VOXCAST_INLINE void bound(const int32_t* upper, const int32_t* lower, size_t gro
     store(row.value[2] + at, s2.value);
     store(row.value[3] + at, s3.value);
     const Ints rho = (s0.is_significant & 1) | (s1.is_significant & 2) | (s2.is_significant & 4) | (s3.is_significant & 8);
-    store(row.rho + kLanes + at, rho);
-    store(row.exponent_1 + kLanes + at, s1.exponent);
-    store(row.exponent_3 + kLanes + at, s3.exponent);
     const Ints top01 = VOXCAST_MAX(s0.exponent, s1.exponent), top23 = VOXCAST_MAX(s2.exponent, s3.exponent);
     const Ints top = VOXCAST_MAX(top01, top23);
-    const Ints before = load(row.rho + kLanes + at - 1);
+    const Ints before = VOXCAST_BEFORE(last_rho, rho);
     Ints context, kappa = top - top + 1;
     if (is_first) {
       context = (before >> 1) | (before & 1);
     } else {
-      context = load(row.is_above + kLanes + at) | load(row.is_above + kLanes + at + 1) << 2 | (before >> 1 & 2) | (before >> 2 & 2);
-      const Ints near0 = load(row.above + kLanes + at), near1 = load(row.above + kLanes + at + 1);
-      const Ints near = VOXCAST_MAX(near0, near1) - 1, at_least = VOXCAST_MAX(near, kappa);
+      const Ints is_left = load(row.is_above + at), is_next = load(row.is_above + at + kLanes), is_right = VOXCAST_BEHIND(is_left, is_next);
+      context = is_left | is_right << 2 | (before >> 1 & 2) | (before >> 2 & 2);
+      const Ints left = load(row.above + at), next = load(row.above + at + kLanes), right = VOXCAST_BEHIND(left, next);
+      const Ints near = VOXCAST_MAX(left, right) - 1, at_least = VOXCAST_MAX(near, kappa);
       kappa = (rho & (rho - 1)) != 0 ? at_least : kappa;
     }
     const Ints most = VOXCAST_MAX(top, kappa), excess = most - kappa;
     const Ints eps = (((s0.exponent == top) & 1) | ((s1.exponent == top) & 2) | ((s2.exponent == top) & 4) | ((s3.exponent == top) & 8)) & (excess > 0);
+    store(row.rho + at, rho);
     store(row.index + at, context << 8 | rho << 4 | eps);
     store(row.bound + at, most);
     store(row.excess + at, excess);
+    const Ints left_3 = VOXCAST_BEFORE(last_exponent, s3.exponent), edge = VOXCAST_MAX(s1.exponent, left_3);
+    store(row.above + at, edge);  // nobody asks for the row above once more
+    store(row.is_above + at, (edge > 0) & 1);
+    last_rho = rho;
+    last_exponent = s3.exponent;
   }
+  const size_t end = groups * kLanes;  // the right edge of the last quad
+  row.above[end] = last_exponent[kLanes - 1];
+  row.is_above[end] = last_exponent[kLanes - 1] > 0;
 }
 
 // The bits of magnitudes and signs, a quad's two columns each in one word.
@@ -110,7 +119,7 @@ template <bool is_small>
 VOXCAST_INLINE void magnitudes(size_t groups, Row& row) {
   for (size_t g = 0; g < groups; ++g) {
     const size_t at = g * kLanes;
-    const Ints rho = load(row.rho + kLanes + at), most = load(row.bound + at), code = load(row.code + at);
+    const Ints rho = load(row.rho + at), most = load(row.bound + at), code = load(row.code + at);
 #define VOXCAST_WIDTH(n) ((most - (code >> n & 1)) & -(rho >> n & 1))
     const Ints m0 = VOXCAST_WIDTH(0), m1 = VOXCAST_WIDTH(1), m2 = VOXCAST_WIDTH(2), m3 = VOXCAST_WIDTH(3);
     Words v0, v1, v2, v3;
@@ -159,8 +168,10 @@ VOXCAST_INLINE void codewords(const HtCodes& codes, size_t quads, Row& row, VlcW
     row.code[q] = static_cast<int32_t>(code0);
     row.code[q + 1] = static_cast<int32_t>(code1);
     const uint32_t excess0 = static_cast<uint32_t>(row.excess[q]), excess1 = is_pair ? static_cast<uint32_t>(row.excess[q + 1]) : 0;
-    if (index0 < 256) mel.event(index0 >= 16);
-    if (is_pair && index1 < 256) mel.event(index1 >= 16);
+    if ((index0 < 256) | (index1 < 256)) {
+      if (index0 < 256) mel.event(index0 >= 16);
+      if (is_pair && index1 < 256) mel.event(index1 >= 16);
+    }
     if (is_first && excess0 > 0 && excess1 > 0) mel.event(excess0 > 2 && excess1 > 2);
     const uint32_t both = excesses[excess0 * kExcessCount + excess1];
     const unsigned length0 = code0 >> 4 & 7, length1 = code1 >> 4 & 7;
@@ -196,12 +207,6 @@ VOXCAST_INLINE size_t coded(const int32_t* c, size_t stride, size_t width, size_
         signs.put(row.left[q], left);
         signs.put(row.right[q], right);
       }
-    }
-    for (size_t g = 0; g <= groups; ++g) {  // one more: the right edge of the last quad
-      const size_t at = kLanes + g * kLanes;
-      const Ints exponent_1 = load(row.exponent_1 + at), exponent_3 = load(row.exponent_3 + at - 1);
-      store(row.above + at, VOXCAST_MAX(exponent_1, exponent_3));
-      store(row.is_above + at, ((exponent_1 > 0) | (exponent_3 > 0)) & 1);
     }
   }
   end(mel, vlc);
@@ -251,8 +256,7 @@ std::vector<HtBlock> found() {
 #if VOXCAST_HAS_WIDE
   if (is_wide() && __builtin_cpu_supports("bmi2")) {
     out.insert(out.begin(), block_wide);
-    const bool is_widest = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (is_widest) out.insert(out.begin(), block_widest);
+    if (is_widest()) out.insert(out.begin(), block_widest);
   }
 #endif
   return out;

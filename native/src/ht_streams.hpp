@@ -54,34 +54,29 @@ struct VlcWriter {
   uint8_t* at = bytes + kVlcBytes - 1;  // the last byte written
   uint64_t held = 0xF;
   unsigned held_bits = 4;
-  bool is_above = true;
 
   VlcWriter() { *at = 0xFF; }
   size_t size() const { return static_cast<size_t>(bytes + kVlcBytes - at); }
 
-  // At most 32 bits.
+  // At most 32 bits. Whole bytes leave at once, how many there are decides no branch.
   VOXCAST_INLINE void put(uint64_t value, unsigned count) {
     held |= value << held_bits;
     held_bits += count;
-    if (held_bits < 32) return;
-    if (at - bytes < 16) throw BadCode("a block of more bytes than its header can say");
-    const uint32_t word = static_cast<uint32_t>(held), sevens = ~word & 0x7F7F7F7Fu;
-    if (((sevens - 0x01010101u) & ~sevens & 0x80808080u) != 0) return drain();
-    const uint32_t back = __builtin_bswap32(word);
-    at -= 4;
-    std::memcpy(at, &back, 4);
-    is_above = word >> 24 > 0x8F;
-    held >>= 32;
-    held_bits -= 32;
+    if (__builtin_expect(has_zero_byte(~held & 0x7F7F7F7F7F7F7F7Fu) || at - bytes < 16, 0)) return drain();
+    const uint64_t back = __builtin_bswap64(held);
+    std::memcpy(at - 8, &back, 8);
+    at -= held_bits >> 3;
+    held >>= held_bits & ~7u;
+    held_bits &= 7;
   }
 
   void drain() {
+    if (at - bytes < 16) throw BadCode("a block of more bytes than its header can say");
     while (held_bits >= 7) {
-      const bool is_seven = is_above && (held & 0x7F) == 0x7F;
+      const bool is_seven = *at > 0x8F && (held & 0x7F) == 0x7F;
       if (!is_seven && held_bits < 8) return;
       const uint8_t byte = static_cast<uint8_t>(held & (is_seven ? 0x7F : 0xFF));
       *--at = byte;
-      is_above = byte > 0x8F;
       held >>= is_seven ? 7 : 8;
       held_bits -= is_seven ? 7 : 8;
     }

@@ -54,11 +54,17 @@ template <typename Sample>
 VOXCAST_WIDE void level_wide(const Sample* image, size_t stride, size_t rows, size_t columns, const Bands& out, int32_t* scratch) {
   level(image, stride, rows, columns, out, scratch);
 }
+
+template <typename Sample>
+VOXCAST_WIDEST void level_widest(const Sample* image, size_t stride, size_t rows, size_t columns, const Bands& out, int32_t* scratch) {
+  level(image, stride, rows, columns, out, scratch);
+}
 #endif
 
 template <typename Sample>
 void level_here(const Sample* image, size_t stride, size_t rows, size_t columns, const Bands& out, int32_t* scratch) {
 #if VOXCAST_HAS_WIDE
+  if (is_widest()) return level_widest(image, stride, rows, columns, out, scratch);
   if (is_wide()) return level_wide(image, stride, rows, columns, out, scratch);
 #endif
   level(image, stride, rows, columns, out, scratch);

@@ -86,9 +86,10 @@ def _by_openjph(samples: Array, levels: int, is_rgb: bool | None) -> bytes:
 
 def _centred(samples: Array, target: FrameDescriptor) -> NDArray[np.int16]:
     """Unsigned samples moved down by half of what they span; beyond Bits Stored they wrap, and the proof shows it."""
+    values = samples.view(np.int16) if samples.dtype.itemsize == 2 else samples.astype(np.int16)
     if target.pixel_representation:
-        return np.ascontiguousarray(samples.astype(np.int16, copy=False))
-    return np.subtract(samples, np.uint16(1 << (target.bits_stored - 1)), dtype=np.int16, casting="unsafe")
+        return np.ascontiguousarray(values)
+    return values - np.uint16(1 << (target.bits_stored - 1)).astype(np.int16)
 
 
 @lru_cache(maxsize=64)
