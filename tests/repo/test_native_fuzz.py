@@ -23,8 +23,8 @@ NATIVE = ROOT / "native"
 SANITIZED = ("-std=c++17", "-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 TARGETS = tuple(sorted(p.stem for p in (NATIVE / "fuzz").glob("fuzz_*.cpp")))
 SMALL = 256 * 1024
-MUTATIONS = 20_000
-SECONDS = 15  # of mutating, on a machine that is slower than thought
+MUTATIONS = 10_000
+SLOW = {"fuzz_ht": 1_000}  # codes and decodes images
 
 
 def sanitizers_are_there(folder: Path) -> bool:
@@ -87,14 +87,14 @@ def seeds_of(name: str, seeds: Path) -> list[Path]:
 
 def tried(name: str, fuzzers: Path, seeds: Path) -> None:
     files = seeds_of(name, seeds)
-    seconds = SECONDS if name == "fuzz_scan" else SECONDS // 3
-    command = [fuzzers / name, f"-mutations={MUTATIONS}", f"-seconds={seconds}", *files]
+    mutations = SLOW.get(name, MUTATIONS)
+    command = [fuzzers / name, f"-mutations={mutations}", *files]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, f"{name}: {done.stderr[-4000:]}"
     said = re.fullmatch(r"(\d+) files, (\d+) mutations\n", done.stdout)
     assert said is not None, name
     assert int(said[1]) == len(files) > (100 if name == "fuzz_scan" else 5), name
-    assert int(said[2]) > 1000, name
+    assert int(said[2]) == mutations, name
 
 
 def test_real_and_mutated_files_trip_no_sanitizer(fuzzers: Path, seeds: Path) -> None:
