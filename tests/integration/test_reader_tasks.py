@@ -155,7 +155,10 @@ class Fingers(Mouse):
     """Nothing but touches."""
 
     async def tap(self, selector: str) -> None:
-        # What is beyond the edge of a row of tools or series is brought into view, as a finger pushes the row.
+        hidden = "e => e.closest('.toolbar .rest')?.hidden === true"
+        if await self.page.value(f"({hidden})(document.querySelector({selector!r}))"):
+            await self.tap("[data-act='tool.more']")
+        # What is beyond the edge of a row of series is brought into view, as a finger pushes the row.
         await self.page.value(
             f"((e) => {{ const r = e.getBoundingClientRect(); if (r.left < 0 || r.right > innerWidth)"
             f" e.scrollIntoView({{ inline: 'center', block: 'nearest' }}); }})(document.querySelector({selector!r}))"

@@ -27,6 +27,7 @@ export const view: Record<keyof typeof english, Text> = {
   "view.scale": "{length} مم",
   "view.scale_detector": "{length} مم عند الكاشف",
   "tool.group": "الأدوات",
+  "tool.more": "المزيد",
   "tool.window": "النافذة",
   "tool.scroll": "تصفح",
   "tool.pan": "تحريك",

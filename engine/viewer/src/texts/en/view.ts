@@ -26,6 +26,7 @@ export const view = {
   "view.scale": "{length} mm",
   "view.scale_detector": "{length} mm at the detector",
   "tool.group": "Tools",
+  "tool.more": "More",
   "tool.window": "Window",
   "tool.scroll": "Scroll",
   "tool.pan": "Move",

@@ -4,7 +4,7 @@ import { FrameStack } from '../load/stack';
 import type { MarkKind } from '../measure/marks';
 import type { Measuring } from '../measure/measuring';
 import type { DragTool } from '../tools/pointer';
-import type { Entry } from '../tools/toolbar';
+import type { Group } from '../tools/toolbar';
 import type { Viewport } from '../viewport/viewport';
 import type { VolumeDesk } from '../volume/desk';
 import type { WordKey } from '../words';
@@ -35,7 +35,7 @@ export interface Acts {
   readonly texts: Switch;
 }
 
-export function entriesOf(acts: Acts): Entry[][] {
+export function groupsOf(acts: Acts): Group[] {
   const { measuring, desk } = acts;
   const active = () => acts.cell()?.viewport;
   const on = (act: (viewport: Viewport) => void) => () => {
@@ -43,28 +43,30 @@ export function entriesOf(acts: Acts): Entry[][] {
     if (viewport !== undefined) act(viewport);
   };
   const isFlat = () => !desk.isOn; // a volume has buttons of its own
+  const tools = TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => acts.choose(tool), isOn: () => acts.tool() === tool && measuring.kind === undefined }));
+  const marks = MARKS.map(([mark, shortcut]) => ({ key: `tool.${mark}` as WordKey, shortcut, act: () => acts.choose(acts.tool(), mark), isOn: () => measuring.kind === mark }));
   return [
-    TOOLS.map(([tool, shortcut]) => ({ key: `tool.${tool}` as WordKey, shortcut, act: () => acts.choose(tool), isOn: () => acts.tool() === tool && measuring.kind === undefined })),
-    MARKS.map(([mark, shortcut]) => ({ key: `tool.${mark}` as WordKey, shortcut, act: () => acts.choose(acts.tool(), mark), isOn: () => measuring.kind === mark })),
-    [
+    { leaves: 0, entries: tools },
+    { leaves: 7, entries: [
       { key: 'act.undo', shortcut: 'Control+Z', act: () => measuring.undo(), isEnabled: () => measuring.canUndo },
       { key: 'act.save', act: () => void measuring.save(active()?.stack?.study ?? ''), isEnabled: () => measuring.canSave(active()?.stack?.study) },
-    ],
-    [
+    ] },
+    { leaves: 6, entries: marks },
+    { leaves: 2, entries: [
       { key: 'act.auto', shortcut: 'a', act: on((viewport) => viewport.resetWindow()), isEnabled: isFlat },
       { key: 'act.fit', shortcut: 'f', act: on((viewport) => viewport.fit()), isEnabled: isFlat },
       { key: 'act.one_to_one', shortcut: 'o', act: on((viewport) => viewport.oneToOne()), isEnabled: isFlat },
       { key: 'act.rotate', shortcut: 'r', act: on((viewport) => viewport.turn()), isEnabled: isFlat },
       { key: 'act.flip', shortcut: 'h', act: on((viewport) => viewport.mirror()), isEnabled: isFlat },
       { key: 'act.invert', shortcut: 'i', act: on((viewport) => viewport.turnWhite()), isOn: () => active()?.isTurnedWhite === true, isEnabled: isFlat },
-    ],
-    [
+    ] },
+    { leaves: 3, entries: [
       { key: 'act.cine', shortcut: 'Space', act: () => acts.cell()?.cine.toggle(), isOn: () => acts.cell()?.cine.isPlaying === true, isEnabled: () => (active()?.count ?? 0) > 1 },
       { key: 'act.planes', act: () => acts.planes(), isEnabled: () => active()?.stack instanceof FrameStack && (active()?.count ?? 0) > 3 },
       { key: 'act.volume', shortcut: 'v', act: () => desk.toggle(), isOn: () => desk.isOn, isEnabled: () => desk.canToggle },
       { key: 'act.slab', act: () => acts.slab(), isOn: () => acts.viewports().some(({ stack }) => stack instanceof PlaneStack && stack.slab > 0), isEnabled: () => acts.viewports().some(({ stack }) => stack instanceof PlaneStack) },
       { key: 'act.link', act: acts.link.toggle, isOn: acts.link.isOn },
       { key: 'act.overlay', act: acts.texts.toggle, isOn: acts.texts.isOn },
-    ],
+    ] },
   ];
 }

@@ -19,7 +19,7 @@ import { make } from '../viewport/labels';
 import type { Viewport } from '../viewport/viewport';
 import type { Words } from '../words';
 import type { SeriesRef } from '../../contract';
-import { entriesOf, MARKS, TOOLS } from './buttons';
+import { groupsOf, MARKS, TOOLS } from './buttons';
 import type { Cell } from './cell';
 import { isParallel } from '../geometry/planes';
 import { OpenSeries } from './opened';
@@ -101,7 +101,7 @@ export class Reading {
       choose: (tool) => this.choose(tool),
       activate: (viewport) => this.screen.activate(this.screen.cellOf(viewport)),
     });
-    this.toolbar = new Toolbar(words, entriesOf({
+    this.toolbar = new Toolbar(words, groupsOf({
       measuring: this.measuring,
       desk: this.desk,
       cell: () => this.screen.active,
@@ -126,7 +126,7 @@ export class Reading {
       tell: (told) => this.tell(told),
       creator: begin.observer,
     });
-    this.toolbar.element.append(this.views.element);
+    this.toolbar.add(this.views.element, 1);
     this.warning.setAttribute('role', 'alert');
     this.line.setAttribute('role', 'alert');
     this.warning.hidden = this.line.hidden = true;
@@ -228,6 +228,7 @@ export class Reading {
     this.element.removeEventListener('voxcast:read', this.read);
     this.measuring.close();
     this.views.close();
+    this.toolbar.close();
     this.desk.close();
     for (const { viewport } of this.screen.cells) if (viewport.stack instanceof VolumeRendering) viewport.stack.close();
     this.screen.close();

@@ -2,6 +2,7 @@
 import type { Window } from '../image/windows';
 import { make } from '../viewport/labels';
 import type { Words, WordKey } from '../words';
+import { Overflow } from './overflow';
 
 export interface Entry {
   readonly key: WordKey;
@@ -13,29 +14,42 @@ export interface Entry {
   readonly isEnabled?: () => boolean;
 }
 
+/** Buttons that belong together. */
+export interface Group {
+  readonly entries: readonly Entry[];
+  /** Which goes first where there is no room; 0: it stays. */
+  readonly leaves: number;
+}
+
+const PRESETS_LEAVE = 4, LAYOUT_LEAVES = 5;
+
 /** Groups of buttons; `update` says which are on. */
 export class Toolbar {
   readonly element = make('div', 'toolbar');
   private readonly buttons: { button: HTMLButtonElement; entry: Entry }[] = [];
   private readonly presets = make('select');
   private readonly layout = make('select');
+  private readonly rest = make('div', 'rest');
+  private readonly overflow: Overflow;
   private readonly windows: () => readonly Window[];
   private readonly layoutNow: () => string;
   private shownPresets = '';
 
   constructor(
     private readonly words: Words,
-    groups: readonly (readonly Entry[])[],
+    groups: readonly Group[],
     layouts: readonly (readonly [number, number])[],
     choose: { layout: (rows: number, columns: number) => void; layoutNow: () => string; window: (window: Window) => void; windows: () => readonly Window[] },
   ) {
     this.element.setAttribute('role', 'toolbar');
     this.element.setAttribute('aria-label', words('tool.group'));
-    for (const group of groups) {
+    const made = groups.map(({ entries, leaves }) => {
       const element = make('div', 'group');
-      element.append(...group.map((entry) => this.button(entry)));
-      this.element.append(element);
-    }
+      element.append(...entries.map((entry) => this.button(entry)));
+      return { element, leaves };
+    });
+    this.overflow = new Overflow(this.element, this.button({ key: 'tool.more', act: () => this.overflow.toggle() }), this.rest);
+    for (const { element, leaves } of made) this.add(element, leaves);
     this.presets.setAttribute('aria-label', words('preset.none'));
     this.presets.addEventListener('change', () => {
       const window = choose.windows()[Number(this.presets.value)];
@@ -49,7 +63,8 @@ export class Toolbar {
       const [rows = 1, columns = 1] = layout.value.split(' ').map(Number);
       choose.layout(rows, columns);
     });
-    this.element.append(this.presets, layout);
+    this.add(this.presets, PRESETS_LEAVE);
+    this.add(layout, LAYOUT_LEAVES);
     this.windows = choose.windows;
     this.layoutNow = choose.layoutNow;
     this.element.addEventListener('keydown', this.key);
@@ -59,9 +74,24 @@ export class Toolbar {
     });
   }
 
+  /** @param leaves which goes first where there is no room */
+  add(element: HTMLElement, leaves: number): void {
+    this.overflow.add(element, leaves);
+  }
+
+  close(): void {
+    this.overflow.close();
+  }
+
+  /** Neither disabled nor out of sight. */
+  private isThere(button: HTMLButtonElement): boolean {
+    return !button.disabled && !button.hidden && !(this.rest.hidden && this.rest.contains(button));
+  }
+
   /** Of all buttons one is reached by Tab, the others from it by arrows (ARIA, toolbar). */
   private readonly key = (event: KeyboardEvent): void => {
-    const enabled = this.buttons.map(({ button }) => button).filter(({ disabled }) => !disabled);
+    const ours = new Set(this.buttons.map(({ button }) => button));
+    const enabled = [...this.element.querySelectorAll('button')].filter((button) => ours.has(button) && this.isThere(button)); // as they stand
     const at = enabled.findIndex((button) => button === event.target);
     const isTurned = getComputedStyle(this.element).direction === 'rtl';
     const steps: Readonly<Record<string, number>> = { ArrowRight: isTurned ? -1 : 1, ArrowLeft: isTurned ? 1 : -1, Home: -at, End: enabled.length - 1 - at };
@@ -84,8 +114,8 @@ export class Toolbar {
       const isDisabled = entry.isEnabled !== undefined && !entry.isEnabled();
       if (button.disabled !== isDisabled) button.disabled = isDisabled;
     }
-    const reached = this.buttons.find(({ button }) => button.tabIndex === 0 && !button.disabled);
-    if (reached === undefined) this.reach(this.buttons.find(({ button }) => !button.disabled)?.button);
+    const reached = this.buttons.find(({ button }) => button.tabIndex === 0 && this.isThere(button));
+    if (reached === undefined) this.reach(this.buttons.find(({ button }) => this.isThere(button))?.button);
     const layout = this.layoutNow();
     if (this.layout.value !== layout) this.layout.value = layout;
     const windows = this.windows();
