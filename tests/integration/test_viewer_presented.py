@@ -146,7 +146,19 @@ add(
     RadiusOfCircularShutter=35,
     ShutterPresentationValue=0, ShutterPresentationColorCIELabValue=[34734, 53456, 50115],
 )  # fmt: skip
-COVERS = ["shutters", "bitmap", "round and coloured"]
+# Planes of the images themselves, which a state lays over them by its layers: one, and one that has frames of its own.
+OWN, OWN_AT = (X[:60, :70] // 5 + Y[:60, :70] // 3) % 4 == 0, (21, -9)
+OWN_FRAMES, OWN_FIRST = np.stack([(X[:30, :40] + n * Y[:30, :40]) % 5 == 0 for n in (1, 2)]), 3
+overlay(FIRST, 0x6004, OWN, OWN_AT)
+overlay(MULTI, 0x6000, OWN_FRAMES, (11, 21))
+MULTI.add_new((0x6000, 0x0015), "IS", len(OWN_FRAMES))
+MULTI.add_new((0x6000, 0x0051), "US", OWN_FIRST)
+LAYER = [item(GraphicLayer="OWN", GraphicLayerOrder=1, GraphicLayerRecommendedDisplayGrayscaleValue=0xC000)]
+add("own plane", FIRST, **HU, SoftcopyVOILUTSequence=[window(800, 4000)], GraphicLayerSequence=LAYER)
+STATES["own plane"].add_new((0x6004, 0x1001), "CS", "OWN")
+add("own frames", MULTI, GraphicLayerSequence=LAYER)
+STATES["own frames"].add_new((0x6000, 0x1001), "CS", "OWN")
+COVERS = ["shutters", "bitmap", "round and coloured", "own plane"]
 
 BOTH = add("by image", FIRST, **HU)
 BOTH.ReferencedSeriesSequence = [
@@ -298,6 +310,44 @@ def test_a_frame_is_the_servers_within_one_grey(server: Serving, shown: dict[str
     expected = by_server(server, name, key)
     assert len(np.unique(expected)) > 50, "a picture that says nothing"
     assert np.abs(shown[name].astype(np.int16) - expected).max() <= 1
+
+
+def test_a_plane_of_the_image_lies_where_its_bits_are(shown: dict[str, Array]) -> None:
+    """In the grey of its layer, cut at the image's edge; by numpy alone."""
+    covered = np.zeros((ROWS, COLUMNS), bool)
+    top, left = OWN_AT[0] - 1, OWN_AT[1] - 1
+    covered[top : top + OWN.shape[0], : OWN.shape[1] + left] = OWN[:, -left:]
+    plain = np.clip((RAMP.astype(float) - 1024 - 799.5) / 3999 + 0.5, 0, 1) * 255
+    found = shown["own plane"][..., 0].astype(float)
+    assert np.abs(found[covered] - 0xC0).max() <= 1
+    assert np.abs(found - plain)[~covered].max() <= 1
+
+
+def test_frames_of_a_plane_lie_over_those_that_they_are_for(server: Serving) -> None:
+    async def run() -> None:
+        async with Browser(1280, 800) as page:
+            await page.open(server.url + address(STUDY_UID, MULTI_SERIES))
+            await page.until(f"!!document.querySelector('{CELL}')")
+            await choose(page, "own frames")
+            laid = []
+            for number in range(1, FRAMES + 1):
+                if number > 1:
+                    await page.key("ArrowDown")
+                await page.until(f"!!document.querySelector('{CELL} > canvas.cover')")
+                found = (await pixels(page, f"{MULTI_UID} {number}")).astype(np.int16)
+                for _ in range(100):  # the cover comes when its bits have
+                    if np.abs(found - by_server(server, "own frames", f"{MULTI_UID} {number}")).max() <= 1:
+                        break
+                    await asyncio.sleep(0.05)
+                    found = (await pixels(page, f"{MULTI_UID} {number}")).astype(np.int16)
+                assert np.abs(found - by_server(server, "own frames", f"{MULTI_UID} {number}")).max() <= 1, number
+                at = number - OWN_FIRST
+                bits = OWN_FRAMES[at] if 0 <= at < len(OWN_FRAMES) else np.zeros(OWN_FRAMES.shape[1:], bool)
+                laid.append(float((np.abs(found[10:40, 20:60, 0] - 0xC0) <= 1)[bits].mean()) if bits.any() else 0.0)
+            assert laid == [0, 0, 1, 1, 0]
+            assert page.problems == []
+
+    asyncio.run(run())
 
 
 @needs_dcmtk
