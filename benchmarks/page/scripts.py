@@ -17,6 +17,7 @@ new PerformanceObserver((list) => {
 OURS = (
     _NOTE
     + """
+addEventListener('click', (event) => { noted.clicked = event.timeStamp; }, true);
 addEventListener('voxcast:drawn', ({ detail }) => {
   const [one] = detail.shown;
   if (one) noted.drawn.push([performance.now(), one.position, one.halvings, one.enough]);

@@ -95,7 +95,8 @@ class Keys:
 
     async def measure(self) -> None:
         await self.press("l", "Enter")
-        await self.page.until(f"{SAID} === 'Column 65, row 65, 40 HU'")
+        # In the middle, which is where four pixels meet.
+        await self.page.until(f"/^Column 6[45], row 6[45], 40 HU$/.test({SAID})")
         await self.press("Enter", *["ArrowRight"] * 10, "Enter")
         await self.page.until(f"/^Length, \\d+(\\.\\d+)? mm$/.test({SAID})")
 

@@ -22,10 +22,10 @@ ECG_SERIES, SR_SERIES = "1.2.40.5", "1.2.40.6"
 _FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 _AT = f"/viewer?StudyInstanceUIDs={STUDY}&SeriesInstanceUID="
 _EXACT = f"/^1 \\/ 12$/m.test(document.querySelector('{CELL}')?.innerText) && !document.querySelector('{CELL} .badge').textContent"
-# Of the tools that always stand above the images.
+# Of the tools that always stand above the images; 0 where there are none.
 _ROWS = (
-    "new Set([...document.querySelectorAll('.toolbar > :not(.rest)')].filter((e) => e.clientHeight > 0)"
-    ".flatMap((e) => e.matches('.group') ? [...e.children] : [e]).map((e) => Math.round(e.getBoundingClientRect().top / 8))).size"
+    "(() => { const bar = document.querySelector('.toolbar'), rest = bar?.querySelector('.rest');"
+    " return bar === null ? 0 : Math.floor((bar.clientHeight - rest.offsetHeight - 4) / 30); })()"
 )
 _PRESS = "document.querySelector('[data-act=\"act.{}\"]').click()"
 

@@ -15,6 +15,7 @@ const BEYOND = 8;
 /** Without an event for so long the hand rests. */
 const REST_MS = 150;
 const HELD_MS = 450;
+const GLANCE_AFTER_MS = 50;
 
 export interface GridProps {
   readonly texts: Texts;
@@ -27,11 +28,12 @@ export interface GridProps {
   readonly open: (row: StudyRow) => void;
   /** A study is about to be opened. */
   readonly aim: (study: string) => void;
+  readonly glance: (study: string) => void;
   readonly sortBy: (column: Column) => void;
   readonly leave: () => void;
 }
 
-export function Grid({ texts, pages, version, query, selected, select, open, aim, sortBy, leave }: GridProps): JSX.Element {
+export function Grid({ texts, pages, version, query, selected, select, open, aim, glance, sortBy, leave }: GridProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const track = useRef(new Track()).current;
   const [height, setHeight] = useState(800);
@@ -107,7 +109,7 @@ export function Grid({ texts, pages, version, query, selected, select, open, aim
   };
   const rows: JSX.Element[] = [];
   for (let index = first; index < last; index += 1) {
-    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} below={(index - first) * ROW_PX} isSelected={index === selected} open={open} aim={aim} select={select} />);
+    rows.push(<Line key={index} texts={texts} row={pages.row(index)} index={index} below={(index - first) * ROW_PX} isSelected={index === selected} open={open} aim={aim} glance={glance} select={select} />);
   }
   return (
     <div class="grid" role="grid" aria-label={texts.say("page.studies")} aria-rowcount={pages.count?.isLeast ? -1 : total + 1} aria-colcount={7} id="studies"
@@ -142,10 +144,11 @@ interface LineProps {
   readonly isSelected: boolean;
   readonly open: (row: StudyRow) => void;
   readonly aim: (study: string) => void;
+  readonly glance: (study: string) => void;
   readonly select: (index: number) => void;
 }
 
-function Line({ texts, row, index, below, isSelected, open, aim, select }: LineProps): JSX.Element {
+function Line({ texts, row, index, below, isSelected, open, aim, glance, select }: LineProps): JSX.Element {
   const pressed = useRef(0);
   const clicked = (event: MouseEvent): void => {
     select(index);
@@ -162,6 +165,18 @@ function Line({ texts, row, index, below, isSelected, open, aim, select }: LineP
     const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
     if (row && isPlain && event.pointerType !== "touch") aim(row.study);
   };
+  // A pointer that passes over rows means none of them; one that rests, or the keyboard's cursor, does.
+  const resting = useRef(0);
+  const rest = (): void => {
+    clearTimeout(resting.current);
+    if (row) resting.current = window.setTimeout(() => glance(row.study), GLANCE_AFTER_MS);
+  };
+  const leave = (): void => clearTimeout(resting.current);
+  const study = row?.study;
+  useEffect(() => {
+    if (isSelected) rest();
+    return leave;
+  }, [isSelected, study]);
   const place = { transform: `translateY(${below}px)` };
   if (!row) {
     return (
@@ -174,7 +189,7 @@ function Line({ texts, row, index, below, isSelected, open, aim, select }: LineP
   const born = [row.birthDate, row.sex].filter(Boolean).join(" · ");
   return (
     <div role="row" class="line study" id={`study-${index}`} data-study={row.study} aria-rowindex={index + 2} aria-selected={isSelected} style={place}
-      onPointerDown={down} onClick={clicked}>
+      onPointerEnter={rest} onPointerLeave={leave} onPointerDown={down} onClick={clicked}>
       <div role="gridcell" class="cell name">
         <a href={viewerAddress({ studies: [row.study] })} tabIndex={-1} class="strong" title={row.name} dir="auto"><bdi>{row.name || texts.say("list.no_name")}</bdi></a>
         <span class="faint" title={animal || born} dir="auto"><bdi>{animal || born}</bdi></span>

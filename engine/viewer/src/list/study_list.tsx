@@ -9,7 +9,7 @@ import type { Importer } from "../importing/importer.js";
 import { viewerAddress } from "../router.js";
 import { explain } from "../shell/explain.js";
 import type { Tools } from "../shell/page.js";
-import { aim, prepare } from "../shell/viewing.js";
+import { aim, glance, prepare } from "../shell/viewing.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Pages } from "./pages.js";
@@ -113,7 +113,7 @@ export function StudyList({ tools, importer, address, go }: StudyListProps): JSX
         <Status tools={tools} pages={pages} search={search} query={settled} reset={() => setQuery(EVERYTHING)} retry={() => search.retry()} />
         <RecentList tools={tools} open={open} />
       </div>
-      {pages && <Grid texts={texts} pages={pages} version={version} query={query} selected={selected} select={select} open={open} aim={aim} sortBy={sortBy}
+      {pages && <Grid texts={texts} pages={pages} version={version} query={query} selected={selected} select={select} open={open} aim={aim} glance={glance} sortBy={sortBy}
         leave={() => { select(-1); box.current?.focus(); }} />}
       <ImportPanel tools={tools} importer={importer} />
       {isDragged && <p class="drop" aria-hidden="true">{texts.say("import.drop")}</p>}

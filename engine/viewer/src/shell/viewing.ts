@@ -22,6 +22,11 @@ export function prepare({ texts, settings }: Tools): void {
   fetched().then((found) => found.prepare({ texts, settings, api }), () => undefined); // it is fetched again at the click
 }
 
+/** A study may be opened: which series it begins with is asked now, so that its click need not. */
+export function glance(study: string): void {
+  view?.glance(study);
+}
+
 /** A study is about to be opened: what is needed of it is asked for while its screen is made. */
 export function aim(study: string): void {
   view?.aim(study);

@@ -17,6 +17,11 @@ export function prepare(services: ViewerServices): void {
   }
 }
 
+/** A study may be opened: the pointer rests on it, or the keyboard's cursor. */
+export function glance(study: string): void {
+  prepared?.glance(study);
+}
+
 /** A study is about to be opened: the pointer is down on it, or it is being opened. */
 export function aim(study: string): void {
   prepared?.aim(study);

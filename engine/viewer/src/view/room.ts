@@ -12,6 +12,8 @@ import { make } from './viewport/labels';
 const HELD_BYTES_MAX = 192 * 1024 * 1024; // of code streams, in the session
 /** What was asked for ahead counts for so long: what comes or goes in a study is told only once it is open. */
 export const AIM_MS = 1000;
+/** So long the first series of a study that was looked at counts as the first. */
+export const GLANCE_MS = 5000;
 
 interface Aim {
   readonly study: string;
@@ -31,6 +33,7 @@ export class Room {
   private readonly loader: FrameLoader;
   private readonly wishes: string;
   private aimed: Aim | undefined;
+  private glanced: { readonly study: string; readonly at: number; readonly stop: AbortController; readonly found: Promise<SeriesRef | undefined> } | undefined;
 
   /** Throws where images cannot be drawn; nothing runs on then. */
   constructor(services: ViewerServices) {
@@ -59,12 +62,22 @@ export class Room {
     return this.session.state.kind !== 'over' && this.pool.workers > 0 && this.wishes === wishesOf(services);
   }
 
+  /** A study may be opened: know which series is its first. */
+  glance(study: string): void {
+    if (this.aimed?.study === study || this.known(study) !== undefined) return;
+    this.glanced?.stop.abort();
+    const stop = new AbortController();
+    const found = firstSeries(study, stop.signal);
+    found.catch(() => undefined); // who opens the study asks again
+    this.glanced = { study, at: performance.now(), stop, found };
+  }
+
   /** A study is about to be opened: have its first series opened, too. It is closed again where that does not follow soon. */
   aim(study: string): void {
     if (this.aimed?.study === study) return;
     this.away();
     const stop = new AbortController();
-    const found = firstSeries(study, stop.signal).then((series) => {
+    const found = this.seriesOf(study, stop.signal).then((series) => {
       if (series === undefined || stop.signal.aborted) return series;
       aim.opened = series;
       this.reading.expect(series);
@@ -78,7 +91,7 @@ export class Room {
   /** The first series of a study that has images; undefined where there is none. */
   first(study: string, signal: AbortSignal): Promise<SeriesRef | undefined> {
     const { aimed } = this;
-    if (aimed?.study !== study) return firstSeries(study, signal);
+    if (aimed?.study !== study) return this.seriesOf(study, signal);
     clearTimeout(aimed.timer);
     this.aimed = undefined; // it is the viewer's now
     return aimed.found;
@@ -94,7 +107,17 @@ export class Room {
     if (aimed.opened !== undefined) this.reading.unexpect(aimed.opened);
   }
 
+  private known(study: string): Promise<SeriesRef | undefined> | undefined {
+    const { glanced } = this;
+    return glanced?.study === study && performance.now() - glanced.at < GLANCE_MS ? glanced.found : undefined;
+  }
+
+  private seriesOf(study: string, signal: AbortSignal): Promise<SeriesRef | undefined> {
+    return this.known(study)?.catch(() => firstSeries(study, signal)) ?? firstSeries(study, signal);
+  }
+
   close(): void {
+    this.glanced?.stop.abort();
     this.away();
     this.reading.close();
     this.loader.dispose();

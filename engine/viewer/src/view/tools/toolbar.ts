@@ -27,7 +27,7 @@ const PRESETS_LEAVE = 4, LAYOUT_LEAVES = 5;
 export class Toolbar {
   readonly element = make('div', 'toolbar');
   private readonly buttons: { button: HTMLButtonElement; entry: Entry }[] = [];
-  private readonly presets = make('select');
+  private readonly presets = make('select', 'presets');
   private readonly layout = make('select');
   private readonly rest = make('div', 'rest');
   private readonly overflow: Overflow;
@@ -123,7 +123,7 @@ export class Toolbar {
     if (names.join('\n') === this.shownPresets && this.presets.options.length > 0) return;
     this.shownPresets = names.join('\n');
     this.presets.replaceChildren(new Option(this.words('preset.none'), ''), ...names.map((name, at) => new Option(name, String(at))));
-    this.presets.hidden = names.length === 0;
+    this.presets.disabled = names.length === 0;
   }
 
   private nameOf(window: Window): string {
