@@ -76,9 +76,9 @@ export const openViewer: OpenViewer = (root, params, services) => {
 async function begin({ studies, series = [] }: ViewerParams, room: Room, signal: AbortSignal): Promise<void> {
   const { reading } = room;
   const [first] = studies;
+  room.away(series.length > 0 ? undefined : first); // of another study no image stands there for a moment
   reading.layout(1, Math.min(Math.max(studies.length, series.length, 1), 3));
   if (first !== undefined && series.length > 0) {
-    room.away();
     // Which study a series is of is not said where there are several: those of one study go with the first.
     series.forEach((one, at) => reading.show({ study: studies[series.length === studies.length ? at : 0] ?? first, series: one }, reading.cells[at]));
     return;

@@ -97,10 +97,10 @@ export class Room {
     return aimed.found;
   }
 
-  /** What was aimed at is not wanted. */
-  away(): void {
+  /** What was aimed at is not wanted, unless it is of that study. */
+  away(but?: string): void {
     const { aimed } = this;
-    if (aimed === undefined) return;
+    if (aimed === undefined || aimed.study === but) return;
     this.aimed = undefined;
     clearTimeout(aimed.timer);
     aimed.stop.abort();

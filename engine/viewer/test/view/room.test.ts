@@ -117,7 +117,9 @@ it('another study than was aimed at is asked for itself, and why it cannot be op
   const other = room.first('2', new AbortController().signal);
   asked[1]?.fail();
   await expect(other).rejects.toThrow('the line is cut');
-  room.away();
+  room.away('1');
+  expect(asked.map(({ study, signal }) => [study, signal.aborted])).toEqual([['1', false], ['2', false]]);
+  room.away('2');
   expect(asked.map(({ study, signal }) => [study, signal.aborted])).toEqual([['1', true], ['2', false]]);
 });
 

@@ -29,6 +29,7 @@ import { pictureOf } from './picture';
 import { drawCross, drawLine, emptied } from './strokes';
 
 const SLAB_MM = 20;
+const SEEN_PART = 0.85; // of the window's sides, of an image that is not on the page yet
 
 /** How a reader likes to begin. */
 export interface Beginning {
@@ -50,6 +51,7 @@ export class Reading {
   private isLinked: boolean;
   private areTexts: boolean;
   private isFollowing = false;
+  private expected: FrameStack | undefined;
   private cross: { at: Vector; of: Viewport } | undefined;
   private readonly measuring: Measuring;
   private readonly desk: VolumeDesk;
@@ -143,6 +145,7 @@ export class Reading {
   }
 
   layout(rows: number, columns: number): void {
+    this.toolbar.fit(); // else images would be laid out below a row that is higher, and then anew
     const before = this.screen.cells.map(({ viewport }) => viewport.stack);
     this.screen.layout(rows, columns);
     for (const stack of before) this.opened.release(stack, this.screen.cells.map(({ viewport }) => viewport.stack));
@@ -153,7 +156,9 @@ export class Reading {
   show(name: SeriesRef, cell = this.screen.active): void {
     if (cell === undefined) return;
     const stack = this.opened.stack(name);
-    this.place(cell, stack);
+    // What was expected is there already, with what has come of it.
+    if (this.expected === undefined || this.expected !== stack || cell.viewport.stack !== stack) this.place(cell, stack);
+    this.expected = undefined;
     this.unread.add(name.study);
     stack.ready.catch(() => this.openStored()); // no image comes that they could wait for
     this.screen.activate(cell);
@@ -163,13 +168,22 @@ export class Reading {
     this.tellShown();
   }
 
-  /** A series that will be shown soon, it seems: opened, and nothing is looked at yet. */
+  /** A series that will be shown soon, it seems: in its place already, so that its first image comes and is decoded while the screen is made. */
   expect(name: SeriesRef): void {
-    this.opened.stack(name);
+    const [cell] = this.screen.cells;
+    const stack = this.opened.stack(name);
+    if (cell === undefined || cell.viewport.stack !== undefined) return;
+    // How large it will be seen, nearly: the layout says it once it is on the page.
+    if (!this.element.isConnected) cell.viewport.resize({ width: SEEN_PART * innerWidth, height: SEEN_PART * innerHeight });
+    this.expected = stack;
+    this.place(cell, stack);
   }
 
   /** It will not be shown; closed, if it is not. */
   unexpect(name: SeriesRef): void {
+    const [cell] = this.screen.cells;
+    if (cell !== undefined && this.expected !== undefined && cell.viewport.stack === this.expected) this.place(cell, undefined);
+    this.expected = undefined;
     this.opened.release(this.opened.found(name), this.screen.cells.map(({ viewport }) => viewport.stack));
     this.tell('');
   }

@@ -121,7 +121,7 @@ export class Screen {
   /** For who measures: what each viewport shows from this picture of the screen on. */
   private told(): void {
     const shown = this.cells.map(({ viewport }) => ({ position: viewport.position, halvings: viewport.shown?.pixels?.halvings ?? -1, enough: viewport.enough }));
-    if (!this.hasImage && shown.some(({ halvings }) => halvings >= 0)) {
+    if (!this.hasImage && this.element.isConnected && shown.some(({ halvings }) => halvings >= 0)) {
       this.hasImage = true;
       performance.mark('voxcast:first-image');
     }

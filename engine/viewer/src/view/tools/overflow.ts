@@ -68,11 +68,12 @@ export class Overflow {
     this.watcher.disconnect();
   }
 
-  private arrange(): void {
+  /** Measures: what changes on the page before it is laid out twice. */
+  arrange(): void {
     const { row, more, rest, parts } = this;
     const style = getComputedStyle(row);
     const room = row.clientWidth - parseFloat(style.paddingInlineStart) - parseFloat(style.paddingInlineEnd);
-    if (room <= 0) return; // not on the page
+    if (!(room > 0)) return; // not on the page: no number, or none
     for (const part of parts) {
       // What is hidden with the rest is as wide as it was.
       if (part.element.parentElement === row || !rest.hidden) part.width = Math.ceil(part.element.getBoundingClientRect().width);

@@ -79,6 +79,11 @@ export class Toolbar {
     this.overflow.add(element, leaves);
   }
 
+  /** Have as many rows as at this width from now on, not from the next picture of the screen on. */
+  fit(): void {
+    this.overflow.arrange();
+  }
+
   close(): void {
     this.overflow.close();
   }
