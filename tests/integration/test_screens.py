@@ -13,7 +13,7 @@ from browser import Browser, Page
 from built_page import LISTED, choose, fits, needs_page
 from serving import Serving
 from viewer import CELL, draw
-from viewing import CT_SERIES, PDF_SERIES, STUDY, borrowed, viewers_study
+from viewing import CT_SERIES, PDF_SERIES, SEG_SERIES, STUDY, borrowed, viewers_study
 
 pytestmark = [*needs_page, needs_axe]
 
@@ -86,6 +86,7 @@ SCREENS: dict[str, tuple[str, str, Callable[[Page], Awaitable[None]]]] = {
     "list settings": ("/", LISTED, _settings),
     "images": (_AT + CT_SERIES, _EXACT, _marks),
     "more tools": (_AT + CT_SERIES, _EXACT, _more),
+    "image that does not come": (_AT + SEG_SERIES, "document.querySelector('.cell .trouble:not([hidden])') !== null", _nothing),
     "planes": (_AT + CT_SERIES, _EXACT, _planes),
     "volume": (_AT + CT_SERIES, _EXACT, _volume),
     "settings": (_AT + CT_SERIES, _EXACT, _settings),
@@ -94,11 +95,13 @@ SCREENS: dict[str, tuple[str, str, Callable[[Page], Awaitable[None]]]] = {
     "PDF": (_AT + PDF_SERIES, "document.querySelector('.document iframe, .document embed, .document object') !== null", _nothing),
     "no study": ("/viewer?StudyInstanceUIDs=1.2.99", "document.querySelector('[role=alert]')?.innerText.length > 0", _nothing),
 }  # fmt: skip
+_REFUSED = {"image that does not come": ["*/frames/*"]}  # of the server's answers
 
 
 async def screens(page: Page, server: Serving, language: str, contrast: str) -> AsyncIterator[str]:
     """Go through all of them."""
     for name, (path, ready, steps) in SCREENS.items():
+        await page.call("Network.setBlockedURLs", urls=_REFUSED.get(name, []))
         await page.open(server.url + path)
         await choose(page, ready, language=language, contrast=contrast)
         await steps(page)

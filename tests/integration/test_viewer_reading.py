@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from accessibility import needs_axe, violations
 from browser import Page, needs_chromium
 from pictures import image, part10
 from serving import Serving
@@ -216,6 +217,7 @@ def test_different_patients_are_warned_about(server: Serving) -> None:
     browse(server, address(STUDY, AXIAL), steps)
 
 
+@needs_axe
 def test_a_line_that_is_cut_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
     server = Serving(tmp_path_factory.mktemp("cut"), "--workers", "1").start()
     try:
@@ -229,6 +231,7 @@ def test_a_line_that_is_cut_is_said(tmp_path_factory: pytest.TempPathFactory) ->
             await page.until(f"({warned}).includes('interrupted')")
             pixels = (await read_frame(page))[1]
             assert pixels is not None and pixels.std() > 1, "what was exact stays"
+            assert await violations(page) == []
             page.problems.clear()  # the browser's own words about a server that is gone
 
         browse(server, address(STUDY, AXIAL), steps)
