@@ -243,11 +243,26 @@ class _Txn:
                     return
                 yield key
 
-    def key_lists(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[list[bytes]]:
+    def key_lists(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[list[bytes]]:
         with self._txn.cursor(db=self._tables[table]) as cursor:
+            size = _KEYS_MIN
+            if is_reversed:
+                if not (cursor.prev() if stop is not None and cursor.set_range(stop) else cursor.last()):
+                    return
+                keys = cursor.iterprev(values=False)
+                while found := list(islice(keys, size)):
+                    if found[-1] < start:
+                        if found := [key for key in found if key >= start]:
+                            yield found
+                        return
+                    yield found
+                    size = min(4 * size, _KEYS_MAX)
+                return
             if not (cursor.set_range(start) if start else cursor.first()):
                 return
-            size, keys = _KEYS_MIN, cursor.iternext(values=False)
+            keys = cursor.iternext(values=False)
             while found := list(islice(keys, size)):  # 75 ns a key, where a loop takes 100
                 if stop is not None and found[-1] >= stop:
                     del found[bisect_left(found, stop) :]

@@ -69,8 +69,10 @@ class _MemoryTxn:
     def keys(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[bytes]:
         return (key for key, _ in self.scan(table, start, stop))
 
-    def key_lists(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[list[bytes]]:
-        found = list(self.keys(table, start, stop))
+    def key_lists(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[list[bytes]]:
+        found = [key for key, _ in self.scan(table, start, stop, is_reversed=is_reversed)]
         return iter([found] if found else [])
 
     def count(self, table: str) -> int:

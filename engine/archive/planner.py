@@ -70,7 +70,7 @@ def way(view: Snapshot, query: Query, keys: list[Match]) -> Way:
     if best.is_of_dates and by_date is not None and len(best.ranges) == 1:
         [days] = best.ranges
         return Way(
-            best.name, _walk(view, days, is_reversed=by_date), _answers(best), best.answers_text, None, others,
+            best.name, DateWalk(view, days, is_reversed=by_date), _answers(best), best.answers_text, None, others,
             span=(days.first, days.last),
         )  # fmt: skip
     if by_date is not None and (common := _common(view, query, best)) is not None:
@@ -113,7 +113,7 @@ def _all(view: Snapshot, query: Query, by_date: bool | None) -> Way:
         everything = Range(_DATE, b"E")
         return Way(
             f"all studies, {'newest' if by_date else 'oldest'} first",
-            _walk(view, everything, is_reversed=by_date),
+            DateWalk(view, everything, is_reversed=by_date),
             size=view.count("studies"),
         )
     stamps = {key.rpartition(b"\0")[2]: stamp for key, stamp in view.scan("keys", _DATE, b"E")}
@@ -135,15 +135,30 @@ def _count(view: Snapshot, ranges: Iterable[Range], most: int) -> int:
     return counted
 
 
-def _walk(view: Snapshot, days: Range, *, is_reversed: bool) -> Iterator[tuple[bytes, bool]]:
+class DateWalk:
     """Studies by date, one by one; those without a date come last in both directions."""
-    undated = _DATE + b"\1"
-    first = max(days.first, undated)
-    for key, _ in view.scan("keys", first, days.last, is_reversed=is_reversed):
-        yield key.rpartition(b"\0")[2], True
-    if days.first < undated:
-        for key, _ in view.scan("keys", days.first, undated, is_reversed=is_reversed):
-            yield key.rpartition(b"\0")[2], True
+
+    def __init__(self, view: Snapshot, days: Range, *, is_reversed: bool) -> None:
+        undated = _DATE + b"\1"
+        spans = [(max(days.first, undated), days.last)]
+        if days.first < undated:
+            spans.append((days.first, undated))
+        self._lists = chain.from_iterable(view.key_lists("keys", *span, is_reversed=is_reversed) for span in spans)
+        self._rest: list[bytes] = []
+
+    def __iter__(self) -> Iterator[tuple[bytes, bool]]:
+        while keys := self._rest or next(self._lists, []):
+            self._rest = []
+            for key in keys:
+                yield key.rpartition(b"\0")[2], True
+
+    def skip(self, count: int) -> int:
+        """Pass over studies before the first is taken; gives how many there were, no more than `count`. 0.1 µs each."""
+        left = count
+        while left > 0 and (keys := self._rest or next(self._lists, [])):
+            self._rest = keys[left:]
+            left -= min(left, len(keys))
+        return count - left
 
 
 def _entries(view: Snapshot, span: Range) -> Iterator[tuple[bytes, bytes, bool]]:

@@ -32,8 +32,10 @@ class Snapshot(Protocol):
         """The keys alone, which costs two thirds."""
         ...
 
-    def key_lists(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[list[bytes]]:
-        """The keys alone, some at once and ever more: for who looks at thousands. None is empty."""
+    def key_lists(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[list[bytes]]:
+        """The keys alone, as `scan` orders them, some at once and ever more: for who looks at thousands. None is empty."""
         ...
 
     def count(self, table: str) -> int: ...

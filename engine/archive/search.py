@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.archive.access import uids_of
 from engine.archive.index import get_instance, get_series, members_of, series_of, uid_key
-from engine.archive.planner import way
+from engine.archive.planner import DateWalk, way
 from engine.archive.ports import Snapshot
 from engine.archive.records import SeriesSummary
 from engine.archive.rows import dump, instance_attributes, series_attributes
@@ -142,6 +142,11 @@ class _Search:
             return
         level, way_ = self._query.level, self._way
         left = [key for key in self._study_keys if key not in way_.answers]
+        is_all = not left and not self._own_keys and not self._words and self._query.timezone is None
+        if level is Level.STUDY and is_all and self._skip > 0 and isinstance(way_.studies, DateWalk):
+            passed = way_.studies.skip(self._skip)  # all of them match, and no row has to be looked at
+            self.matched += passed
+            self._skip -= passed
         for study, is_sure in way_.studies:
             keys = left if is_sure else self._study_keys
             asks_text = bool(self._words) and not (is_sure and way_.answers_text)

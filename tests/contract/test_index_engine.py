@@ -71,6 +71,9 @@ def test_lists_of_keys_are_the_keys(engine: IndexEngine) -> None:
             lists = list(view.key_lists("a", start, stop))
             assert [key for keys in lists for key in keys] == list(view.keys("a", start, stop)), (start, stop)
             assert all(lists)
+            lists = list(view.key_lists("a", start, stop, is_reversed=True))
+            assert [key for keys in lists for key in keys] == list(view.keys("a", start, stop))[::-1], (start, stop)
+            assert all(lists)
         assert list(view.key_lists("b")) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from engine.archive.access import accesses
 from engine.archive.archive import Archive
 from engine.archive.ports import Snapshot
 from engine.archive.search import search
-from engine.dicom.query import Level, Match, Query
+from engine.dicom.query import Level, Match, Order, Query
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,10 @@ class Counting:
             self.visited += table == "keys"
             yield key
 
-    def key_lists(self, table: str, start: bytes = b"", stop: bytes | None = None) -> Iterator[list[bytes]]:
-        for keys in self._view.key_lists(table, start, stop):
+    def key_lists(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, is_reversed: bool = False
+    ) -> Iterator[list[bytes]]:
+        for keys in self._view.key_lists(table, start, stop, is_reversed=is_reversed):
             self.visited += len(keys) * (table == "keys")
             yield keys
 
@@ -158,3 +161,37 @@ def test_a_name_longer_than_its_key_is_found_by_its_end(fuzzy: bool) -> None:
     match = Match(0x00100010, "PN", "*ende*")
     found = archive.search(Query(level=Level.STUDY, matches=(match,), fuzzy=fuzzy, limit=10))
     assert [row.study_instance_uid for row in found.rows] == ["1.2.3"]
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """Studies of few days, several a day, and some of none; on a disk, where keys come some at a time."""
+    archive = Archive.open(tmp_path_factory.mktemp("dated"), LIMITS)
+    for i in range(150):
+        day = "" if i % 11 == 0 else f"202001{1 + i % 7:02}"
+        content = make_instance(f"1.8.{i}.1.1", study=f"1.8.{i}", series=f"1.8.{i}.1", patient_id=f"{i % 3}", date=day)
+        archive.store([incoming(content, i)])
+    yield archive
+    archive.close()
+
+
+@pytest.mark.parametrize("is_descending", [True, False])
+@pytest.mark.parametrize(
+    "matches", [(), (Match(0x00080020, "DA", "20200102-20200105"),), (Match(0x00100020, "LO", "1"),)]
+)
+def test_a_page_anywhere_is_that_part_of_the_whole(
+    dated: Archive, matches: tuple[Match, ...], is_descending: bool
+) -> None:
+    order = (Order(0x00080020, "DA", is_descending),)
+    whole = dated.search(Query(level=Level.STUDY, matches=matches, order=order, limit=1000))
+    uids = [row.study_instance_uid for row in whole.rows]
+    assert len(uids) > 40 and whole.total == len(uids)
+    days = [json.loads(row.document).get("00080020", {}).get("Value", [""])[0] for row in whole.rows]
+    said = [day for day in days if day]
+    assert said == sorted(said, reverse=is_descending) and not any(days[len(said) :])
+    for offset in (1, 7, 8, 9, 39, 40, 41, len(uids) - 3, len(uids), len(uids) + 50):
+        page = dated.search(Query(level=Level.STUDY, matches=matches, order=order, limit=5, offset=offset))
+        assert [row.study_instance_uid for row in page.rows] == uids[offset : offset + 5], offset
+        assert (page.total, page.has_more) == (len(uids), offset + 5 < len(uids)), offset
+        if not matches:
+            assert page.keys_read <= 6, "what is passed over is not read"
