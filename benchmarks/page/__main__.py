@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         places: dict[str, Namespace] = {"loopback": site.server, _LINE: link.reader}
         found: dict[str, list[dict[str, Any]]] = {}
         for where, namespace in places.items():
-            for kind in ("ours", "cold", "ohif", "memory"):
+            for kind in ("ours", "unaimed", "cold", "ohif", "memory"):
                 name = f"{where}: {kind}"
                 if (kind == "memory" and where != "loopback") or (kind == "ohif" and not _OHIF.is_dir()):
                     continue

@@ -20,6 +20,7 @@ _REACHED_S, _DOWN_S = 0.2, 0.07  # a hand that is quick
 _QUIET_S = 1.5  # what the list fetches ahead is there; people look at a list for longer
 _CELL = ".voxcast-view .cell"
 _PANE = "[data-cy=viewport-pane] .cornerstone-canvas"
+_FIRST = "performance.getEntriesByName('voxcast:first-image')[0]?.startTime"
 _HINTS = "[...document.querySelectorAll('button')].filter(b => /Confirm and hide|Skip all/.test(b.innerText))"
 
 Found = dict[str, Any]
@@ -28,15 +29,9 @@ Found = dict[str, Any]
 async def ours(job: Found) -> Found:
     """One round."""
     async with browser() as page:
-        await unwatched(page)
-        await page.call("Page.addScriptToEvaluateOnNewDocument", source=scripts.OURS)
-        await page.open(job["url"] + "/")
-        row = f"[data-study='{job['study']}']"
-        await page.until(f"!!document.querySelector({json.dumps(row)})")
-        listed = await page.until("performance.getEntriesByName('voxcast:list-ready')[0]?.startTime")
-        await asyncio.sleep(_QUIET_S)
+        listed, row = await _list(page, job)
         clicked = await _clicked(page, row)
-        first = await page.until("performance.getEntriesByName('voxcast:first-image')[0]?.startTime")
+        first = await page.until(_FIRST)
         await page.value(scripts.key(_CELL, "End"))
         last = job["slices"] - 1
         other = await page.until(f"noted.drawn.find(([, at, halvings]) => at === {last} && halvings >= 0)?.[0]")
@@ -47,6 +42,26 @@ async def ours(job: Found) -> Found:
             "first image": first - clicked,
             "another position": other - clicked,
         } | await _fling(page, job, _CELL)
+
+
+async def unaimed(job: Found) -> Found:
+    """A click out of nothing, as a program's is: no pointer came, rested and went down before."""
+    async with browser() as page:
+        _, row = await _list(page, job)
+        await page.value(f"document.querySelector({json.dumps(row)}).click()")
+        return {"unaimed click to first image": await page.until(_FIRST) - await page.until("noted.clicked")}
+
+
+async def _list(page: Any, job: Found) -> tuple[float, str]:
+    """When the list was ready, and the row of the study in it; after a while in which it was looked at."""
+    await unwatched(page)
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source=scripts.OURS)
+    await page.open(job["url"] + "/")
+    row = f"[data-study='{job['study']}']"
+    await page.until(f"!!document.querySelector({json.dumps(row)})")
+    listed = await page.until("performance.getEntriesByName('voxcast:list-ready')[0]?.startTime")
+    await asyncio.sleep(_QUIET_S)
+    return listed, row
 
 
 async def _clicked(page: Any, selector: str) -> float:
@@ -86,7 +101,7 @@ async def cold(job: Found) -> Found:
     async with browser() as page:
         await unwatched(page)
         await page.open(f"{job['url']}/viewer?StudyInstanceUIDs={job['study']}&SeriesInstanceUID={job['series']}")
-        first = await page.until("performance.getEntriesByName('voxcast:first-image')[0]?.startTime")
+        first = await page.until(_FIRST)
         return {"address to first image": first}
 
 
@@ -122,7 +137,7 @@ async def memory(job: Found) -> Found:
         return {"memory": max(held), "memory at the end": held[-1]}
 
 
-KINDS = {"ours": ours, "ohif": ohif, "cold": cold, "memory": memory}
+KINDS = {"ours": ours, "unaimed": unaimed, "ohif": ohif, "cold": cold, "memory": memory}
 
 
 async def every(job: Found) -> list[Found]:

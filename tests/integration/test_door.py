@@ -485,7 +485,7 @@ def test_a_client_that_goes_away_takes_its_picture_with_it(server: InProcess, cl
     assert load._total == 1
     client.close()
     _wait(lambda: load._total == 0)
-    assert not server.services.frames._flight._under_way
+    assert not server.services.frames.flight._under_way
     gate.open()
     text = server.services.metrics.text()
     assert 'voxcast_requests_total{kind="rendered",code="gone"} 1' in text

@@ -66,7 +66,7 @@ def test_a_click_asks_for_images_first_and_for_each_thing_once(server: Serving) 
         assert series == 0
         assert headers < min(reports, views)
         opened = [word for word in await page.value("said") if word["type"] == "open"]
-        assert [word["seriesInstanceUID"] for word in opened] == [CT_SERIES]
+        assert {(word["series"], word["seriesInstanceUID"]) for word in opened} == {(1, CT_SERIES)}
         looks = [word for word in await page.value("said") if word["type"] == "look"]
         assert looks[0]["width"] > 1, "it is said how large images are from the first word on"
 
@@ -87,7 +87,8 @@ def test_a_pointer_that_is_down_asks_for_the_series_and_one_that_goes_elsewhere_
         await page.until(IDENTIFIED)
         warned = "[...document.querySelectorAll('.voxcast-view .warning')].every((one) => one.hidden)"
         assert await page.value(warned), "what was given back is no trouble"
-        assert [w["series"] for w in await page.value("said") if w["type"] == "open"] == [1, 2]
+        opened = [word["series"] for word in await page.value("said") if word["type"] == "open"]
+        assert list(dict.fromkeys(opened)) == [1, 2]  # one whose pack is ready meanwhile is opened again, by its number
 
     at_the_list(server, steps)
 
@@ -98,7 +99,7 @@ def test_what_a_mouse_aims_at_is_what_its_click_shows(server: Serving) -> None:
         await page.until(IDENTIFIED)
         asked = [url for url in page.requests if url.endswith((f"/series/{CT_SERIES}/metadata", "=00201209"))]
         assert len(asked) == 2, "no second time"
-        assert [w["series"] for w in await page.value("said") if w["type"] == "open"] == [1]
+        assert {w["series"] for w in await page.value("said") if w["type"] == "open"} == {1}
 
     at_the_list(server, steps)
 
