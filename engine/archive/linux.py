@@ -74,6 +74,14 @@ def read_large(fd: int, offset: int, length: int) -> None:
         _LIBC.munmap(address, size)
 
 
+def is_cached(fd: int, at: int) -> bool:
+    """Whether the page cache has this byte of a file; False, too, where it cannot say. Never waits for the disk."""
+    try:
+        return os.preadv(fd, [bytearray(1)], at, os.RWF_NOWAIT) == 1
+    except OSError:
+        return False
+
+
 def read_through(fd: int, size: int) -> bytearray:
     """The first `size` bytes of a file, or as many as there are; pages that were not cached before are not afterwards."""
     buffer = bytearray(size)

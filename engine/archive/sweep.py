@@ -7,11 +7,10 @@ each of them by itself: a stored frame of 165 KB then costs 36 to 40 µs of proc
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from io import FileIO
 
-from engine.archive.linux import read_large
+from engine.archive.linux import is_cached, read_large
 from engine.limits import MIB
 
 SWEEP_BYTES_MAX = 256 * MIB  # more than that would push out what readers look at
@@ -26,7 +25,7 @@ def sweep(places: Iterable[tuple[FileIO, int, int]]) -> int:
     """
     places = list(places)  # the files stay open as long as their objects are there
     found = sorted((file.fileno(), offset, length) for file, offset, length in places)
-    if sum(_is_cached(fd, offset + length - 1) for fd, offset, length in found) >= _CACHED_PART * len(found):
+    if sum(is_cached(fd, offset + length - 1) for fd, offset, length in found) >= _CACHED_PART * len(found):
         return 0
     ranges: list[tuple[int, int, int]] = []
     for fd, start, length in found:
@@ -38,11 +37,3 @@ def sweep(places: Iterable[tuple[FileIO, int, int]]) -> int:
     for fd, start, end in ranges:
         read_large(fd, start, end - start)
     return len(ranges)
-
-
-def _is_cached(fd: int, at: int) -> bool:
-    """Whether the page cache has this byte; False, too, where it cannot say."""
-    try:
-        return os.preadv(fd, [bytearray(1)], at, os.RWF_NOWAIT) == 1
-    except OSError:
-        return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,15 @@ for name, shown in AREAS.items():
 PLACES = [*(f"turn {rotation} {flip}" for rotation in (0, 90, 180, 270) for flip in "NY"), *AREAS]
 
 
+@asynccontextmanager
+async def viewing(server: Serving, series: str) -> AsyncIterator[Page]:
+    """A browser that has this series open."""
+    async with Browser(1280, 800) as page:
+        await page.open(server.url + address(STUDY_UID, series))
+        await page.until(f"!!document.querySelector('{CELL}')")
+        yield page
+
+
 async def choose(page: Page, name: str) -> None:
     """From the list *Views*; until the page says that it is seen so."""
     await page.until(
@@ -266,9 +276,7 @@ def shown(server: Serving) -> dict[str, Array]:
     found: dict[str, Array] = {}
 
     async def run() -> None:
-        async with Browser(1280, 800) as page:
-            await page.open(server.url + address(STUDY_UID, SERIES_UID))
-            await page.until(f"!!document.querySelector('{CELL}')")
+        async with viewing(server, SERIES_UID) as page:
             for name in GREYS:
                 await choose(page, name)
                 found[name] = await pixels(page, f"{IMAGE_UID} 1")
@@ -325,22 +333,20 @@ def test_a_plane_of_the_image_lies_where_its_bits_are(shown: dict[str, Array]) -
 
 def test_frames_of_a_plane_lie_over_those_that_they_are_for(server: Serving) -> None:
     async def run() -> None:
-        async with Browser(1280, 800) as page:
-            await page.open(server.url + address(STUDY_UID, MULTI_SERIES))
-            await page.until(f"!!document.querySelector('{CELL}')")
+        async with viewing(server, MULTI_SERIES) as page:
             await choose(page, "own frames")
             laid = []
             for number in range(1, FRAMES + 1):
                 if number > 1:
                     await page.key("ArrowDown")
                 await page.until(f"!!document.querySelector('{CELL} > canvas.cover')")
-                found = (await pixels(page, f"{MULTI_UID} {number}")).astype(np.int16)
-                for _ in range(100):  # the cover comes when its bits have
-                    if np.abs(found - by_server(server, "own frames", f"{MULTI_UID} {number}")).max() <= 1:
+                expected = by_server(server, "own frames", f"{MULTI_UID} {number}")
+                for _ in range(100):  # the cover comes when its bits have, which nothing tells
+                    found = (await pixels(page, f"{MULTI_UID} {number}")).astype(np.int16)
+                    if np.abs(found - expected).max() <= 1:
                         break
                     await asyncio.sleep(0.05)
-                    found = (await pixels(page, f"{MULTI_UID} {number}")).astype(np.int16)
-                assert np.abs(found - by_server(server, "own frames", f"{MULTI_UID} {number}")).max() <= 1, number
+                assert np.abs(found - expected).max() <= 1, number
                 at = number - OWN_FIRST
                 bits = OWN_FRAMES[at] if 0 <= at < len(OWN_FRAMES) else np.zeros(OWN_FRAMES.shape[1:], bool)
                 laid.append(float((np.abs(found[10:40, 20:60, 0] - 0xC0) <= 1)[bits].mean()) if bits.any() else 0.0)
@@ -376,9 +382,7 @@ def test_a_state_of_several_series_and_of_one_frame(server: Serving) -> None:
     """Each image has its window; a frame that the state is not for is as its header says; marks stand where they are meant."""
 
     async def run() -> None:
-        async with Browser(1280, 800) as page:
-            await page.open(server.url + address(STUDY_UID, SERIES_UID))
-            await page.until(f"!!document.querySelector('{CELL}')")
+        async with viewing(server, SERIES_UID) as page:
             await choose(page, "by image (1/2)")
             texts = f"[...document.querySelectorAll('{CELL} text.mark')].map((t) => t.textContent)"
             for key in (f"{IMAGE_UID} 1", f"{SECOND_UID} 1"):
@@ -417,9 +421,7 @@ def test_what_is_seen_through_a_state_is_stored_as_another_that_looks_the_same(
     before = _ours(server)
 
     async def run() -> None:
-        async with Browser(1280, 800) as page:
-            await page.open(server.url + address(STUDY_UID, SERIES_UID))
-            await page.until(f"!!document.querySelector('{CELL}')")
+        async with viewing(server, SERIES_UID) as page:
             await choose(page, name)
             await pixels(page, f"{IMAGE_UID} 1")
             await page.value(f"document.querySelector('.view-name').value = 'ours {name}'")

@@ -30,6 +30,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from engine.archive.linux import is_cached
+
 MAGIC = b"VXPACK02"
 HEAD_BYTES = 128
 # magic, length, series version, members, frames, frames at, ends at, ends, about at, about length, coarse at, coarse
@@ -274,14 +276,8 @@ class Pack:
 
     def _is_cached(self, start: int, end: int) -> bool:
         """Whether the page cache has a range: its pages are looked at where it begins, ends, and every 128 KiB."""
-        room = bytearray(1)
-        try:
-            for at in (*range(start, end, _LOOK_EVERY), end - 1):
-                if os.preadv(self._file.fileno(), [room], at, os.RWF_NOWAIT) != 1:
-                    return False
-        except BlockingIOError:
-            return False
-        return True
+        file = self._file.fileno()
+        return all(is_cached(file, at) for at in (*range(start, end, _LOOK_EVERY), end - 1))
 
     @cached_property
     def _by_uid(self) -> dict[str, PackInstance]:

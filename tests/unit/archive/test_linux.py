@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.archive.linux import read_large
+from engine.archive.linux import is_cached, read_large
 
 BYTES = 3 * 1024 * 1024 + 1234
 
@@ -26,10 +27,7 @@ def cold(tmp_path: Path) -> Iterator[int]:
 
 
 def cached(fd: int, at: int, length: int) -> bool:
-    try:
-        return os.preadv(fd, [bytearray(length)], at, os.RWF_NOWAIT) == length
-    except BlockingIOError:
-        return False
+    return all(is_cached(fd, each) for each in (*range(at, at + length, 4096), at + length - 1))
 
 
 @pytest.mark.parametrize(("at", "length"), [(0, BYTES), (4095, 2), (1_000_001, 165_000), (BYTES - 70_000, 70_000)])
@@ -48,3 +46,13 @@ def test_a_range_that_is_not_there_harms_nobody(cold: int, tmp_path: Path) -> No
     read_large(write_only, 0, 100)
     os.close(write_only)
     assert os.pread(cold, 1000, 0) == (tmp_path / "file").read_bytes()
+
+
+def test_where_the_page_cache_cannot_be_asked_nothing_is_in_it(cold: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    read_large(cold, 0, 100)
+    assert is_cached(cold, 0)
+    monkeypatch.setattr(os, "preadv", refuses)
+    assert not is_cached(cold, 0)

@@ -5,7 +5,6 @@ import type { Point } from '../draw/matrix';
 import { isByCard, type Drawing } from '../draw/choice';
 import type { FrameLoader } from '../load/loader';
 import type { Frames } from '../load/frames';
-import { Block, PlaneStack } from '../load/planes';
 import { FrameStack } from '../load/stack';
 import type { MarkKind } from '../measure/marks';
 import { Measuring } from '../measure/measuring';
@@ -21,14 +20,13 @@ import type { Words } from '../words';
 import type { SeriesRef } from '../../contract';
 import { groupsOf, MARKS, TOOLS } from './buttons';
 import type { Cell } from './cell';
-import { isParallel } from '../geometry/planes';
+import { planesAcross, toggleSlab } from './cuts';
 import { OpenSeries } from './opened';
 import { follow, goTo, inPatient, isMixed, onScreen, referenceLine } from './links';
 import { LAYOUTS, Screen } from './screen';
 import { pictureOf } from './picture';
 import { drawCross, drawLine, emptied } from './strokes';
 
-const SLAB_MM = 20;
 const SEEN_PART = 0.85; // of the window's sides, of an image that is not on the page yet
 
 /** How a reader likes to begin. */
@@ -157,7 +155,7 @@ export class Reading {
     if (cell === undefined) return;
     const stack = this.opened.stack(name);
     // What was expected is there already, with what has come of it.
-    if (this.expected === undefined || this.expected !== stack || cell.viewport.stack !== stack) this.place(cell, stack);
+    if (this.expected !== stack || cell.viewport.stack !== stack) this.place(cell, stack);
     this.expected = undefined;
     this.unread.add(name.study);
     stack.ready.catch(() => this.openStored()); // no image comes that they could wait for
@@ -267,19 +265,15 @@ export class Reading {
   private planes(): void {
     const stack = this.active?.stack;
     if (!(stack instanceof FrameStack)) return;
-    const block = Block.of(stack);
-    if (block === undefined) {
+    const across = planesAcross(stack);
+    if (across === undefined) {
       this.tell(this.words('view.no_volume'));
       return;
     }
-    const across = stack.frames[0]?.header.plane;
-    const others = (['axial', 'coronal', 'sagittal'] as const).map((name) => new PlaneStack(block, name));
-    // The plane that the series itself is cut in is shown by the series.
-    const shown = others.filter(({ frames }) => across === undefined || !frames[0]?.header.plane || !isParallel(across, frames[0].header.plane));
     const name = { study: stack.study, series: stack.series };
     this.layout(...this.screen.three);
     this.show(name, this.screen.cells[0]);
-    shown.slice(0, 2).forEach((planes, at) => {
+    across.forEach((planes, at) => {
       const cell = this.screen.cells[at + 1];
       if (cell !== undefined) this.place(cell, planes, Math.floor(planes.frames.length / 2));
     });
@@ -288,10 +282,7 @@ export class Reading {
 
   /** A slab of largest values, for planes that are cut here. */
   private slab(): void {
-    for (const { viewport } of this.screen.cells) {
-      if (!(viewport.stack instanceof PlaneStack)) continue;
-      viewport.stack.slab = viewport.stack.slab === 0 ? SLAB_MM : 0;
-    }
+    toggleSlab(this.viewports);
     this.screen.changed();
   }
 
