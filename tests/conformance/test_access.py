@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -161,27 +162,33 @@ def test_a_message_in_a_context_that_was_rejected_ends_the_association(address: 
         assert answer[0] == ABORT
 
 
+@contextmanager
+def admitted(address: tuple[str, int]) -> Iterator[tuple[Wire, bytes]]:
+    """An association of CT7, and what accepted it; those that have ended just now are noticed when a connection's end is read."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with Wire.to(address, "127.0.0.7") as wire:
+            kind, body = wire.associate(calling="CT7")
+            if kind == ASSOCIATE_AC:
+                yield wire, body
+                return
+    raise AssertionError("the place of an association that ended stays taken")
+
+
 def test_a_peer_has_its_own_number_of_associations(address: tuple[str, int]) -> None:
     wires = [Wire.to(address, "127.0.0.7") for _ in range(3)]
     answers = [wire.associate(calling="CT7") for wire in wires]
     assert [answer[0] for answer in answers] == [ASSOCIATE_AC, ASSOCIATE_AC, ASSOCIATE_RJ]
     assert rejection(answers[2]) == (TRANSIENT, PRESENTATION, 2)
     wires[0].close()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:  # it is noticed when the connection's end is read
-        with Wire.to(address, "127.0.0.7") as again:
-            if again.associate(calling="CT7")[0] == ASSOCIATE_AC:
-                break
-    else:
-        raise AssertionError("the place of an association that ended stays taken")
+    with admitted(address):
+        pass  # its place was free again
     for wire in wires:
         wire.close()
 
 
 def test_a_peer_has_its_own_pdu_length_and_silence(address: tuple[str, int]) -> None:
-    with Wire.to(address, "127.0.0.7") as wire:
-        kind, body = wire.associate(calling="CT7")
-        assert kind == ASSOCIATE_AC
+    with admitted(address) as (wire, body):
         assert body[body.index(b"\x51\x00\x00\x04") + 4 :][:4] == (32768).to_bytes(4, "big")
         began = time.monotonic()
         answer = wire.ends()

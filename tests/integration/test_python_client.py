@@ -247,7 +247,7 @@ def test_a_memory_that_is_too_small_is_kept(server: Serving) -> None:
             async for frame in series.frames([position]):
                 most = max(most, session.byte_count)
                 assert frame.position == position
-        assert room / 2 < most <= room
+        assert room / 4 < most <= room  # more than one frame of 128 KiB, which is what each look waits for
         assert series.halvings(7) == 0
 
     run(server, talk, memory=room)

@@ -21,7 +21,8 @@ STUDY, SERIES, COUNT = "1.2.3", "1.2.3.4", 12
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("stream") / "archive"
-    with Serving(path, "--workers", "1") as serving:
+    # What is stored is what is expected here, however long these tests take: no pack comes in its place.
+    with Serving(path, "--workers", "1", environ={"VOXCAST_RENDITIONS": "off"}) as serving:
         yield serving
 
 
